@@ -1,0 +1,28 @@
+namespace Microvm.Declaration;
+
+/// <summary>Where a thing stands in a declaration. Lines and columns count from 1; 0 means unknown.</summary>
+public readonly record struct SourcePosition(string File, int Line, int Column)
+{
+    /// <summary><c>file:line:column</c>, or the file alone where the place is unknown.</summary>
+    public override string ToString() => Line > 0 ? $"{File}:{Line}:{Column}" : File;
+}
+
+/// <summary>Whether a diagnostic forbids going on.</summary>
+public enum Severity { Error, Warning }
+
+/// <summary>One thing to say about a declaration, and where it stands.</summary>
+public sealed record Diagnostic(Severity Severity, SourcePosition At, string Message)
+{
+    /// <summary><c>file:line:column: error: message</c>, as compilers print it.</summary>
+    public override string ToString() => $"{At}: {(Severity == Severity.Error ? "error" : "warning")}: {Message}";
+}
+
+/// <summary>The diagnostics of one reading, in the order in which they were found.</summary>
+public sealed class DiagnosticBag
+{
+    private readonly List<Diagnostic> _all = [];
+    public IReadOnlyList<Diagnostic> All => _all;
+    public bool HasErrors => _all.Any(d => d.Severity == Severity.Error);
+    public void Error(SourcePosition at, string message) => _all.Add(new(Severity.Error, at, message));
+    public void Warning(SourcePosition at, string message) => _all.Add(new(Severity.Warning, at, message));
+}

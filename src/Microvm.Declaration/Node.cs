@@ -1,0 +1,28 @@
+namespace Microvm.Declaration;
+
+/// <summary>A value of a declaration with its position, whichever front door it came through.</summary>
+public abstract record Node(SourcePosition At)
+{
+    /// <summary>The kind of value, in the words of an error message.</summary>
+    public string Kind => this switch
+    {
+        ObjectNode => "an attribute set",
+        ArrayNode => "a list",
+        StringNode => "a string",
+        NumberNode => "a number",
+        BoolNode => "a boolean",
+        _ => "null",
+    };
+}
+
+public sealed record Member(string Name, SourcePosition At, Node Value);
+public sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Members) : Node(At)
+{
+    public Node? this[string name] => Members.LastOrDefault(m => m.Name == name)?.Value is { } v and not NullNode ? v : null;
+}
+public sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At);
+public sealed record StringNode(SourcePosition At, string Value) : Node(At);
+/// <summary>A number; <see cref="Integer"/> is null where it has a fraction or does not fit 64 bits.</summary>
+public sealed record NumberNode(SourcePosition At, long? Integer) : Node(At);
+public sealed record BoolNode(SourcePosition At, bool Value) : Node(At);
+public sealed record NullNode(SourcePosition At) : Node(At);

@@ -1,0 +1,49 @@
+using System.Text;
+
+namespace Microvm.Declaration;
+
+/// <summary>Text from a declaration, made safe to print on a terminal.</summary>
+public static class Printable
+{
+    /// <summary>Control and format characters as <c>\u{…}</c>; cut after 80 characters.</summary>
+    public static string Of(string text)
+    {
+        var result = new StringBuilder();
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (result.Length >= 80)
+            {
+                return result.Append('…').ToString();
+            }
+            _ = Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.Format
+                ? result.Append($"\\u{{{rune.Value:x}}}") : result.Append(rune.ToString());
+        }
+        return result.ToString();
+    }
+
+    /// <summary>The name among <paramref name="known"/> nearest to a misspelt one, by edit distance; null where none is near.</summary>
+    public static string? Nearest(string name, IEnumerable<string> known)
+    {
+        if (name.Length > 64)
+        {
+            return null;
+        }
+        var best = known.Select(k => (k, d: Distance(name, k))).OrderBy(p => p.d).ThenBy(p => p.k, StringComparer.Ordinal).FirstOrDefault();
+        return best.k is not null && best.d <= Math.Max(2, best.k.Length / 3) ? best.k : null;
+    }
+
+    private static int Distance(string a, string b)
+    {
+        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        for (var i = 1; i <= a.Length; i++)
+        {
+            var diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= b.Length; j++)
+            {
+                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
+            }
+        }
+        return row[b.Length];
+    }
+}

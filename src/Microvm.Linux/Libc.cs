@@ -1,0 +1,35 @@
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>The few calls of libc that we make.</summary>
+internal static unsafe partial class Libc
+{
+    internal const int EINTR = 4;
+    [LibraryImport("libc", SetLastError = true)] internal static partial int socket(int domain, int type, int protocol);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int bind(int fd, byte* address, uint length);
+    [LibraryImport("libc", SetLastError = true)] internal static partial nint send(int fd, byte* buffer, nuint length, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial nint recv(int fd, byte* buffer, nuint length, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int setsockopt(int fd, int level, int name, int* value, uint length);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int close(int fd);
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
+    [LibraryImport("libc")] internal static partial uint geteuid();
+    [LibraryImport("libc", SetLastError = true)] internal static partial int execv(byte* path, byte** arguments);
+
+    /// <summary>Throws with what was tried and the kernel's own words when a call returned -1.</summary>
+    internal static nint Check(nint result, string what) =>
+        result >= 0 ? result : throw new LinuxException(what, Marshal.GetLastPInvokeError());
+}
+
+/// <summary>The kernel refused a call.</summary>
+/// <param name="what">What was tried.</param>
+/// <param name="errno">The error number (errno(3)).</param>
+/// <param name="said">The kernel's own words from the extended ack, where it had any.</param>
+public sealed class LinuxException(string what, int errno, string? said = null)
+    : Exception($"{what}: {Marshal.GetPInvokeErrorMessage(errno)}{(said is null ? "" : $" ({said})")}")
+{
+    /// <summary>The error number (errno(3)).</summary>
+    public int Errno { get; } = errno;
+}
