@@ -12,7 +12,8 @@ public readonly record struct MacAddress
     public bool IsLocallyAdministered => (_bits >> 41 & 1) == 1;
 
     /// <summary>Six octets, in the order in which they go over the wire.</summary>
-    public byte[] ToBytes() => [.. Enumerable.Range(0, 6).Select(i => (byte)(_bits >> (40 - 8 * i)))];
+    public byte[] ToBytes() =>
+        [(byte)(_bits >> 40), (byte)(_bits >> 32), (byte)(_bits >> 24), (byte)(_bits >> 16), (byte)(_bits >> 8), (byte)_bits];
 
     /// <summary>Lower case with colons, as <c>ip link</c> prints it.</summary>
     public override string ToString() => string.Join(':', ToBytes().Select(b => b.ToString("x2", CultureInfo.InvariantCulture)));

@@ -8,7 +8,7 @@ public sealed unsafe class RouteSocket : IDisposable
 {
     private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18, RTM_SETLINK = 19, RTM_NEWQDISC = 36;
     private const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP_INTR = 0x10, NLM_F_REPLACE = 0x100, NLM_F_DUMP = 0x300, NLM_F_CREATE = 0x400;
-    private const ushort IFLA_MASTER = 10, IFLA_IFALIAS = 20, IFLA_GROUP = 27, TCA_KIND = 1, NLMSGERR_ATTR_MSG = 1;
+    private const ushort IFLA_IFNAME = 3, IFLA_MASTER = 10, IFLA_IFALIAS = 20, IFLA_GROUP = 27, TCA_KIND = 1, NLMSGERR_ATTR_MSG = 1;
     private const uint TC_H_ROOT = 0xffffffff, IFF_UP = 1;
     private readonly FileDescriptor _socket;
     private readonly byte[] _buffer = new byte[64 * 1024];
@@ -44,12 +44,21 @@ public sealed unsafe class RouteSocket : IDisposable
         }
     }
 
+    /// <summary>The link of that name.</summary>
+    public Link Find(string name)
+    {
+        Link? found = null;
+        Send(new NetlinkMessage($"look up '{name}'", RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(0).Attribute(IFLA_IFNAME, name),
+            (_, _, body) => found = Link.Parse(body));
+        return found ?? throw new LinuxException($"look up '{name}'", 19);
+    }
+
     /// <summary>Sets the root qdisc to noqueue, before a tap's first up.</summary>
     public void SetNoQueue(Link link) =>
         Send(new NetlinkMessage($"set the qdisc of '{link.Name}'", RTM_NEWQDISC, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)
             .Tc(link.Index, TC_H_ROOT).Attribute(TCA_KIND, "noqueue"));
 
-    /// <summary>Sets alias, link group and master in one request.</summary>
+    /// <summary>Sets alias and link group in one request.</summary>
     public void Mark(Link link, string alias, uint group) =>
         Send(new NetlinkMessage($"mark '{link.Name}' as ours", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK)
             .IfInfo(link.Index).Attribute(IFLA_IFALIAS, alias).Attribute(IFLA_GROUP, group));

@@ -10,14 +10,32 @@ public static unsafe class TunDevice
     private const ushort IFF_TAP = 0x2, IFF_MULTI_QUEUE = 0x100, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000, IFF_TUN_EXCL = 0x8000;
     private const int O_RDWR = 2, O_CLOEXEC = 0x80000;
 
-    /// <summary>Makes a new persistent tap; a link of that name that is there already is an error (EBUSY), never taken over.</summary>
+    /// <summary>Makes a new tap that lives as long as the returned handle, until <see cref="Tap.Persist"/>; so a process killed half-way leaves none behind. A link of that name is an error (EBUSY), never taken over.</summary>
     /// <param name="owner">User id that may open it, or null for CAP_NET_ADMIN only.</param>
     /// <param name="group">Group id that may open it.</param>
-    public static void Create(string name, bool multiQueue, uint? owner, uint? group)
+    public static Tap Create(string name, bool multiQueue, uint? owner, uint? group)
     {
-        using var tun = Attach(name, multiQueue, create: true);
-        SetOwner(tun, name, owner, group);
-        Libc.Check(Libc.ioctl(tun.Value, TUNSETPERSIST, (void*)1), $"keep tap '{name}'");
+        var tun = Attach(name, multiQueue);
+        try
+        {
+            SetOwner(tun, name, owner, group);
+            return new(tun, name);
+        }
+        catch
+        {
+            tun.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A tap that this process holds open; disposing it lets go, and the kernel deletes it unless it was made to persist.</summary>
+    public sealed class Tap : IDisposable
+    {
+        private readonly FileDescriptor _tun;
+        private readonly string _name;
+        internal Tap(FileDescriptor tun, string name) => (_tun, _name) = (tun, name);
+        public void Persist() => Libc.Check(Libc.ioctl(_tun.Value, TUNSETPERSIST, (void*)1), $"keep tap '{_name}'");
+        public void Dispose() => _tun.Dispose();
     }
 
     private static void SetOwner(FileDescriptor tun, string name, uint? owner, uint? group)
@@ -32,13 +50,13 @@ public static unsafe class TunDevice
         }
     }
 
-    private static FileDescriptor Attach(string name, bool multiQueue, bool create)
+    private static FileDescriptor Attach(string name, bool multiQueue)
     {
         var tun = new FileDescriptor((int)Libc.Check(Libc.open("/dev/net/tun", O_RDWR | O_CLOEXEC), "open /dev/net/tun"));
         Span<byte> ifreq = stackalloc byte[40];
         ifreq.Clear();
         Encoding.UTF8.GetBytes(name, ifreq[..15]);
-        var flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multiQueue ? IFF_MULTI_QUEUE : 0) | (create ? IFF_TUN_EXCL : 0);
+        var flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multiQueue ? IFF_MULTI_QUEUE : 0) | IFF_TUN_EXCL;
         BinaryPrimitives.WriteUInt16LittleEndian(ifreq[16..], (ushort)flags);
         fixed (byte* p = ifreq)
         {
