@@ -112,9 +112,9 @@ let
   definitions = concatMap (value: discharge { at = null; priority = 100; order = 1000; inherit value; }) (load (/. + file));
   of = name: concatMap (d: if d.value ? ${name} then discharge (d // { value = d.value.${name}; }) else [ ]) definitions;
   # Only what a MicroVM is made from is evaluated; all other options of NixOS are left alone.
-  only = name: fields: concatMap (d: if isAttrs d.value then map (f: d // { value = { ${f} = d.value.${f}; }; at = d.at; }) (filter (f: d.value ? ${f}) fields) else [ d ]) (of name);
+  only = name: fields: map (d: if isAttrs d.value then d // { value = builtins.intersectAttrs fields d.value; } else d) (of name);
   part = name: found: if found == [ ] then [ ] else [ ({ n = name; } // merge [ name ] found) ];
-  whole = { v.m = part "microvm" (of "microvm") ++ part "networking" (only "networking" [ "hostName" ]); p = null; };
+  whole = { v.m = part "microvm" (of "microvm") ++ part "networking" (only "networking" { hostName = null; }); p = null; };
 
   plain = t: if isAttrs t.v && t.v ? m then builtins.listToAttrs (map (x: { name = x.n; value = plain x; }) t.v.m)
     else if isAttrs t.v && t.v ? l then map plain t.v.l else t.v;

@@ -1,0 +1,25 @@
+using System.Globalization;
+using Microvm.Declaration;
+
+namespace Microvm.Cli;
+
+/// <summary>Who may open the taps: the user and group given, else the caller behind sudo, else the user microvm.</summary>
+internal static class Account
+{
+    internal static (uint? User, uint? Group) Of(string? user, string? group)
+    {
+        uint? uid = user is not null ? Id("/etc/passwd", user) ?? throw new UsageException($"there is no user '{Printable.Of(user)}' on this host")
+            : uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) ? sudo
+            : Id("/etc/passwd", "microvm");
+        uint? gid = group is not null ? Id("/etc/group", group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
+        return (uid, gid);
+    }
+
+    private static uint? Id(string file, string name) =>
+        uint.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : File.ReadLines(file).Select(l => l.Split(':')).Where(f => f.Length > 2 && f[0] == name)
+            .Select(f => (uint?)uint.Parse(f[2], CultureInfo.InvariantCulture)).FirstOrDefault();
+}
+
+/// <summary>The command line asks for something that is not there: exit code 2.</summary>
+internal sealed class UsageException(string message) : Exception(message);

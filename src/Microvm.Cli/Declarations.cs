@@ -1,0 +1,54 @@
+using Microvm.Declaration;
+using Microvm.Nix;
+
+namespace Microvm.Cli;
+
+/// <summary>Reads declarations through either front door and applies the rules over all of them together.</summary>
+internal static class Declarations
+{
+    /// <summary>A larger JSON file is refused before it is read.</summary>
+    private const long MaxBytes = 64 * 1024 * 1024;
+
+    internal static IReadOnlyList<MicrovmConfig> Read(IReadOnlyList<string> files, TextReader standardInput, DiagnosticBag diagnostics)
+    {
+        var reader = new DeclarationReader(diagnostics);
+        var vms = files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>().Select(reader.Read).OfType<MicrovmConfig>().ToList();
+        FleetRules.Check(vms, diagnostics);
+        return vms;
+    }
+
+    private static Node? Open(string file, TextReader standardInput, DiagnosticBag diagnostics)
+    {
+        // Errors of one file must not hide the next one's, so each is opened with a bag of its own.
+        var own = new DiagnosticBag();
+        Node? node = null;
+        try
+        {
+            if (file == "-")
+            {
+                node = JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(standardInput.ReadToEnd()), own);
+            }
+            else if (Directory.Exists(file) || (File.Exists(file) && file.EndsWith(".nix", StringComparison.Ordinal)))
+            {
+                node = NixFrontDoor.Read(Directory.Exists(file) ? Path.Combine(file, "default.nix") : file, own);
+            }
+            else if (new FileInfo(file).Length > MaxBytes)
+            {
+                own.Error(new(file, 0, 0), $"this is larger than {MaxBytes / 1024 / 1024} MiB and can't be a declaration");
+            }
+            else
+            {
+                node = JsonFrontDoor.Read(file, File.ReadAllBytes(file), own);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            own.Error(new(Printable.Of(file), 0, 0), $"can't be read: {e.Message}");
+        }
+        foreach (var d in own.All)
+        {
+            diagnostics.Error(d.At, d.Message);
+        }
+        return own.HasErrors ? null : node;
+    }
+}

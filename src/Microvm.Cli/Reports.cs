@@ -1,0 +1,15 @@
+using System.Text.Json.Serialization;
+
+namespace Microvm.Cli;
+
+internal sealed record DiagnosticReport(string Severity, string File, int Line, int Column, string Message);
+internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<DiagnosticReport> Diagnostics);
+internal sealed record StepReport(string Action, string Vm, string Id, string Reason);
+internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals);
+internal sealed record LinkReport(string Vm, string Id, string State, int? Index, bool MultiQueue, uint? Owner, uint? Group, string? Bridge);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(CheckReport))]
+[JsonSerializable(typeof(PlanReport))]
+[JsonSerializable(typeof(LinkReport[]))]
+internal sealed partial class Reports : JsonSerializerContext;
