@@ -11,7 +11,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 ./build.sh
 set +e
-dotnet run --project tests/Microvm.Tests -c Release -- --no-ansi --no-progress 2>&1 | tee out/test.log
+dotnet run --project tests/Microvm.Tests -c Release -- --no-ansi --progress off 2>&1 | tee out/test.log
 code=${PIPESTATUS[0]}
 passed=$(sed -nE 's/^ *succeeded: ([0-9]+).*/\1/p' out/test.log | tail -1)
 failed=$(sed -nE 's/^ *failed: ([0-9]+).*/\1/p' out/test.log | tail -1)

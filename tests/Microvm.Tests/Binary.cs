@@ -1,0 +1,71 @@
+using System.Diagnostics;
+
+namespace Microvm.Tests;
+
+/// <summary>Runs programs as a user would and takes what they print.</summary>
+internal static class Binary
+{
+    internal static readonly string Root = FindRoot();
+
+    internal sealed record Outcome(int Code, string Out, string Err);
+
+    internal static Outcome Microvm(params string[] arguments) => Run(Path.Combine(Root, "out", "microvm"), null, arguments);
+
+    internal static Outcome Run(string program, string? input, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment.Remove("SUDO_UID");
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = process.StandardError.ReadToEndAsync();
+        if (input is not null)
+        {
+            process.StandardInput.Write(input);
+        }
+        process.StandardInput.Close();
+        process.WaitForExit();
+        return new(process.ExitCode, output.Result, errors.Result);
+    }
+
+    private static string FindRoot()
+    {
+        var at = AppContext.BaseDirectory;
+        while (!File.Exists(Path.Combine(at, "Microvm.slnx")))
+        {
+            at = Path.GetDirectoryName(at)!;
+        }
+        return at;
+    }
+}
+
+/// <summary>A folder of its own for one test.</summary>
+public sealed class Folder : IDisposable
+{
+    private readonly string _path = Directory.CreateTempSubdirectory("microvm-test-").FullName;
+
+    public string File(string name, string text)
+    {
+        var path = Path.Combine(_path, name);
+        System.IO.File.WriteAllText(path, text);
+        return path;
+    }
+
+    public void Dispose() => Directory.Delete(_path, true);
+}
+
+/// <summary>A network namespace of its own for one test.</summary>
+public sealed class Namespace : IDisposable
+{
+    public string Name { get; } = $"mvt-{Guid.NewGuid():N}"[..16];
+    public Namespace() => Assert.Equal(0, Binary.Run("ip", null, "netns", "add", Name).Code);
+    public string Ip(params string[] arguments)
+    {
+        var outcome = Binary.Run("ip", null, ["-n", Name, .. arguments]);
+        Assert.True(outcome.Code == 0, outcome.Err);
+        return outcome.Out;
+    }
+
+    /// <summary>All that the kernel says of the links, to compare before with after.</summary>
+    public string Links() => Ip("-d", "-j", "link");
+    public void Dispose() => Binary.Run("ip", null, "netns", "del", Name);
+}

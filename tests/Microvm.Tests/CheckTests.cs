@@ -1,0 +1,171 @@
+using System.Text;
+
+namespace Microvm.Tests;
+
+public sealed class CheckTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    public void Dispose() => _folder.Dispose();
+
+    private static string Vm(string interfaces, string more = "", string name = "a") =>
+        $$"""{"networking":{"hostName":"{{name}}"},"microvm":{ {{more}} "interfaces":[{{interfaces}}] } }""";
+
+    [Theory]
+    [InlineData("""{"type":"tun","id":"a","mac":"02:00:00:00:00:01"}""", "'tun' is not an interface type")]
+    [InlineData("""{"type":"tap","id":"a/b","mac":"02:00:00:00:00:01"}""", "it has a '/'")]
+    [InlineData("""{"type":"tap","id":"a","mac":"03:00:00:00:00:01"}""", "multicast")]
+    [InlineData("""{"type":"tap","id":"a"}""", "'mac' is missing")]
+    [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01"}""", "needs its lower device")]
+    [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"no"}}""", "not a macvtap mode")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"bridge"}}""", "goes with type macvtap")]
+    [InlineData("""{"type":"bridge","id":"a","mac":"02:00:00:00:00:01"}""", "needs the bridge's name")]
+    [InlineData("""{"type":"user","id":"a","mac":"02:00:00:00:00:01","bridge":"br0"}""", "'bridge' goes with")]
+    [InlineData("""{"type":"user","id":"a","mac":"02:00:00:00:00:01","tap":{"vhost":true}}""", "tap.vhost goes with type tap")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","brigde":"br0"}""", "did you mean 'bridge'?")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"},{"type":"tap","id":"a","mac":"02:00:00:00:00:02"}""", "id 'a' is already used")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"},{"type":"tap","id":"b","mac":"02:00:00:00:00:01"}""", "MAC 02:00:00:00:00:01 is already used")]
+    public void A_broken_rule_is_an_error_at_its_place(string interfaces, string says)
+    {
+        var file = _folder.File("vm.json", Vm(interfaces));
+        var outcome = Binary.Microvm("check", file);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains(says, outcome.Out);
+        Assert.Contains($"{file}:1:", outcome.Out);
+    }
+
+    [Theory]
+    [InlineData("\"vcpu\":0,", "'vcpu' must be")]
+    [InlineData("\"mem\":-5,", "'mem' must be")]
+    [InlineData("\"mem\":1.5,", "'mem' must be")]
+    [InlineData("\"hypervisor\":\"vbox\",", "not a known hypervisor")]
+    [InlineData("\"forwardPorts\":[{\"host\":{\"port\":80},\"guest\":{\"port\":80}}],", "needs an interface of type \"user\"")]
+    [InlineData("\"vcpus\":1,", "did you mean 'vcpu'?")]
+    public void Options_of_the_vm_have_rules_too(string more, string says)
+    {
+        var outcome = Binary.Microvm("check", _folder.File("vm.json", Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}""", more)));
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains(says, outcome.Out);
+    }
+
+    [Fact]
+    public void Ids_and_macs_are_unique_across_files_and_all_errors_come_at_once()
+    {
+        const string tap = """{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}""";
+        var outcome = Binary.Microvm("check", _folder.File("1.json", Vm(tap)), _folder.File("2.json", Vm(tap, name: "b")));
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("id 'a'", outcome.Out);
+        Assert.Contains("MAC 02", outcome.Out);
+    }
+
+    [Fact]
+    public void A_mac_that_is_not_locally_administered_is_a_warning()
+    {
+        var outcome = Binary.Microvm("check", _folder.File("vm.json", Vm("""{"type":"tap","id":"a","mac":"00:16:3e:00:00:01"}""")));
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains("warning: 00:16:3e:00:00:01 isn't locally administered", outcome.Out);
+    }
+
+    [Fact]
+    public void The_specifications_first_snippet_passes_letter_for_letter()
+    {
+        var outcome = Binary.Microvm("check", _folder.File("vm.nix", """
+            {
+              microvm.interfaces = [ {
+                type = "tap";
+
+                # interface name on the host
+                id = "vm-a1";
+
+                # Ethernet address of the MicroVM's interface, not the host's
+                #
+                # Locally administered have one of 2/6/A/E in the second nibble.
+                mac = "02:00:00:00:00:01";
+              } ];
+            }
+            """));
+        Assert.Equal((0, "1 VM, 1 interfaces: all right\n"), (outcome.Code, outcome.Out));
+    }
+
+    [Fact]
+    public void A_module_with_imports_conditions_and_priorities_evaluates()
+    {
+        _folder.File("more.nix", """{ lib, ... }: { networking.hostName = lib.mkDefault "low"; microvm.vcpu = lib.mkForce 2; systemd.network.enable = true; }""");
+        var file = _folder.File("vm.nix", """
+            { lib, pkgs, config, ... }:
+            {
+              imports = [ ./more.nix ];
+              networking.hostName = "high";
+              microvm = lib.mkMerge [
+                { vcpu = 9; }
+                {
+                  binScripts.tap-up = lib.mkAfter ''
+                    ${lib.getExe' pkgs.iproute2 "ip"} link set dev 'vm-ixp-as11201p' master 'ixp-peering'
+                  '';
+                }
+                (lib.mkIf (config.networking.hostName == "high") {
+                  interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ];
+                })
+              ];
+            }
+            """);
+        var outcome = Binary.Microvm("check", "--json", file);
+        Assert.True(outcome.Code == 0, outcome.Out + outcome.Err);
+        Assert.Contains("\"high\"", outcome.Out);
+    }
+
+    [Fact]
+    public void A_nix_error_names_its_line()
+    {
+        var file = _folder.File("vm.nix", "{\n  microvm.interfaces = [ {\n    type = \"tap\";\n    id = \"way-too-long-for-linux\";\n    mac = \"02:00:00:00:00:01\";\n  } ];\n}\n");
+        var outcome = Binary.Microvm("check", file);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains($"{file}:4:5: error: id 'way-too-long-for-linux'", outcome.Out);
+    }
+
+    [Theory]
+    [InlineData("vm.nix", "{ microvm = ")]
+    [InlineData("vm.nix", "let x = x; in x")]
+    [InlineData("vm.nix", "let f = n: 1 + f (n + 1); in { microvm.vcpu = f 1; }")]
+    [InlineData("vm.nix", "5")]
+    [InlineData("vm.nix", "{ microvm = 5; }")]
+    [InlineData("vm.json", "")]
+    [InlineData("vm.json", "{")]
+    [InlineData("vm.json", "null")]
+    [InlineData("vm.json", "[]")]
+    [InlineData("vm.json", "{\"microvm\":[]}")]
+    [InlineData("vm.json", "{\"microvm\":{},\"microvm\":{}}")]
+    [InlineData("vm.json", "{\"microvm\":{\"interfaces\":[{\"type\":\"tap\",\"id\":\"\\ud800\",\"mac\":1}]}}")]
+    public void Broken_files_get_a_diagnostic_and_exit_code_2(string name, string text) => Broken(_folder.File(name, text));
+
+    [Fact]
+    public void Every_truncation_of_a_declaration_gets_a_diagnostic()
+    {
+        var whole = Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}""");
+        for (var length = 0; length < whole.Length; length++)
+        {
+            Broken(_folder.File("cut.json", whole[..length]));
+        }
+    }
+
+    [Fact]
+    public void Ten_megabytes_of_brackets_are_refused() => Broken(_folder.File("deep.json", new string('[', 10_000_000)));
+
+    [Fact]
+    public void A_file_that_is_not_there_is_refused() => Broken("/nonexistent/vm.json");
+
+    [Fact]
+    public void Json_comes_from_standard_input_too()
+    {
+        var outcome = Binary.Run(Path.Combine(Binary.Root, "out", "microvm"), Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}"""), "check", "-");
+        Assert.Equal(0, outcome.Code);
+    }
+
+    private static void Broken(string file)
+    {
+        var outcome = Binary.Microvm("check", file);
+        Assert.True(outcome.Code == 2, $"exit code {outcome.Code}: {outcome.Out}{outcome.Err}");
+        Assert.Contains("error: ", outcome.Out);
+        Assert.DoesNotContain("   at ", outcome.Out + outcome.Err);
+        Assert.DoesNotContain("Unhandled", outcome.Out + outcome.Err);
+    }
+}

@@ -1,0 +1,157 @@
+using System.Text.Json;
+
+namespace Microvm.Tests;
+
+/// <summary>The real binary against the real kernel, in namespaces of their own.</summary>
+public sealed class UpTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    private readonly Namespace _ns = new();
+    public void Dispose()
+    {
+        _ns.Dispose();
+        _folder.Dispose();
+    }
+
+    private string Vm(string name, int vcpu, string bridge, params string[] ids)
+    {
+        var taps = ids.Select(id => $$"""{"type":"tap","id":"{{id}}","mac":"02:00:00:{{Mac(name + id)}}"{{(bridge.Length > 0 ? $",\"bridge\":\"{bridge}\"" : "")}}}""");
+        return _folder.File($"{name}.json", $$"""{"networking":{"hostName":"{{name}}"},"microvm":{"vcpu":{{vcpu}},"interfaces":[{{string.Join(',', taps)}}] } }""");
+    }
+
+    private static string Mac(string text)
+    {
+        var hash = System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text));
+        return $"{hash[0]:x2}:{hash[1]:x2}:{hash[2]:x2}";
+    }
+
+    private Binary.Outcome Run(string command, params string[] rest) => Binary.Microvm([command, "--netns", _ns.Name, .. rest]);
+
+    private JsonElement Link(string name) => JsonDocument.Parse(_ns.Ip("-d", "-j", "link", "show", name)).RootElement[0];
+
+    [Theory]
+    [InlineData(1, false)]
+    [InlineData(2, true)]
+    public void Up_makes_what_was_declared(int vcpu, bool multiQueue)
+    {
+        _ns.Ip("link", "add", "br0", "type", "bridge");
+        var outcome = Run("up", Vm("a", vcpu, "br0", "vm-a1"), "--user", "1234", "--group", "4321");
+        Assert.True(outcome.Code == 0, outcome.Err);
+        var link = Link("vm-a1");
+        var data = link.GetProperty("linkinfo").GetProperty("info_data");
+        Assert.Equal("tap", data.GetProperty("type").GetString());
+        Assert.True(data.GetProperty("vnet_hdr").GetBoolean());
+        Assert.True(data.GetProperty("persist").GetBoolean());
+        Assert.Equal(multiQueue, data.GetProperty("multi_queue").GetBoolean());
+        Assert.Equal(1234, int.Parse(data.GetProperty("user").ToString()));
+        Assert.Equal(4321, int.Parse(data.GetProperty("group").ToString()));
+        Assert.Equal("microvm:a/vm-a1", link.GetProperty("ifalias").GetString());
+        Assert.Equal("noqueue", link.GetProperty("qdisc").GetString());
+        Assert.Equal("br0", link.GetProperty("master").GetString());
+        Assert.Contains("UP", link.GetProperty("flags").EnumerateArray().Select(f => f.GetString()));
+    }
+
+    [Fact]
+    public void Up_twice_changes_nothing()
+    {
+        var file = Vm("a", 2, "", "vm-a1", "vm-a2");
+        Assert.Equal(0, Run("up", file).Code);
+        var before = _ns.Links();
+        var again = Run("up", file);
+        Assert.Equal(0, again.Code);
+        Assert.Contains("nothing to do", again.Out);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void Down_leaves_nothing_and_may_be_repeated()
+    {
+        var before = _ns.Links();
+        var file = Vm("a", 1, "", "vm-a1", "vm-a2");
+        Assert.Equal(0, Run("up", file).Code);
+        Assert.NotEqual(before, _ns.Links());
+        Assert.Equal(0, Run("down", file).Code);
+        Assert.Equal(before, _ns.Links());
+        Assert.Equal(0, Run("down", file).Code);
+    }
+
+    [Fact]
+    public void Plan_shows_and_changes_nothing()
+    {
+        var before = _ns.Links();
+        var outcome = Run("plan", Vm("a", 1, "", "vm-a1"), "--json");
+        Assert.Equal(0, outcome.Code);
+        Assert.Equal("create", JsonDocument.Parse(outcome.Out).RootElement.GetProperty("steps")[0].GetProperty("action").GetString());
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void A_foreign_link_is_never_touched()
+    {
+        _ns.Ip("tuntap", "add", "vm-a2", "mode", "tap");
+        var before = _ns.Links();
+        var file = Vm("a", 1, "", "vm-a1", "vm-a2");
+        var outcome = Run("up", file);
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("not ours", outcome.Err);
+        Assert.Equal(before, _ns.Links());
+        Assert.Equal(0, Run("down", file).Code);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void A_missing_bridge_is_a_clear_error_and_nothing_is_made()
+    {
+        var before = _ns.Links();
+        var outcome = Run("up", Vm("a", 1, "br9", "vm-a1"));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("the bridge 'br9', which is not there", outcome.Err);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void A_refusal_by_the_kernel_undoes_all()
+    {
+        // A bridge takes 1,023 ports (BR_MAX_PORTS); the tap that finds it full fails after others were made.
+        _ns.Ip("link", "add", "br0", "type", "bridge");
+        Assert.Equal(0, Run("up", Vm("a", 1, "br0", [.. Enumerable.Range(0, 1020).Select(i => $"a{i}")])).Code);
+        var before = _ns.Links();
+        var outcome = Run("up", Vm("b", 1, "br0", "b0", "b1", "b2", "b3", "b4"));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("attach 'b", outcome.Err);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void Drift_is_told_and_mended_in_place()
+    {
+        var file = Vm("a", 1, "", "vm-a1");
+        Assert.Equal(0, Run("up", file).Code);
+        var index = Link("vm-a1").GetProperty("ifindex").GetInt32();
+        _ns.Ip("link", "set", "vm-a1", "down");
+        Assert.Contains("\"drifted\"", Run("status", file, "--json").Out);
+        Assert.Equal(0, Run("up", file).Code);
+        Assert.Contains("\"up\"", Run("status", file, "--json").Out);
+        Assert.Equal(index, Link("vm-a1").GetProperty("ifindex").GetInt32());
+    }
+
+    [Fact]
+    public void More_vcpus_replace_the_tap_with_a_multi_queue_one()
+    {
+        Assert.Equal(0, Run("up", Vm("a", 1, "", "vm-a1")).Code);
+        var outcome = Run("up", Vm("a", 2, "", "vm-a1"));
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains("it lacks multi_queue", outcome.Out);
+        Assert.True(Link("vm-a1").GetProperty("linkinfo").GetProperty("info_data").GetProperty("multi_queue").GetBoolean());
+    }
+
+    [Fact]
+    public void Wrong_usage_has_exit_code_2()
+    {
+        Assert.Equal(2, Binary.Microvm("up").Code);
+        Assert.Equal(2, Binary.Microvm("fly").Code);
+        Assert.Equal(2, Binary.Microvm("up", Vm("a", 1, "", "vm-a1"), "--netns", "../x").Code);
+        Assert.Equal(2, Run("up", Vm("a", 1, "", "vm-a1"), "--user", "no-such-user").Code);
+        Assert.Equal(0, Binary.Microvm("--help").Code);
+    }
+}
