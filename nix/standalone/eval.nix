@@ -53,10 +53,12 @@ let
     concatMap load (body.imports or [ ]) ++ [ given ];
   inherit (builtins) removeAttrs;
 
+  # A condition travels with its definition and is looked at only where a value is taken: as in NixOS, it may ask
+  # for other values of the same configuration.
   # A value with its mkIf, mkMerge, mkOverride and mkOrder taken off.
   discharge = definition:
     let v = definition.value; kind = if isAttrs v then v._type or "" else ""; in
-    if kind == "if" then (if v.condition then discharge (definition // { value = v.content; }) else [ ])
+    if kind == "if" then discharge (definition // { value = v.content; when = definition.when && v.condition; })
     else if kind == "merge" then concatMap (c: discharge (definition // { value = c; })) v.contents
     else if kind == "override" then discharge (definition // { value = v.content; inherit (v) priority; })
     else if kind == "order" then discharge (definition // { value = v.content; order = v.priority; })
@@ -83,41 +85,56 @@ let
 
   element = at: path: value:
     let inner = if isSet value then atOf value at else at; in
-    merge path [ { at = inner; priority = 100; order = 1000; inherit value; } ];
+    merge path [ { at = inner; priority = 100; order = 1000; when = true; inherit value; } ];
 
   atOf = set: otherwise:
     let names = attrNames set; p = if names == [ ] then null else builtins.unsafeGetAttrPos (head names) set; in
     if p == null then otherwise else { inherit (p) file line column; };
 
+  namesOf = definitions: attrNames (foldl' (a: d: a // d.value) { } definitions);
+  under = name: definitions: concatMap
+    (d:
+      if d.value ? ${name} then
+        discharge (d // {
+          value = d.value.${name};
+          at = let p = builtins.unsafeGetAttrPos name d.value; in if p == null then d.at else { inherit (p) file line column; };
+        })
+      else [ ])
+    definitions;
+
   members = path: definitions:
-    let names = attrNames (foldl' (a: d: a // d.value) { } definitions); in
     concatMap
       (name:
-        let
-          found = concatMap
-            (d:
-              if d.value ? ${name} then
-                discharge (d // {
-                  value = d.value.${name};
-                  at = let p = builtins.unsafeGetAttrPos name d.value; in if p == null then d.at else { inherit (p) file line column; };
-                })
-              else [ ])
-            definitions;
-        in
+        let found = filter (d: d.when) (under name definitions); in
         if found == [ ] then [ ] else [ ({ n = name; } // merge (path ++ [ name ]) found) ])
-      names;
+      (namesOf definitions);
+
+  # The same values for the modules' own use: nothing is evaluated until it is asked for.
+  defaults = { "networking.hostName" = "nixos"; "microvm.vcpu" = 1; "microvm.mem" = 512; "microvm.hypervisor" = "qemu"; "microvm.interfaces" = [ ]; "microvm.forwardPorts" = [ ]; };
+  lazy = path: definitions:
+    let name = builtins.concatStringsSep "." path; in
+    if definitions != [ ] && all (d: isSet d.value) definitions then
+      lib.genAttrs (namesOf definitions) (n: lazy (path ++ [ n ]) (under n definitions))
+    else
+      let found = filter (d: d.when) definitions; in
+      if found != [ ] then plain (merge path found)
+      else defaults.${name} or (throw "the option '${name}' is used but not defined");
 
   scalar = v: if isPath v then toString v else if isAttrs v then "${v}" else v;
 
-  definitions = concatMap (value: discharge { at = null; priority = 100; order = 1000; inherit value; }) (load (/. + file));
+  definitions = concatMap (value: discharge { at = null; priority = 100; order = 1000; when = true; inherit value; }) (load (/. + file));
   of = name: concatMap (d: if d.value ? ${name} then discharge (d // { value = d.value.${name}; }) else [ ]) definitions;
   # Only what a MicroVM is made from is evaluated; all other options of NixOS are left alone.
   only = name: fields: map (d: if isAttrs d.value then d // { value = builtins.intersectAttrs fields d.value; } else d) (of name);
-  part = name: found: if found == [ ] then [ ] else [ ({ n = name; } // merge [ name ] found) ];
+  part = name: all: let found = filter (d: d.when) all; in if found == [ ] then [ ] else [ ({ n = name; } // merge [ name ] found) ];
   whole = { v.m = part "microvm" (of "microvm") ++ part "networking" (only "networking" { hostName = null; }); p = null; };
 
   plain = t: if isAttrs t.v && t.v ? m then builtins.listToAttrs (map (x: { name = x.n; value = plain x; }) t.v.m)
     else if isAttrs t.v && t.v ? l then map plain t.v.l else t.v;
-  config = { networking.hostName = "nixos"; } // plain whole;
+  config = {
+    networking = { hostName = defaults."networking.hostName"; } // (let found = only "networking" { hostName = null; }; in if found == [ ] then { } else lazy [ "networking" ] found);
+    microvm = { vcpu = 1; mem = 512; hypervisor = "qemu"; interfaces = [ ]; forwardPorts = [ ]; }
+      // (let found = of "microvm"; in if found == [ ] then { } else lazy [ "microvm" ] found);
+  };
 in
 whole
