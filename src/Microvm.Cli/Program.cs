@@ -2,6 +2,8 @@ using System.CommandLine;
 using System.Text.Json;
 using Microvm.Cli;
 using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Hypervisors;
 using Microvm.Linux;
 using Microvm.Network;
 
@@ -27,6 +29,7 @@ namespace Microvm.Cli
                 Command("plan", "Show what 'up' would change on the host", Plan, s_files, s_json, s_netns, s_user, s_group),
                 Command("up", "Make the declared interfaces, all or nothing", Up, s_files, s_json, s_netns, s_user, s_group),
                 Command("down", "Delete the interfaces of the declared VMs", Down, s_files, s_json, s_netns),
+                Command("command", "Print the hypervisor's command line (--json: an array)", Words, s_files, s_json),
                 Command("status", "Tell the state of declared interfaces, or of all that are ours", Status, s_maybeFiles, s_json, s_netns, s_user, s_group),
             };
             var parsed = root.Parse(args);
@@ -209,6 +212,28 @@ namespace Microvm.Cli
                 {
                     Console.WriteLine($"{row.Vm,-20} {row.Id,-15} {row.State,-8} {(row.MultiQueue ? "multi" : "one"),-6} {row.Bridge ?? "-"}");
                 }
+            }
+            return 0;
+        }
+
+        private static int Words(ParseResult result)
+        {
+            if (Read(result, s_files) is not { } vms)
+            {
+                return 2;
+            }
+            foreach (var vm in vms)
+            {
+                if (vm.Hypervisor != "qemu" || Qemu.Refuse(vm) is not null)
+                {
+                    Console.Error.WriteLine($"microvm: '{vm.Name}': {(vm.Hypervisor != "qemu" ? $"command lines for {vm.Hypervisor} are not rendered by this version" : Qemu.Refuse(vm))}");
+                    return 2;
+                }
+            }
+            string[][] lines = [.. vms.Select(vm => (string[])["qemu-system-x86_64", .. Qemu.Arguments(vm, new HostFacts(Accelerator.KvmUsable()))])];
+            foreach (var words in lines)
+            {
+                Console.WriteLine(result.GetValue(s_json) ? JsonSerializer.Serialize(words, Reports.Default.StringArray) : string.Join(' ', words.Select(Shell.Quote)));
             }
             return 0;
         }

@@ -12,4 +12,5 @@ internal sealed record LinkReport(string Vm, string Id, string State, int? Index
 [JsonSerializable(typeof(CheckReport))]
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(LinkReport[]))]
+[JsonSerializable(typeof(string[]))]
 internal sealed partial class Reports : JsonSerializerContext;
