@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 missing=()
 command -v ip >/dev/null || missing+=(iproute2)
+command -v ping >/dev/null || missing+=(iputils-ping)
+command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
 command -v nix-instantiate >/dev/null || missing+=(nix-bin)
 if [ ${#missing[@]} -gt 0 ]; then
     echo "== installing ${missing[*]}"
@@ -12,11 +14,29 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 echo "== building out/microvm"
 ./build.sh
+echo "== building the guest"
+./guest/build.sh
 ns="microvm-quick-$$"
+vm=
 ip netns add "$ns"
-trap 'ip netns del "$ns"' EXIT
-for command in "check" "plan --netns $ns" "up --netns $ns" "status --netns $ns" "down --netns $ns"; do
-    echo "== microvm $command examples/quickstart.nix"
-    # shellcheck disable=SC2086  # the words of a command of ours
-    out/microvm $command examples/quickstart.nix
+trap '[ -z "$vm" ] || kill "$vm" 2>/dev/null || true; ip netns del "$ns"' EXIT
+step() {
+    echo "== microvm $*"
+    out/microvm "$@"
+}
+step check examples/quickstart.nix
+step plan --netns "$ns" examples/quickstart.nix
+step up --netns "$ns" examples/quickstart.nix
+ip -n "$ns" addr add 10.0.9.1/24 dev vm-a1
+echo "== microvm run --netns $ns examples/quickstart.nix"
+out/microvm run --netns "$ns" examples/quickstart.nix </dev/null >out/quickstart.log &
+vm=$!
+for _ in $(seq 100); do
+    if ip netns exec "$ns" ping -c 1 -W 1 10.0.9.2 >/dev/null 2>&1; then break; fi
+    sleep 0.2
 done
+ip netns exec "$ns" ping -c 3 -i 0.2 10.0.9.2
+kill "$vm"
+wait "$vm" || true
+vm=
+step down --netns "$ns" examples/quickstart.nix

@@ -2,6 +2,11 @@
 {
   networking.hostName = "quickstart";
 
+  # The guest that guest/build.sh makes.
+  microvm.kernel = toString ../out/guest/vmlinuz;
+  microvm.initrdPath = toString ../out/guest/initrd;
+  microvm.kernelParams = [ "guestip=10.0.9.2/24" "seconds=60" ];
+
   microvm.interfaces = [ {
     type = "tap";
 

@@ -30,6 +30,7 @@ namespace Microvm.Cli
                 Command("up", "Make the declared interfaces, all or nothing", Up, s_files, s_json, s_netns, s_user, s_group),
                 Command("down", "Delete the interfaces of the declared VMs", Down, s_files, s_json, s_netns),
                 Command("command", "Print the hypervisor's command line (--json: an array)", Words, s_files, s_json),
+                Command("run", "Start the VM in the place of this process", Start, s_files, s_netns),
                 Command("status", "Tell the state of declared interfaces, or of all that are ours", Status, s_maybeFiles, s_json, s_netns, s_user, s_group),
             };
             var parsed = root.Parse(args);
@@ -222,20 +223,59 @@ namespace Microvm.Cli
             {
                 return 2;
             }
-            foreach (var vm in vms)
+            if (Refused(vms))
             {
-                if (vm.Hypervisor != "qemu" || Qemu.Refuse(vm) is not null)
-                {
-                    Console.Error.WriteLine($"microvm: '{vm.Name}': {(vm.Hypervisor != "qemu" ? $"command lines for {vm.Hypervisor} are not rendered by this version" : Qemu.Refuse(vm))}");
-                    return 2;
-                }
+                return 2;
             }
-            string[][] lines = [.. vms.Select(vm => (string[])["qemu-system-x86_64", .. Qemu.Arguments(vm, new HostFacts(Accelerator.KvmUsable()))])];
+            string[][] lines = [.. vms.Select(vm => Line(vm, Accelerator.KvmUsable()))];
             foreach (var words in lines)
             {
                 Console.WriteLine(result.GetValue(s_json) ? JsonSerializer.Serialize(words, Reports.Default.StringArray) : string.Join(' ', words.Select(Shell.Quote)));
             }
             return 0;
+        }
+
+        private static bool Refused(IReadOnlyList<MicrovmConfig> vms)
+        {
+            foreach (var vm in vms)
+            {
+                if ((vm.Hypervisor != "qemu" ? $"command lines for {vm.Hypervisor} are not rendered by this version" : Qemu.Refuse(vm)) is { } why)
+                {
+                    Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        private static string[] Line(MicrovmConfig vm, bool kvm) => ["qemu-system-x86_64", .. Qemu.Arguments(vm, new HostFacts(kvm))];
+
+        private static int Start(ParseResult result)
+        {
+            var files = result.GetValue(s_files)!;
+            if (files.Length != 1)
+            {
+                throw new UsageException("'run' takes one declaration; start each VM by its own 'run'");
+            }
+            if (Read(result, s_files) is not { } vms || Refused(vms))
+            {
+                return 2;
+            }
+            var vm = vms[0];
+            using (var route = Open(result))
+            {
+                var links = route.Links().ToDictionary(l => l.Name);
+                var faults = DesiredLink.Of(vm, null, null).Select(d => Preflight.Fault(d, links.GetValueOrDefault(d.Name), PosixProcess.EffectiveUser)).OfType<string>().ToList();
+                if (faults.Count > 0)
+                {
+                    faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}: sudo microvm up {Shell.Quote(files[0])}"));
+                    return 1;
+                }
+            }
+            var kvm = Accelerator.KvmUsable();
+            Console.Error.WriteLine(kvm ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
+            PosixProcess.Exec(Line(vm, kvm));
+            return 1;
         }
 
         private static void Print(ParseResult result, Plan plan, bool done)

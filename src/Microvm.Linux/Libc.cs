@@ -16,7 +16,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc")] internal static partial uint geteuid();
-    [LibraryImport("libc", SetLastError = true)] internal static partial int execv(byte* path, byte** arguments);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int execvp(byte* file, byte** arguments);
 
     /// <summary>Throws with what was tried and the kernel's own words when a call returned -1.</summary>
     internal static nint Check(nint result, string what) =>
