@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$PWD/out/guest
-if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/build.sh ]; then exit 0; fi
+if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/lease ] && [ "$out/initrd" -nt guest/build.sh ]; then exit 0; fi
 missing=()
 command -v cpio >/dev/null || missing+=(cpio)
 dpkg -s busybox-static >/dev/null 2>&1 || missing+=(busybox-static)
@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 chmod 755 "$work"
 package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/.*Depends: (linux-image-.*)/\1/p' | head -1)
-(cd "$work" && apt-get download -qq "$package" >/dev/null && dpkg -x "$package"_*.deb root)
+(cd "$work" && apt-get -o APT::Sandbox::User=root download -qq "$package" >/dev/null && dpkg -x "$package"_*.deb root)
 mkdir -p "$work/initrd"/{bin,modules,proc,sys,dev}
 cp "$(command -v busybox)" "$work/initrd/bin/busybox"
 for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net; do
@@ -23,7 +23,8 @@ for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_mo
     cp "$found" "$work/initrd/modules/"
 done
 cp guest/init "$work/initrd/init"
-chmod 755 "$work/initrd/init"
+cp guest/lease "$work/initrd/bin/lease"
+chmod 755 "$work/initrd/init" "$work/initrd/bin/lease"
 (cd "$work/initrd" && find . | cpio -o -H newc --quiet | gzip -1) > "$out/initrd.new"
 cp "$work"/root/boot/vmlinuz-* "$out/vmlinuz"
 mv "$out/initrd.new" "$out/initrd"
