@@ -2,16 +2,8 @@
 # Shows the way from a declaration to a tap in a network namespace of its own, and leaves nothing behind.
 set -euo pipefail
 cd "$(dirname "$0")"
-missing=()
-command -v ip >/dev/null || missing+=(iproute2)
-command -v ping >/dev/null || missing+=(iputils-ping)
-command -v qemu-system-x86_64 >/dev/null || missing+=(qemu-system-x86)
-command -v nix-instantiate >/dev/null || missing+=(nix-bin)
-if [ ${#missing[@]} -gt 0 ]; then
-    echo "== installing ${missing[*]}"
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-fi
+. scripts/need.sh
+need ip=iproute2 ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
 echo "== building out/microvm"
 ./build.sh
 echo "== building the guest"

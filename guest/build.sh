@@ -4,11 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$PWD/out/guest
 if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/lease ] && [ "$out/initrd" -nt guest/build.sh ]; then exit 0; fi
-missing=()
-command -v cpio >/dev/null || missing+=(cpio)
-dpkg -s busybox-static >/dev/null 2>&1 || missing+=(busybox-static)
-apt-get update -qq
-if [ ${#missing[@]} -gt 0 ]; then apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null; fi
+. scripts/need.sh
+need cpio=cpio busybox=busybox-static
+apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || apt-get update -qq
 mkdir -p "$out"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -20,6 +20,3 @@ internal static class Account
         : File.ReadLines(file).Select(l => l.Split(':')).Where(f => f.Length > 2 && f[0] == name)
             .Select(f => (uint?)uint.Parse(f[2], CultureInfo.InvariantCulture)).FirstOrDefault();
 }
-
-/// <summary>The command line asks for something that is not there: exit code 2.</summary>
-internal sealed class UsageException(string message) : Exception(message);

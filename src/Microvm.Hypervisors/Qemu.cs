@@ -1,29 +1,33 @@
+using System.Globalization;
 using Microvm.Declaration;
 
 namespace Microvm.Hypervisors;
 
-/// <summary>What of the host decides the command line.</summary>
-/// <param name="Kvm">Whether KVM can be used; TCG otherwise.</param>
-public sealed record HostFacts(bool Kvm);
-
-/// <summary>QEMU's command line (qemu-system-x86_64(1)).</summary>
-public static class Qemu
+/// <summary>QEMU (qemu-system-x86_64(1)).</summary>
+public sealed class Qemu : IHypervisor
 {
-    /// <summary>Why QEMU can't run this, or null.</summary>
-    public static string? Refuse(MicrovmConfig vm) =>
-        vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image"
-        : vm.Interfaces.FirstOrDefault(i => i.Type is InterfaceType.Macvtap or InterfaceType.Bridge) is { } i
-            ? $"'{i.Id}' is of type {i.Type.ToString().ToLowerInvariant()}, which 'run' does not serve yet; use tap or user" : null;
+    public string Name => "qemu";
 
-    /// <summary>Arguments after the program's name. One element is one argument; nothing is quoted for a shell.</summary>
-    public static IReadOnlyList<string> Arguments(MicrovmConfig vm, HostFacts host)
+    public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
+    {
+        InterfaceType.Tap => [AttachmentKind.TapByName, AttachmentKind.TapByFd],
+        InterfaceType.User => [AttachmentKind.UserMode],
+        _ => [],
+    };
+
+    public bool MultiQueue(AttachmentKind kind) => kind is AttachmentKind.TapByName or AttachmentKind.TapByFd;
+
+    public string? Refuse(MicrovmConfig vm) => vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image" : null;
+
+    public IReadOnlyList<string> CommandLine(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
         var isMicrovm = vm.Machine == "microvm";
         var arguments = new List<string>
         {
+            "qemu-system-x86_64",
             "-name", $"{vm.Name},process=microvm@{vm.Name}",
             "-M", $"{vm.Machine},accel={(host.Kvm ? "kvm" : "tcg")}",
-            "-m", vm.MemoryMiB.ToString(), "-smp", vm.Vcpu.ToString(),
+            "-m", vm.MemoryMiB.ToString(CultureInfo.InvariantCulture), "-smp", vm.Vcpu.ToString(CultureInfo.InvariantCulture),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
             "-kernel", vm.Kernel!,
@@ -37,17 +41,17 @@ public static class Qemu
             arguments.AddRange(["-initrd", initrd]);
         }
         arguments.AddRange(["-append", $"console=ttyS0 reboot=t panic=-1 {vm.KernelParams}".TrimEnd()]);
-        foreach (var (n, i) in vm.Interfaces.Index())
+        foreach (var (n, attachment) in attachments.Index())
         {
-            var multiQueue = i.Type == InterfaceType.Tap && vm.Vcpu > 1;
+            var i = attachment.Interface;
             arguments.Add("-netdev");
-            arguments.Add(i.Type == InterfaceType.Tap
-                ? $"tap,id=net{n},ifname={Escape(i.Id.Value)},script=no,downscript=no{(multiQueue ? $",queues={vm.Vcpu}" : "")}{(i.Vhost ? ",vhost=on" : "")}"
+            arguments.Add(attachment.Kind == AttachmentKind.TapByName
+                ? $"tap,id=net{n},ifname={Escape(i.Id.Value)},script=no,downscript=no{(attachment.MultiQueue ? $",queues={attachment.QueuePairs}" : "")}{(i.Vhost ? ",vhost=on" : "")}"
                 : $"user,id=net{n}{string.Concat(vm.ForwardPorts.Where(p => p.From == "host").Select(Forward))}");
             arguments.Add("-device");
             // virtio-mmio has no multi-queue switch of its own; over PCI, two vectors a queue pair and two more.
-            var pci = isMicrovm ? "virtio-net-device" : "virtio-net-pci";
-            arguments.Add($"{pci},netdev=net{n},mac={i.Mac}{(multiQueue ? ",mq=on" : "")}{(multiQueue && !isMicrovm ? $",vectors={2 * vm.Vcpu + 2}" : "")}");
+            var device = isMicrovm ? "virtio-net-device" : "virtio-net-pci";
+            arguments.Add($"{device},netdev=net{n},mac={i.Mac}{(attachment.MultiQueue ? ",mq=on" : "")}{(attachment.MultiQueue && !isMicrovm ? $",vectors={2 * attachment.QueuePairs + 2}" : "")}");
         }
         return arguments;
     }
@@ -55,5 +59,5 @@ public static class Qemu
     private static string Forward(ForwardPort p) => $",hostfwd={p.Proto}:{p.HostAddress}:{p.HostPort}-{p.GuestAddress}:{p.GuestPort}";
 
     // QEMU's option parser reads a doubled comma as one.
-    private static string Escape(string value) => value.Replace(",", ",,");
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 }

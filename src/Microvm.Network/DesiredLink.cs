@@ -8,10 +8,10 @@ public sealed record DesiredLink(string Vm, string Name, bool MultiQueue, uint? 
 {
     public string Alias => Ownership.Alias(Vm, Name);
 
-    /// <summary>The host links of a VM. More than one vCPU asks for a multi-queue tap.</summary>
-    public static IEnumerable<DesiredLink> Of(MicrovmConfig vm, uint? owner, uint? group) =>
-        vm.Interfaces.Where(i => i.Type == InterfaceType.Tap)
-            .Select(i => new DesiredLink(vm.Name, i.Id.Value, vm.Vcpu > 1, owner, group, i.Bridge?.Value));
+    /// <summary>The host links that attachments need.</summary>
+    public static IEnumerable<DesiredLink> Of(IEnumerable<Attachment> attachments, uint? owner, uint? group) =>
+        attachments.Where(a => a.Interface.Type == InterfaceType.Tap && a.Kind is AttachmentKind.TapByName or AttachmentKind.TapByFd)
+            .Select(a => new DesiredLink(a.Vm, a.Interface.Id.Value, a.MultiQueue, owner, group, a.Interface.Bridge?.Value));
 }
 
 /// <summary>Who owns a link stands in the kernel: <c>microvm:VM/ID</c> in its alias, the VM's number in its link group.</summary>

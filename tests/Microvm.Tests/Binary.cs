@@ -9,7 +9,10 @@ internal static class Binary
 
     internal sealed record Outcome(int Code, string Out, string Err);
 
-    internal static Outcome Microvm(params string[] arguments) => Run(Path.Combine(Root, "out", "microvm"), null, arguments);
+    /// <summary>The binary under test: <c>out/microvm</c>, or what MICROVM_BINARY names (a managed build, while developing).</summary>
+    internal static readonly string Path = Environment.GetEnvironmentVariable("MICROVM_BINARY") is { Length: > 0 } path ? path : System.IO.Path.Combine(Root, "out", "microvm");
+
+    internal static Outcome Microvm(params string[] arguments) => Run(Path, null, arguments);
 
     internal static Outcome Run(string program, string? input, params string[] arguments)
     {
@@ -30,9 +33,9 @@ internal static class Binary
     private static string FindRoot()
     {
         var at = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(at, "Microvm.slnx")))
+        while (!File.Exists(System.IO.Path.Combine(at, "Microvm.slnx")))
         {
-            at = Path.GetDirectoryName(at)!;
+            at = System.IO.Path.GetDirectoryName(at)!;
         }
         return at;
     }

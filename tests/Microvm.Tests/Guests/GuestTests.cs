@@ -34,7 +34,7 @@ public sealed class GuestTests : IDisposable
 
     private void Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Path.Combine(Binary.Root, "out", "microvm"), ["run", .. arguments])
+        var start = new ProcessStartInfo(Binary.Path, ["run", .. arguments])
         { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         _vm = new Process { StartInfo = start };
         _vm.OutputDataReceived += Take;

@@ -156,7 +156,7 @@ public sealed class CheckTests : IDisposable
     [Fact]
     public void Json_comes_from_standard_input_too()
     {
-        var outcome = Binary.Run(Path.Combine(Binary.Root, "out", "microvm"), Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}"""), "check", "-");
+        var outcome = Binary.Run(Binary.Path, Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}"""), "check", "-");
         Assert.Equal(0, outcome.Code);
     }
 

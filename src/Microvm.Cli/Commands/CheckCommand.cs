@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microvm.Declaration;
+
+namespace Microvm.Cli.Commands;
+
+internal static class CheckCommand
+{
+    internal static Command Create() => Verb.Define("check", "Check declarations; prints every finding as file:line:column",
+        ["microvm check vm.nix", "microvm check --json a.nix b.json"], Run, CommonOptions.Files, CommonOptions.Json);
+
+    private static int Run(ParseResult result)
+    {
+        var diagnostics = new DiagnosticBag();
+        var vms = Declarations.Read(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
+        if (result.GetValue(CommonOptions.Json))
+        {
+            var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)],
+                [.. diagnostics.All.Select(d => new DiagnosticReport(d.Severity == Severity.Error ? "error" : "warning", d.At.File, d.At.Line, d.At.Column, d.Message))]);
+            Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.CheckReport));
+        }
+        else
+        {
+            foreach (var diagnostic in diagnostics.All)
+            {
+                Console.WriteLine(diagnostic);
+            }
+            if (!diagnostics.HasErrors)
+            {
+                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {vms.Sum(v => v.Interfaces.Count)} interfaces: all right");
+            }
+        }
+        return diagnostics.HasErrors ? 2 : 0;
+    }
+}

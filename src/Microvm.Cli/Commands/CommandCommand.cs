@@ -1,0 +1,47 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Hypervisors;
+
+namespace Microvm.Cli.Commands;
+
+internal static class CommandCommand
+{
+    internal static Command Create() => Verb.Define("command", "Print the hypervisor's command line (--json: an array)",
+        ["microvm command vm.nix", "microvm command --json vm.nix"], Run, CommonOptions.Files, CommonOptions.Json);
+
+    private static int Run(ParseResult result)
+    {
+        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || Render(vms) is not { } lines)
+        {
+            return 2;
+        }
+        foreach (var words in lines)
+        {
+            Console.WriteLine(result.GetValue(CommonOptions.Json) ? JsonSerializer.Serialize([.. words], Reports.Default.StringArray) : string.Join(' ', words.Select(Shell.Quote)));
+        }
+        return 0;
+    }
+
+    /// <summary>The command line of each VM, or null after a refusal was printed.</summary>
+    internal static List<IReadOnlyList<string>>? Render(IReadOnlyList<MicrovmConfig> vms)
+    {
+        var host = new HostFacts(Accelerator.KvmUsable());
+        var lines = new List<IReadOnlyList<string>>();
+        foreach (var vm in vms)
+        {
+            if (HostSession.Attach([vm]) is not { } attachments)
+            {
+                return null;
+            }
+            if ((HypervisorTable.Find(vm.Hypervisor) is { } found ? found.Refuse(vm) : $"command lines for {vm.Hypervisor} are not rendered by this version") is { } why)
+            {
+                Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
+                return null;
+            }
+            lines.Add(HypervisorTable.Find(vm.Hypervisor)!.CommandLine(vm, attachments, host));
+        }
+        return lines;
+    }
+}

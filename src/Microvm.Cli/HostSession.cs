@@ -1,0 +1,54 @@
+using System.CommandLine;
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+using Microvm.Linux;
+using Microvm.Network;
+
+namespace Microvm.Cli;
+
+/// <summary>What the commands that look at the host share: the declarations, the namespace, the links they ask for.</summary>
+internal static class HostSession
+{
+    /// <summary>The declarations, or null after their diagnostics were printed to standard error.</summary>
+    internal static IReadOnlyList<MicrovmConfig>? Read(ParseResult result, Argument<string[]> files)
+    {
+        var diagnostics = new DiagnosticBag();
+        var vms = Declarations.Read(result.GetValue(files) ?? [], Console.In, diagnostics);
+        foreach (var diagnostic in diagnostics.All)
+        {
+            Console.Error.WriteLine(diagnostic);
+        }
+        return diagnostics.HasErrors ? null : vms;
+    }
+
+    /// <summary>The attachments of all interfaces, or null after a refusal was printed.</summary>
+    internal static IReadOnlyList<Attachment>? Attach(IReadOnlyList<MicrovmConfig> vms)
+    {
+        var attachments = new List<Attachment>();
+        foreach (var vm in vms)
+        {
+            attachments.AddRange(HypervisorTable.Attach(vm, out var refusal));
+            if (refusal is not null)
+            {
+                Console.Error.WriteLine($"microvm: {refusal}");
+                return null;
+            }
+        }
+        return attachments;
+    }
+
+    internal static List<DesiredLink> Desired(ParseResult result, IReadOnlyList<Attachment> attachments)
+    {
+        var (user, group) = Account.Of(result.GetValue(CommonOptions.User), result.GetValue(CommonOptions.Group));
+        return [.. DesiredLink.Of(attachments, user, group)];
+    }
+
+    internal static RouteSocket Open(ParseResult result)
+    {
+        if (result.GetValue(CommonOptions.Netns) is { } netns)
+        {
+            NetworkNamespace.Enter(netns);
+        }
+        return new RouteSocket();
+    }
+}

@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Microvm.Linux;
+
+namespace Microvm.Cli;
+
+/// <summary>Defines a command, and turns what goes wrong inside it into a message and an exit code.</summary>
+internal static class Verb
+{
+    /// <summary>A command with examples in its help. The action's result is the exit code.</summary>
+    internal static Command Define(string name, string description, string[] examples, Func<ParseResult, int> action, params Symbol[] symbols)
+    {
+        var command = new Command(name, $"{description}\n\nExamples:\n{string.Join('\n', examples.Select(e => $"  {e}"))}");
+        foreach (var symbol in symbols)
+        {
+            switch (symbol)
+            {
+                case Argument argument: command.Add(argument); break;
+                case Option option: command.Add(option); break;
+            }
+        }
+        command.SetAction(result => Guard(() => action(result)));
+        return command;
+    }
+
+    private static int Guard(Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (LinuxException e)
+        {
+            var hint = e.Errno is 1 or 13 ? "; this needs CAP_NET_ADMIN: run it with sudo" : "";
+            Console.Error.WriteLine($"microvm: {e.Message}{hint}");
+            return 1;
+        }
+        catch (Exception e) when (e is UsageException or ArgumentException)
+        {
+            Console.Error.WriteLine($"microvm: {e.Message}");
+            return 2;
+        }
+    }
+}
+
+/// <summary>The command line asks for something that is not there: exit code 2.</summary>
+internal sealed class UsageException(string message) : Exception(message);
