@@ -24,6 +24,7 @@ internal static class CommandLine
 
     internal static int Run(string[] args)
     {
+        Terminal.Open();
         var named = args.Length > 0 ? s_commands.Where(c => c.Name == args[0]).ToArray() : [];
         var parsed = (named.Length == 1 ? Root(named) : Whole()).Parse(args);
         if (parsed.Errors.Count > 0)
@@ -41,6 +42,7 @@ internal static class CommandLine
     private static RootCommand Root((string Name, Func<Command> Create)[] commands)
     {
         var root = new RootCommand("The network interfaces of MicroVMs: declared, checked, made and taken down.\n\nExamples:\n  microvm check vm.nix\n  microvm plan vm.nix\n  sudo microvm up vm.nix\n  sudo microvm down vm.nix");
+        root.Add(CommonOptions.Color);
         foreach (var (_, create) in commands)
         {
             root.Add(create());

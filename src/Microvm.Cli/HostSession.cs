@@ -14,10 +14,7 @@ internal static class HostSession
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read(result.GetValue(files) ?? [], Console.In, diagnostics);
-        foreach (var diagnostic in diagnostics.All)
-        {
-            Console.Error.WriteLine(diagnostic);
-        }
+        DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
         return diagnostics.HasErrors ? null : vms;
     }
 

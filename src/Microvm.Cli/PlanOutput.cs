@@ -10,7 +10,7 @@ internal static class PlanOutput
     {
         foreach (var refusal in plan.Refusals)
         {
-            Console.Error.WriteLine($"microvm: {refusal}");
+            Console.Error.WriteLine($"microvm: {Terminal.Errors.Paint(Style.BoldRed, refusal)}");
         }
         if (json)
         {
@@ -18,9 +18,15 @@ internal static class PlanOutput
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
         }
+        var terminal = Terminal.Output;
         foreach (var step in plan.Steps)
         {
-            Console.WriteLine($"{step.Kind.ToString().ToLowerInvariant(),-8} {step.Name,-15} of {step.Vm}: {step.Reason}");
+            var kind = step.Kind.ToString().ToLowerInvariant();
+            var (sign, style) = Look(step.Kind);
+            // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
+            Console.WriteLine(terminal.IsTerminal || terminal.Color
+                ? $"{terminal.Paint(style, $"{sign} {kind,-8} {step.Name,-15}")} {terminal.Paint(Style.Dim, "of")} {step.Vm}{terminal.Paint(Style.Dim, $": {step.Reason}")}"
+                : $"{kind,-8} {step.Name,-15} of {step.Vm}: {step.Reason}");
         }
         if (plan.Refusals.Count > 0)
         {
@@ -30,5 +36,19 @@ internal static class PlanOutput
         {
             Console.WriteLine("nothing to do");
         }
+        else
+        {
+            Console.WriteLine(string.Join(", ", plan.Steps.GroupBy(s => s.Kind).OrderBy(g => g.Key == StepKind.Keep).ThenBy(g => g.Key)
+                .Select(g => terminal.Paint(Look(g.Key).Style, $"{g.Count()} {g.Key.ToString().ToLowerInvariant()}"))));
+        }
     }
+
+    private static (string Sign, Style Style) Look(StepKind kind) => kind switch
+    {
+        StepKind.Create => ("  +", Style.Green),
+        StepKind.Change => ("  ~", Style.Yellow),
+        StepKind.Replace => ("-/+", Style.Magenta),
+        StepKind.Delete => ("  -", Style.Red),
+        _ => ("   ", Style.Dim),
+    };
 }

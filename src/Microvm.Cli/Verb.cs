@@ -18,7 +18,11 @@ internal static class Verb
                 case Option option: command.Add(option); break;
             }
         }
-        command.SetAction(result => Guard(() => action(result)));
+        command.SetAction(result =>
+        {
+            Terminal.Choose(result.GetValue(CommonOptions.Color));
+            return Guard(() => action(result));
+        });
         return command;
     }
 

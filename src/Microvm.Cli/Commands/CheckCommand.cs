@@ -21,13 +21,10 @@ internal static class CheckCommand
         }
         else
         {
-            foreach (var diagnostic in diagnostics.All)
-            {
-                Console.WriteLine(diagnostic);
-            }
+            DiagnosticOutput.Print(diagnostics.All, Terminal.Output, Console.Out);
             if (!diagnostics.HasErrors)
             {
-                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {vms.Sum(v => v.Interfaces.Count)} interfaces: all right");
+                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {vms.Sum(v => v.Interfaces.Count)} interfaces: {Terminal.Output.Paint(Style.Green, "all right")}");
             }
         }
         return diagnostics.HasErrors ? 2 : 0;

@@ -1,0 +1,83 @@
+using Microvm.Declaration;
+
+namespace Microvm.Cli;
+
+/// <summary>Prints diagnostics: in a pipe one line each, as compilers do; on a terminal also the source line, with what is meant underlined.</summary>
+internal static class DiagnosticOutput
+{
+    internal static void Print(IEnumerable<Diagnostic> diagnostics, Terminal terminal, TextWriter to)
+    {
+        var sources = new Dictionary<string, string[]>();
+        foreach (var d in diagnostics)
+        {
+            if (!terminal.IsTerminal && !terminal.Color)
+            {
+                to.WriteLine(d);
+                continue;
+            }
+            var error = d.Severity == Severity.Error;
+            to.WriteLine($"{terminal.Paint(Style.Bold, $"{d.At}:")} {terminal.Paint(error ? Style.BoldRed : Style.BoldYellow, error ? "error:" : "warning:")} {d.Message}");
+            if (Line(d.At, sources) is { } line)
+            {
+                Excerpt(d, line, terminal, to);
+            }
+        }
+    }
+
+    private static void Excerpt(Diagnostic d, string line, Terminal terminal, TextWriter to)
+    {
+        var number = $" {d.At.Line} ";
+        var gutter = terminal.Paint(Style.Blue, "|");
+        var start = Math.Min(d.At.Column - 1, line.Length);
+        var length = Math.Max(1, Extent(line, start));
+        // A line that is too long shows a window around the place.
+        var room = Math.Max(20, (terminal.Width ?? 120) - number.Length - 2);
+        var from = line.Length <= room ? 0 : Math.Clamp(start - room / 3, 0, line.Length - room);
+        var shown = Safe(line.Substring(from, Math.Min(room, line.Length - from)));
+        var mark = new string(' ', CellText.Width(Safe(line[from..start]))) + "^" + new string('~', Math.Max(0, Math.Min(CellText.Width(Safe(line.Substring(start, Math.Min(length, line.Length - start)))), room - (start - from)) - 1));
+        to.WriteLine($"{terminal.Paint(Style.Blue, number)}{gutter} {shown}");
+        to.WriteLine($"{new string(' ', number.Length)}{gutter} {terminal.Paint(d.Severity == Severity.Error ? Style.BoldRed : Style.BoldYellow, mark)}");
+    }
+
+    /// <summary>How many characters from <paramref name="start"/> belong together: a string, a number or a dotted name.</summary>
+    private static int Extent(string line, int start)
+    {
+        if (start >= line.Length)
+        {
+            return 0;
+        }
+        if (line[start] == '"')
+        {
+            var end = start + 1;
+            while (end < line.Length && line[end] != '"')
+            {
+                end += line[end] == '\\' ? 2 : 1;
+            }
+            return Math.Min(end + 1, line.Length) - start;
+        }
+        return line[start..].TakeWhile(c => char.IsLetterOrDigit(c) || c is '_' or '-' or '.' or '\'').Count();
+    }
+
+    private static string Safe(string text) => string.Concat(text.Select(c => c == '\t' ? ' ' : char.IsControl(c) || char.GetUnicodeCategory(c) == System.Globalization.UnicodeCategory.Format ? '\ufffd' : c));
+
+    private static string? Line(SourcePosition at, Dictionary<string, string[]> sources)
+    {
+        if (at.Line <= 0 || at.Column <= 0)
+        {
+            return null;
+        }
+        if (!sources.TryGetValue(at.File, out var lines))
+        {
+            try
+            {
+                lines = new FileInfo(at.File) is { Exists: true, Length: < 4 * 1024 * 1024 } ? File.ReadAllLines(at.File) : [];
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+            {
+                lines = [];
+            }
+            sources[at.File] = lines;
+        }
+        return at.Line <= lines.Length ? lines[at.Line - 1] : null;
+    }
+}

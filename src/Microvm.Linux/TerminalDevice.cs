@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>The terminal behind a descriptor (ioctl_tty(2)).</summary>
+public static unsafe class TerminalDevice
+{
+    private const nuint TCGETS = 0x5401, TCSETSW = 0x5403, TIOCGWINSZ = 0x5413;
+    private const uint ICANON = 0x2, ECHO = 0x8, IXON = 0x400;
+
+    /// <summary>Standard input, output and errors.</summary>
+    public const int Input = 0, Output = 1, Errors = 2;
+
+    /// <summary>struct termios as the kernel has it, on x86-64 and arm64 alike.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Termios
+    {
+        public uint c_iflag, c_oflag, c_cflag, c_lflag;
+        public byte c_line;
+        public fixed byte c_cc[19];
+    }
+
+    /// <summary>Whether the descriptor is a terminal.</summary>
+    public static bool IsTerminal(int fd)
+    {
+        Termios settings;
+        return Libc.ioctl(fd, TCGETS, &settings) == 0;
+    }
+
+    /// <summary>Columns and rows, or null where the descriptor is no terminal or doesn't know.</summary>
+    public static (int Columns, int Rows)? Size(int fd)
+    {
+        var size = stackalloc ushort[4];
+        return Libc.ioctl(fd, TIOCGWINSZ, size) == 0 && size[1] > 0 ? (size[1], size[0]) : null;
+    }
+
+    /// <summary>Keys one by one and unechoed; Ctrl-C stays a signal. Disposing puts the settings back.</summary>
+    /// <exception cref="LinuxException">The descriptor is no terminal.</exception>
+    public static IDisposable ReadKeys(int fd)
+    {
+        Termios before;
+        Libc.Check(Libc.ioctl(fd, TCGETS, &before), "read the terminal's settings");
+        var keys = before;
+        keys.c_lflag &= ~(ICANON | ECHO);
+        keys.c_iflag &= ~IXON;
+        keys.c_cc[6] = 0; // VMIN
+        keys.c_cc[5] = 0; // VTIME
+        Libc.Check(Libc.ioctl(fd, TCSETSW, &keys), "set the terminal to single keys");
+        return new Restore(fd, before);
+    }
+
+    private sealed class Restore(int fd, Termios before) : IDisposable
+    {
+        public void Dispose()
+        {
+            var settings = before;
+            _ = Libc.ioctl(fd, TCSETSW, &settings);
+        }
+    }
+}
