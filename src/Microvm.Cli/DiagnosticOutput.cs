@@ -29,7 +29,7 @@ internal static class DiagnosticOutput
         var number = $" {d.At.Line} ";
         var gutter = terminal.Paint(Style.Blue, "|");
         var start = Math.Min(d.At.Column - 1, line.Length);
-        var length = Math.Max(1, Extent(line, start));
+        var length = Extent(line, start);
         // A line that is too long shows a window around the place.
         var room = Math.Max(20, (terminal.Width ?? 120) - number.Length - 2);
         var from = line.Length <= room ? 0 : Math.Clamp(start - room / 3, 0, line.Length - room);

@@ -12,6 +12,9 @@ internal sealed class Terminal
     internal static Terminal Output { get; private set; } = new(TerminalDevice.Output, "auto");
     internal static Terminal Errors { get; private set; } = new(TerminalDevice.Errors, "auto");
 
+    /// <summary>Standard output as bytes; what is written here and through Console.Out keeps its order.</summary>
+    internal static StandardStream OutputStream { get; } = new(TerminalDevice.Output);
+
     private readonly int _fd;
 
     private Terminal(int fd, string when)
@@ -60,9 +63,9 @@ internal sealed class Terminal
     internal static void Open()
     {
         var utf8 = new UTF8Encoding(false);
-        Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), utf8) { AutoFlush = true });
+        Console.SetOut(new StreamWriter(OutputStream, utf8) { AutoFlush = true });
         Console.SetIn(new StreamReader(Console.OpenStandardInput(), utf8));
-        Console.SetError(new StreamWriter(Console.OpenStandardError(), utf8) { AutoFlush = true });
+        Console.SetError(new StreamWriter(new StandardStream(TerminalDevice.Errors), utf8) { AutoFlush = true });
     }
 
     /// <summary>Decides about colour: auto, always or never.</summary>

@@ -12,6 +12,8 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial nint recv(int fd, byte* buffer, nuint length, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setsockopt(int fd, int level, int name, int* value, uint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial int close(int fd);
+    [LibraryImport("libc", SetLastError = true)] internal static partial nint write(int fd, byte* buffer, nuint length);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
