@@ -2,7 +2,7 @@ using Microvm.Declaration;
 
 namespace Microvm.Hypervisors;
 
-/// <summary>One hypervisor: which attachments it accepts, and its command line. Pure: nothing is looked up or started.</summary>
+/// <summary>One hypervisor: which attachments it accepts, and how it is started. Pure: nothing is looked up or started.</summary>
 public interface IHypervisor
 {
     /// <summary>The name of <c>microvm.hypervisor</c>.</summary>
@@ -17,13 +17,9 @@ public interface IHypervisor
     /// <summary>Why it can't run this VM, or null.</summary>
     string? Refuse(MicrovmConfig vm);
 
-    /// <summary>The command line, the program first. One element is one argument; nothing is quoted for a shell.</summary>
-    IReadOnlyList<string> CommandLine(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host);
+    /// <summary>The command line and what goes with it. Call it only where <see cref="Refuse"/> has nothing to say.</summary>
+    Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host);
 }
-
-/// <summary>What of the host decides the command line.</summary>
-/// <param name="Kvm">Whether KVM can be used; TCG otherwise.</param>
-public sealed record HostFacts(bool Kvm);
 
 /// <summary>The hypervisors that are known, and the choice of attachments.</summary>
 public static class HypervisorTable

@@ -19,7 +19,7 @@ public sealed class Qemu : IHypervisor
 
     public string? Refuse(MicrovmConfig vm) => vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image" : null;
 
-    public IReadOnlyList<string> CommandLine(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
+    public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
         var isMicrovm = vm.Machine == "microvm";
         var arguments = new List<string>
@@ -53,7 +53,7 @@ public sealed class Qemu : IHypervisor
             var device = isMicrovm ? "virtio-net-device" : "virtio-net-pci";
             arguments.Add($"{device},netdev=net{n},mac={i.Mac}{(attachment.MultiQueue ? ",mq=on" : "")}{(attachment.MultiQueue && !isMicrovm ? $",vectors={2 * attachment.QueuePairs + 2}" : "")}");
         }
-        return arguments;
+        return new(arguments, [], [], null);
     }
 
     private static string Forward(ForwardPort p) => $",hostfwd={p.Proto}:{p.HostAddress}:{p.HostPort}-{p.GuestAddress}:{p.GuestPort}";

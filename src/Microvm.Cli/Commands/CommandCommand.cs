@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microvm.Declaration;
 using Microvm.Host;
@@ -17,18 +18,18 @@ internal static class CommandCommand
         {
             return 2;
         }
-        foreach (var words in lines)
+        foreach (var words in lines.Select(l => l.Words))
         {
             Console.WriteLine(result.GetValue(CommonOptions.Json) ? JsonSerializer.Serialize([.. words], Reports.Default.StringArray) : string.Join(' ', words.Select(Shell.Quote)));
         }
         return 0;
     }
 
-    /// <summary>The command line of each VM, or null after a refusal was printed.</summary>
-    internal static List<IReadOnlyList<string>>? Render(IReadOnlyList<MicrovmConfig> vms)
+    /// <summary>How each VM is started, or null after a refusal was printed.</summary>
+    internal static List<Invocation>? Render(IReadOnlyList<MicrovmConfig> vms)
     {
-        var host = new HostFacts(Accelerator.KvmUsable());
-        var lines = new List<IReadOnlyList<string>>();
+        var host = new HostFacts(Accelerator.KvmUsable(), RuntimeInformation.OSArchitecture);
+        var lines = new List<Invocation>();
         foreach (var vm in vms)
         {
             if (HostSession.Attach([vm]) is not { } attachments)
@@ -40,7 +41,7 @@ internal static class CommandCommand
                 Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
                 return null;
             }
-            lines.Add(HypervisorTable.Find(vm.Hypervisor)!.CommandLine(vm, attachments, host));
+            lines.Add(HypervisorTable.Find(vm.Hypervisor)!.Render(vm, attachments, host));
         }
         return lines;
     }

@@ -33,7 +33,7 @@ internal static class RunCommand
             }
         }
         Console.Error.WriteLine(Accelerator.KvmUsable() ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
-        PosixProcess.Exec(lines[0]);
+        PosixProcess.Exec(lines[0].Words);
         return 1;
     }
 }
