@@ -1,0 +1,60 @@
+using System.Text;
+
+namespace Microvm.Faults;
+
+/// <summary>The count of a scenario's trials, and the table of all of them.</summary>
+internal sealed class Figures
+{
+    internal sealed record Row(string Scenario, int Calls)
+    {
+        internal int Kills { get; set; }
+        internal int Errors { get; set; }
+        internal int Reached { get; set; }
+        internal int AsBefore { get; set; }
+        internal int Converged { get; set; }
+        internal int Leaks { get; set; }
+        internal int Wrong { get; set; }
+        internal int Survived => Reached + AsBefore + Converged;
+
+        internal void Count(Fault fault, Verdict verdict)
+        {
+            if (verdict == Verdict.NotReached)
+            {
+                return;
+            }
+            Kills += fault.Errno is null ? 1 : 0;
+            Errors += fault.Errno is null ? 0 : 1;
+            Reached += verdict == Verdict.ReachedGoal ? 1 : 0;
+            AsBefore += verdict == Verdict.LeftAsBefore ? 1 : 0;
+            Converged += verdict == Verdict.Converged ? 1 : 0;
+            Leaks += verdict == Verdict.Leak ? 1 : 0;
+            Wrong += verdict == Verdict.Wrong ? 1 : 0;
+        }
+    }
+
+    internal List<Row> Rows { get; } = [];
+    internal int Failures => Rows.Sum(r => r.Leaks + r.Wrong);
+
+    /// <summary>The table in Markdown.</summary>
+    internal string Table()
+    {
+        var text = new StringBuilder();
+        text.AppendLine("| scenario | calls | faults tried | of them SIGKILL | goal reached | left as before | converged after death | wrong answers | leaks |");
+        text.AppendLine("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        foreach (var r in Rows)
+        {
+            text.AppendLine($"| {r.Scenario} | {r.Calls} | {r.Kills + r.Errors} | {r.Kills} | {r.Reached} | {r.AsBefore} | {r.Converged} | {r.Wrong} | {r.Leaks} |");
+        }
+        text.AppendLine($"| **all** | {Rows.Sum(r => r.Calls)} | {Rows.Sum(r => r.Kills + r.Errors)} | {Rows.Sum(r => r.Kills)} | {Rows.Sum(r => r.Reached)} | {Rows.Sum(r => r.AsBefore)} | {Rows.Sum(r => r.Converged)} | {Rows.Sum(r => r.Wrong)} | {Rows.Sum(r => r.Leaks)} |");
+        return text.ToString();
+    }
+
+    /// <summary>Puts the table between the two markers of a document.</summary>
+    internal void Write(string document)
+    {
+        const string Begin = "<!-- figures: made by tests/faults -->", End = "<!-- end of figures -->";
+        var text = File.ReadAllText(document);
+        var from = text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
+        File.WriteAllText(document, $"{text[..from]}\n{Table()}{text[text.IndexOf(End, StringComparison.Ordinal)..]}");
+    }
+}
