@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Linux;
 using Microvm.Nix;
 
 namespace Microvm.Cli;
@@ -24,6 +25,7 @@ internal static class Declarations
         Node? node = null;
         try
         {
+            using var caller = SudoCaller.ActFor(file);
             if (file == "-")
             {
                 node = JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(standardInput.ReadToEnd()), own);

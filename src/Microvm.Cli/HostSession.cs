@@ -40,12 +40,6 @@ internal static class HostSession
         return [.. DesiredLink.Of(attachments, user, group)];
     }
 
-    internal static RouteSocket Open(ParseResult result)
-    {
-        if (result.GetValue(CommonOptions.Netns) is { } netns)
-        {
-            NetworkNamespace.Enter(netns);
-        }
-        return new RouteSocket();
-    }
+    /// <summary>A socket in the network namespace that the command line names; it was entered before anything was read.</summary>
+    internal static RouteSocket Open(ParseResult _) => new();
 }

@@ -21,7 +21,11 @@ internal static class Verb
         command.SetAction(result =>
         {
             Terminal.Choose(result.GetValue(CommonOptions.Color));
-            return Guard(() => action(result));
+            return Guard(() =>
+            {
+                Privilege.Enter(result);
+                return action(result);
+            });
         });
         return command;
     }
@@ -34,7 +38,7 @@ internal static class Verb
         }
         catch (LinuxException e)
         {
-            var hint = e.Errno is 1 or 13 ? "; this needs CAP_NET_ADMIN: run it with sudo" : "";
+            var hint = e.Errno is 1 or 13 ? Privilege.Hint() : "";
             Console.Error.WriteLine($"microvm: {e.Message}{hint}");
             return 1;
         }
@@ -42,6 +46,17 @@ internal static class Verb
         {
             Console.Error.WriteLine($"microvm: {e.Message}");
             return 2;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"microvm: {e.Message}");
+            return 1;
+        }
+        catch (Exception e)
+        {
+            // A mistake of ours. Words for a report, not a stack trace for a person.
+            Console.Error.WriteLine($"microvm: this should not happen: {e.GetType().Name}: {e.Message}");
+            return 1;
         }
     }
 }

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Microvm.Linux;
+
+namespace Microvm.Cli;
+
+/// <summary>Which privileges each command keeps; all others are given up before it reads anything.</summary>
+internal static class Privilege
+{
+    private static readonly CapabilitySet s_links = CapabilitySet.Of(Capability.NetAdmin, Capability.Chown, Capability.Fowner, Capability.Mknod);
+
+    /// <summary>A command that is not here keeps all that its caller has: it starts hypervisors, or installs files.</summary>
+    private static readonly Dictionary<string, CapabilitySet> s_kept = new()
+    {
+        ["check"] = default,
+        ["plan"] = default,
+        ["status"] = default,
+        ["command"] = default,
+        ["up"] = s_links,
+        ["down"] = s_links,
+        ["watch"] = s_links,
+    };
+
+    /// <summary>Enters the network namespace that the command line names, while that is still allowed, then gives up what the command does not need.</summary>
+    /// <exception cref="LinuxException">The namespace can't be entered, or the kernel refused.</exception>
+    internal static void Enter(ParseResult result)
+    {
+        var command = result.CommandResult.Command;
+        if (command.Options.Contains(CommonOptions.Netns) && result.GetValue(CommonOptions.Netns) is { } netns)
+        {
+            NetworkNamespace.Enter(netns);
+        }
+        if (s_kept.TryGetValue(command.Name, out var keep))
+        {
+            SudoCaller.Keep();
+            Privileges.LimitTo(keep);
+        }
+    }
+
+    /// <summary>What to do after the kernel said "not permitted".</summary>
+    internal static string Hint() =>
+        Privileges.Permitted.Has(Capability.NetAdmin) ? ""
+        : $"; this needs CAP_NET_ADMIN, which user {PosixProcess.EffectiveUser} lacks here: run it with sudo";
+}

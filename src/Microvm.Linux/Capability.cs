@@ -1,0 +1,45 @@
+namespace Microvm.Linux;
+
+/// <summary>The capabilities that we name (linux/capability.h, capabilities(7)); the value is the kernel's number.</summary>
+public enum Capability
+{
+    /// <summary>CAP_CHOWN: give a file to another user.</summary>
+    Chown = 0,
+
+    /// <summary>CAP_FOWNER: change the mode of another user's file.</summary>
+    Fowner = 3,
+
+    /// <summary>CAP_SETPCAP: drop from the bounding set and set the secure bits.</summary>
+    SetPcap = 8,
+
+    /// <summary>CAP_NET_ADMIN: make and change links.</summary>
+    NetAdmin = 12,
+
+    /// <summary>CAP_NET_RAW: packet sockets.</summary>
+    NetRaw = 13,
+
+    /// <summary>CAP_SYS_ADMIN: enter a network namespace, among much else.</summary>
+    SysAdmin = 21,
+
+    /// <summary>CAP_MKNOD: make a device node.</summary>
+    Mknod = 27,
+}
+
+/// <summary>A set of capabilities, as the kernel's 64 bits.</summary>
+/// <param name="Bits">Bit n stands for capability n.</param>
+public readonly record struct CapabilitySet(ulong Bits)
+{
+    /// <summary>The set of these.</summary>
+    public static CapabilitySet Of(params ReadOnlySpan<Capability> capabilities)
+    {
+        var bits = 0ul;
+        foreach (var capability in capabilities)
+        {
+            bits |= 1ul << (int)capability;
+        }
+        return new(bits);
+    }
+
+    /// <summary>Whether the capability is in the set.</summary>
+    public bool Has(Capability capability) => (Bits >> (int)capability & 1) != 0;
+}

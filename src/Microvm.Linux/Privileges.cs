@@ -1,0 +1,91 @@
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>What this process may do, and giving it up for good.</summary>
+/// <remarks>Linux keeps capabilities per thread. The thread that calls here is limited, and every thread and process that it starts
+/// afterwards; the one thread that a Native AOT process has besides, the runtime's finalizer, is limited to nothing.</remarks>
+public static unsafe class Privileges
+{
+    private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
+    private const uint LINUX_CAPABILITY_VERSION_3 = 0x20080522;
+
+    /// <summary>NOROOT: user 0 gains nothing by exec. NO_CAP_AMBIENT_RAISE. Both locked, with KEEP_CAPS locked at off.</summary>
+    private const int SecureBits = 1 << 0 | 1 << 1 | 1 << 5 | 1 << 6 | 1 << 7;
+
+    /// <summary>The capabilities that the calling thread may use.</summary>
+    /// <exception cref="LinuxException">The kernel knows no capabilities.</exception>
+    public static CapabilitySet Permitted
+    {
+        get
+        {
+            var header = stackalloc uint[2] { LINUX_CAPABILITY_VERSION_3, 0 };
+            var data = stackalloc uint[6];
+            Libc.Check(Libc.capget(header, data), "read the capabilities");
+            return new(data[1] | (ulong)data[4] << 32);
+        }
+    }
+
+    /// <summary>Gives up every capability but these, and every way to gain one: the bounding set is emptied, set-user-ID and file
+    /// capabilities have no effect any more (no_new_privs), nothing is inherited by a program that is started. There is no way back.</summary>
+    /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
+    public static void LimitTo(CapabilitySet keep)
+    {
+        Limit(keep);
+        OnFinalizerThread.Run();
+    }
+
+    /// <summary>As <see cref="LimitTo"/>, for the calling thread alone and cheaper: for a second step.</summary>
+    public static void Limit(CapabilitySet keep)
+    {
+        var held = Permitted;
+        if (held.Has(Capability.SetPcap))
+        {
+            // Ends at the first number that this kernel does not know (EINVAL).
+            for (nuint capability = 0; capability < 64 && Libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
+            {
+            }
+            Libc.Check(Libc.prctl(PR_SET_SECUREBITS, SecureBits, 0, 0, 0), "set the secure bits");
+        }
+        Libc.Check(Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
+        Libc.Check(Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear the ambient capabilities");
+        Set(held.Bits & keep.Bits);
+    }
+
+    private static void Set(ulong bits)
+    {
+        var header = stackalloc uint[2] { LINUX_CAPABILITY_VERSION_3, 0 };
+        uint low = (uint)bits, high = (uint)(bits >> 32);
+        var data = stackalloc uint[6] { low, low, 0, high, high, 0 };
+        Libc.Check(Libc.capset(header, data), "give up capabilities");
+    }
+
+    /// <summary>A finalizer runs on the finalizer thread: the one way to have it give up what is its own.</summary>
+    private sealed class OnFinalizerThread
+    {
+        private static readonly ManualResetEventSlim s_done = new();
+
+        internal static void Run()
+        {
+            Abandon();
+            GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+            s_done.Wait(TimeSpan.FromSeconds(5));
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        private static void Abandon() => _ = new OnFinalizerThread();
+
+        ~OnFinalizerThread()
+        {
+            try
+            {
+                Limit(default);
+            }
+            catch (LinuxException)
+            {
+                // The calling thread has told already.
+            }
+            s_done.Set();
+        }
+    }
+}
