@@ -25,7 +25,7 @@ internal static class Declarations
         Node? node = null;
         try
         {
-            using var caller = SudoCaller.ActFor(file);
+            using var caller = Caller.ActFor(file);
             if (file == "-")
             {
                 node = JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(standardInput.ReadToEnd()), own);

@@ -31,10 +31,14 @@ internal static class Privilege
         }
         if (s_kept.TryGetValue(command.Name, out var keep))
         {
-            SudoCaller.Keep();
+            Caller.Keep(Files(result));
             Privileges.LimitTo(keep);
         }
     }
+
+    /// <summary>The declarations that the command line names.</summary>
+    private static IEnumerable<string> Files(ParseResult result) =>
+        result.CommandResult.Command.Arguments.OfType<Argument<string[]>>().SelectMany(a => result.GetValue(a) ?? []);
 
     /// <summary>What to do after the kernel said "not permitted".</summary>
     internal static string Hint() =>

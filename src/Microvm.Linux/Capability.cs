@@ -9,6 +9,12 @@ public enum Capability
     /// <summary>CAP_FOWNER: change the mode of another user's file.</summary>
     Fowner = 3,
 
+    /// <summary>CAP_SETGID and CAP_SETUID: become other groups and another user.</summary>
+    SetGid = 6,
+
+    /// <inheritdoc cref="SetGid"/>
+    SetUid = 7,
+
     /// <summary>CAP_SETPCAP: drop from the bounding set and set the secure bits.</summary>
     SetPcap = 8,
 

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>The person for whom root works: their files are read, and programs started for them, with their rights and not root's.</summary>
+public static unsafe class Caller
+{
+    private const uint Unchanged = uint.MaxValue;
+    private static uint s_user, s_group;
+    private static bool s_known;
+    private static string s_home = "/nonexistent";
+
+    /// <summary>Keeps the person as the real user and group of this process, so that it can act as them without any capability
+    /// later; the supplementary groups become theirs. It is the caller behind sudo (SUDO_UID, SUDO_GID), else the first owner among
+    /// the files who is not root. To be called before privileges are given up. Does nothing where we are not root, or nobody is found.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Keep(IEnumerable<string> files)
+    {
+        if (Libc.geteuid() != 0 || !Privileges.Permitted.Has(Capability.SetUid))
+        {
+            return;
+        }
+        var person = Number("SUDO_UID") is { } sudo && Number("SUDO_GID") is { } sudoGroup ? (sudo, sudoGroup) : files.Select(Owner).FirstOrDefault(o => o.User != 0);
+        var (user, group) = person;
+        if (user == 0)
+        {
+            return;
+        }
+        if (Number("SUDO_UID") != user || Environment.GetEnvironmentVariable("SUDO_USER") is not { Length: > 0 } name || Libc.initgroups(name, group) != 0)
+        {
+            Libc.Check(Libc.setgroups(1, &group), "take the caller's groups");
+        }
+        Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"keep group {group}");
+        Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"keep user {user}");
+        (s_user, s_group, s_known) = (user, group, true);
+        s_home = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
+    }
+
+    /// <summary>Acts as the person until the result is disposed, also as to HOME in the environment; null, and no change, where nobody is behind us.</summary>
+    public static IDisposable? Act()
+    {
+        if (!s_known)
+        {
+            return null;
+        }
+        Libc.Check(Libc.setegid(s_group), $"act as group {s_group}");
+        if (Libc.seteuid(s_user) != 0)
+        {
+            var errno = Marshal.GetLastPInvokeError();
+            _ = Libc.setegid(0);
+            throw new LinuxException($"act as user {s_user}", errno);
+        }
+        return new Acting(s_home);
+    }
+
+    /// <summary>As <see cref="Act"/>, unless there is a file of that path which the person may not read (access(2) asks for the real user).</summary>
+    public static IDisposable? ActFor(string path)
+    {
+        const int R_OK = 4, EACCES = 13;
+        return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == EACCES ? null : Act();
+    }
+
+    private sealed class Acting : IDisposable
+    {
+        private readonly string? _home = Environment.GetEnvironmentVariable("HOME");
+
+        internal Acting(string home) => Environment.SetEnvironmentVariable("HOME", home);
+
+        public void Dispose()
+        {
+            Environment.SetEnvironmentVariable("HOME", _home);
+            Libc.Check(Libc.seteuid(0), "act as root again");
+            Libc.Check(Libc.setegid(0), "act as root's group again");
+        }
+    }
+
+    private static (uint User, uint Group) Owner(string path)
+    {
+        const int AT_FDCWD = -100, STATX_UID = 8, STATX_GID = 0x10;
+        var statx = stackalloc uint[64];
+        return Libc.statx(AT_FDCWD, path, 0, STATX_UID | STATX_GID, statx) == 0 ? (statx[5], statx[6]) : default;
+    }
+
+    private static uint? Number(string variable) =>
+        uint.TryParse(Environment.GetEnvironmentVariable(variable), NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number != Unchanged ? number : null;
+}
