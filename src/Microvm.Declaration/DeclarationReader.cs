@@ -63,8 +63,9 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
                 diagnostics.Error(qemu["machine"]!.At, "microvm.qemu.machine is a machine type alone, like \"microvm\" or \"q35\"");
             }
         }
+        var scripts = BinScript.ReadAll(microvm["binScripts"], diagnostics);
         return diagnostics.All.Count(d => d.Severity == Severity.Error) > before ? null
-            : new(name, hypervisor, vcpu, mem, interfaces, ports, kernel, initrd, parameters, machine);
+            : new(name, hypervisor, vcpu, mem, interfaces, ports, kernel, initrd, parameters, machine) { BinScripts = scripts };
     }
 
     private string HostName(ObjectNode top)

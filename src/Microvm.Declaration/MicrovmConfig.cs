@@ -19,4 +19,8 @@ public sealed record ForwardPort(string From, string Proto, string HostAddress, 
 /// <param name="MemoryMiB">Memory of the guest in MiB.</param>
 public sealed record MicrovmConfig(
     string Name, string Hypervisor, int Vcpu, int MemoryMiB, IReadOnlyList<NetworkInterface> Interfaces,
-    IReadOnlyList<ForwardPort> ForwardPorts, string? Kernel, string? InitrdPath, string KernelParams, string Machine);
+    IReadOnlyList<ForwardPort> ForwardPorts, string? Kernel, string? InitrdPath, string KernelParams, string Machine)
+{
+    /// <summary>What the declaration adds to the runner's scripts.</summary>
+    public IReadOnlyList<BinScript> BinScripts { get; init; } = [];
+}
