@@ -16,6 +16,7 @@ internal static class CommandLine
         ("down", DownCommand.Create),
         ("status", StatusCommand.Create),
         ("command", CommandCommand.Create),
+        ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
     ];
 

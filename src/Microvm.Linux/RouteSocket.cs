@@ -67,6 +67,10 @@ public sealed unsafe class RouteSocket : IDisposable
     public void SetMaster(Link link, int master) =>
         Send(new NetlinkMessage($"attach '{link.Name}' to its bridge", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index).Attribute(IFLA_MASTER, (uint)master));
 
+    /// <summary>Gives a link another name. A kernel before 6.2 refuses that while the link is up (EBUSY).</summary>
+    public void Rename(Link link, string name) =>
+        Send(new NetlinkMessage($"rename '{link.Name}' to '{name}'", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index).Attribute(IFLA_IFNAME, name));
+
     public void SetUp(Link link, bool up) =>
         Send(new NetlinkMessage($"bring '{link.Name}' {(up ? "up" : "down")}", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index, up ? IFF_UP : 0, IFF_UP));
 

@@ -91,6 +91,11 @@ public sealed class Applier(RouteSocket route)
     private void Change(Step step, Stack<Action> undo)
     {
         var link = step.Observed!;
+        if (link.Name != step.Name)
+        {
+            route.Rename(link, step.Name);
+            undo.Push(() => route.Rename(link with { Name = step.Name }, link.Name));
+        }
         if (link.Group != step.LinkGroup)
         {
             route.Mark(link, step.Desired!.Alias, step.LinkGroup);

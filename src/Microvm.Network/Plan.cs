@@ -43,7 +43,7 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refus
                 }
                 master = found.Index;
             }
-            if (!byName.TryGetValue(want.Name, out var link))
+            if (!byName.TryGetValue(want.Name, out var link) && (link = observed.FirstOrDefault(l => l.Alias == want.Alias)) is null)
             {
                 steps.Add(new(StepKind.Create, want.Vm, want.Name, "it is not there", want, null, group, master));
                 continue;
@@ -61,7 +61,7 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refus
     /// <summary>Deletes what is ours of the VMs; somebody else's links are left alone.</summary>
     public static Plan ForDown(IReadOnlyCollection<string> vms, IReadOnlyList<Link> observed) =>
         new([.. from l in observed
-                where Ownership.Vm(l.Alias) is { } vm && vms.Contains(vm) && l.Alias == Ownership.Alias(vm, l.Name)
+                where Ownership.Vm(l.Alias) is { } vm && vms.Contains(vm)
                 select new Step(StepKind.Delete, Ownership.Vm(l.Alias)!, l.Name, "it is ours", null, l, l.Group, 0)], []);
 
     private static Step Compare(DesiredLink want, Link link, uint group, int master, List<string> refusals)
@@ -90,6 +90,10 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refus
                 refusals.Add($"'{want.Name}' must be replaced ({string.Join(", ", differs)}), but a VM has it open; stop '{want.Vm}' first");
             }
             return new(StepKind.Replace, want.Vm, want.Name, string.Join(", ", differs), want, link, group, master);
+        }
+        if (link.Name != want.Name)
+        {
+            differs.Add($"it was renamed to '{link.Name}'");
         }
         if (link.Group != group)
         {

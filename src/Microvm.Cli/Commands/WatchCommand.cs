@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Microvm.Linux;
+using Microvm.Network;
+
+namespace Microvm.Cli.Commands;
+
+internal static class WatchCommand
+{
+    internal static Command Create() => Verb.Define("watch", "Keep the declared interfaces as declared: mend drift as it happens, until SIGTERM or Ctrl-C",
+        ["sudo microvm watch vm.nix", "sudo microvm watch --json a.nix b.nix"], Run,
+        CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+
+    private static int Run(ParseResult result)
+    {
+        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        {
+            return 2;
+        }
+        // Followed before the first look, so that nothing that happens in between is missed.
+        using var monitor = new LinkMonitor();
+        using var route = HostSession.Open(result);
+        using var notifier = new ServiceNotifier();
+        void Stop(PosixSignalContext signal)
+        {
+            signal.Cancel = true;
+            monitor.Stop();
+        }
+        using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
+        using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+        var json = result.GetValue(CommonOptions.Json);
+        new Watcher(HostSession.Desired(result, attachments), route, monitor, notifier, e => Print(e, json)).Run();
+        return 0;
+    }
+
+    private static void Print(WatchEntry entry, bool json)
+    {
+        if (json)
+        {
+            var line = new WatchReport(DateTime.UtcNow, entry.News.ToString().ToLowerInvariant(), entry.Step?.Vm, entry.Step?.Name, entry.Step?.Kind.ToString().ToLowerInvariant(), entry.Step?.Reason ?? entry.Text);
+            Console.WriteLine(JsonSerializer.Serialize(line, WatchReports.Default.WatchReport));
+            return;
+        }
+        var terminal = Terminal.Output;
+        var style = entry.News switch
+        {
+            WatchNews.Mended => Style.Yellow,
+            WatchNews.Refused or WatchNews.Failed => Style.BoldRed,
+            _ => Style.Dim,
+        };
+        var time = terminal.IsTerminal ? $"{terminal.Paint(Style.Dim, DateTime.Now.ToString("HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture))} " : "";
+        var word = entry.News is WatchNews.Watching or WatchNews.Stopped ? "" : $"{terminal.Paint(style, $"{entry.News.ToString().ToLowerInvariant(),-8}")} ";
+        Console.WriteLine($"{time}{word}{entry.Text}");
+    }
+}

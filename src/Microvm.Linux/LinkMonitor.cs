@@ -1,0 +1,132 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>A link that was made, changed or deleted.</summary>
+/// <param name="Link">As the kernel told it with the event.</param>
+/// <param name="Deleted">The link is gone.</param>
+public readonly record struct LinkEvent(Link Link, bool Deleted);
+
+/// <summary>Why a wait ended.</summary>
+public enum MonitorWake
+{
+    /// <summary>The time was up.</summary>
+    TimedOut,
+
+    /// <summary>Events were read.</summary>
+    Events,
+
+    /// <summary>The kernel dropped events that we were too slow for (ENOBUFS): all must be looked at anew.</summary>
+    Lost,
+
+    /// <summary><see cref="LinkMonitor.Stop"/> was called.</summary>
+    Stopped,
+}
+
+/// <summary>Follows the links of the network namespace of the thread that opens it (RTNLGRP_LINK, rtnetlink(7)). Any user may.</summary>
+public sealed unsafe class LinkMonitor : IDisposable
+{
+    private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_RCVBUFFORCE = 33;
+    private const int MSG_DONTWAIT = 0x40, EAGAIN = 11, ENOBUFS = 105, EFD_CLOEXEC = 0x80000;
+    private const uint RTMGRP_LINK = 1;
+    private const short POLLIN = 1;
+    private readonly FileDescriptor _socket;
+    private readonly FileDescriptor _stop;
+    private readonly byte[] _buffer = new byte[64 * 1024];
+
+    /// <summary>Events from now on are kept by the kernel until they are read.</summary>
+    /// <exception cref="LinuxException">No socket could be had.</exception>
+    public LinkMonitor()
+    {
+        _stop = new((int)Libc.Check(Libc.eventfd(0, EFD_CLOEXEC), "make an event descriptor"));
+        _socket = new((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
+        // Room for some thousand events. Without CAP_NET_ADMIN the kernel's usual size stays, and a resync comes earlier.
+        var room = 4 * 1024 * 1024;
+        _ = Libc.setsockopt(_socket.Value, SOL_SOCKET, SO_RCVBUFFORCE, &room, 4);
+        // struct sockaddr_nl: family, padding, port (the kernel chooses), groups.
+        var address = stackalloc uint[3] { AF_NETLINK, 0, RTMGRP_LINK };
+        Libc.Check(Libc.bind(_socket.Value, (byte*)address, 12), "follow the links");
+    }
+
+    /// <summary>Waits for events and hands all that are there to <paramref name="each"/>.</summary>
+    /// <param name="limit">How long to wait; negative for ever.</param>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public MonitorWake Wait(TimeSpan limit, Action<LinkEvent> each)
+    {
+        var waits = stackalloc PollDescriptor[2];
+        waits[0] = new() { Descriptor = _stop.Value, Events = POLLIN };
+        waits[1] = new() { Descriptor = _socket.Value, Events = POLLIN };
+        var milliseconds = limit < TimeSpan.Zero ? -1 : (int)Math.Min(int.MaxValue, Math.Ceiling(limit.TotalMilliseconds));
+        var ready = Libc.poll(waits, 2, milliseconds);
+        if (ready < 0 && Marshal.GetLastPInvokeError() != Libc.EINTR)
+        {
+            Libc.Check(ready, "wait for link events");
+        }
+        if (waits[0].Happened != 0 && ready > 0)
+        {
+            return MonitorWake.Stopped;
+        }
+        return ready > 0 ? Drain(each) : MonitorWake.TimedOut;
+    }
+
+    /// <summary>Ends a wait, now or the next one. May be called from any thread.</summary>
+    public void Stop()
+    {
+        var one = 1ul;
+        _ = Libc.write(_stop.Value, (byte*)&one, 8);
+    }
+
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _stop.Dispose();
+    }
+
+    private MonitorWake Drain(Action<LinkEvent> each)
+    {
+        var wake = MonitorWake.Events;
+        for (; ; )
+        {
+            nint got;
+            fixed (byte* p = _buffer)
+            {
+                got = Libc.recv(_socket.Value, p, (nuint)_buffer.Length, MSG_DONTWAIT);
+            }
+            if (got >= 0)
+            {
+                Read(_buffer.AsSpan(0, (int)got), each);
+                continue;
+            }
+            switch (Marshal.GetLastPInvokeError())
+            {
+                case EAGAIN: return wake;
+                case ENOBUFS: wake = MonitorWake.Lost; break;
+                case Libc.EINTR: break;
+                default: Libc.Check(got, "read link events"); break;
+            }
+        }
+    }
+
+    /// <summary>Hands on every link event in a datagram; bytes that are none are passed over.</summary>
+    public static void Read(ReadOnlySpan<byte> datagram, Action<LinkEvent> each)
+    {
+        const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17;
+        const byte AF_BRIDGE = 7;
+        while (datagram.Length >= 16)
+        {
+            var length = (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(datagram), (uint)datagram.Length);
+            if (length < 16)
+            {
+                return;
+            }
+            var type = BinaryPrimitives.ReadUInt16LittleEndian(datagram[4..]);
+            if (type is RTM_NEWLINK or RTM_DELLINK && Link.Parse(datagram[16..length]) is { } link)
+            {
+                // A bridge tells with RTM_DELLINK of its own family that a port left it: the link itself is still there.
+                each(new(link, type == RTM_DELLINK && datagram[16] != AF_BRIDGE));
+            }
+            datagram = datagram[Math.Min(length + 3 & ~3, datagram.Length)..];
+        }
+    }
+}
