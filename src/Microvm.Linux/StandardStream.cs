@@ -12,6 +12,14 @@ public sealed unsafe class StandardStream(int fd) : Stream
     /// <summary>Whether the reader has gone away.</summary>
     public bool IsBroken { get; private set; }
 
+    /// <summary>Looks whether a pipe still has a reader, where nothing is being written.</summary>
+    public void LookForReader()
+    {
+        const short POLLERR = 8;
+        var look = new PollDescriptor { Descriptor = fd };
+        IsBroken |= Libc.poll(&look, 1, 0) > 0 && (look.Happened & POLLERR) != 0;
+    }
+
     public override bool CanRead => false;
     public override bool CanSeek => false;
     public override bool CanWrite => true;

@@ -1,0 +1,109 @@
+using System.CommandLine;
+using System.Diagnostics;
+using Microvm.Declaration;
+using Microvm.Linux;
+using Microvm.Network;
+
+namespace Microvm.Cli.Commands;
+
+internal static class CaptureCommand
+{
+    private static readonly Argument<string> s_interface = new("VM/ID") { Description = "The interface: its VM and id, or its id alone" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file (-: standard output, the default in a pipe)", HelpName = "FILE" };
+    private static readonly Option<long?> s_count = new("--count", "-c") { Description = "End after so many frames", HelpName = "N" };
+    private static readonly Option<double?> s_seconds = new("--seconds") { Description = "End after so many seconds", HelpName = "N" };
+    private static readonly Option<int> s_snap = new("--snaplen", "-s") { Description = "Keep so many bytes of each frame", HelpName = "BYTES", DefaultValueFactory = _ => 262144 };
+
+    internal static Command Create() => Verb.Define("capture", "Capture an interface's frames as pcapng, until Ctrl-C",
+        ["sudo microvm capture web/vm-a1 -o web.pcapng", "sudo microvm capture vm-a1 --count 100 | tcpdump -nr -", "sudo microvm capture vm-a1 | wireshark -k -i -"], Run,
+        s_interface, s_output, s_count, s_seconds, s_snap, CommonOptions.Netns);
+
+    private static int Run(ParseResult result)
+    {
+        var output = result.GetValue(s_output) ?? "-";
+        if (output == "-" && Terminal.Output.IsTerminal)
+        {
+            throw new UsageException("pcapng is no text for a terminal; give -o FILE, or pipe it into wireshark -k -i - or tcpdump -nr -");
+        }
+        var snap = result.GetValue(s_snap);
+        if (snap is < 64 or > 262144 || result.GetValue(s_count) is <= 0 || result.GetValue(s_seconds) is <= 0 or > 1e9)
+        {
+            throw new UsageException("--snaplen takes 64 to 262144 bytes; --count and --seconds take a number above 0");
+        }
+        using var route = HostSession.Open(result);
+        var link = Find(result.GetValue(s_interface)!, route.Links());
+        using var socket = new PacketSocket(link.Name, link.Index);
+        using var interrupts = new Interrupts();
+        using var file = output == "-" ? null : File.Open(output, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        using var to = new BufferedStream(file ?? (Stream)Terminal.OutputStream, 256 * 1024);
+        if (Terminal.Errors.IsTerminal)
+        {
+            Console.Error.WriteLine($"microvm: capturing from {link.Name} of {Ownership.Vm(link.Alias)}; Ctrl-C ends it");
+        }
+        return Capture(socket, to, route, link, interrupts, snap, result.GetValue(s_count) ?? long.MaxValue, result.GetValue(s_seconds));
+    }
+
+    private static int Capture(PacketSocket socket, Stream to, RouteSocket route, Link link, Interrupts interrupts, int snap, long count, double? seconds)
+    {
+        var writer = new PcapNgWriter(to);
+        var start = Now();
+        writer.Begin($"microvm {typeof(CaptureCommand).Assembly.GetName().Version?.ToString(3)}", link.Name, link.Alias ?? "", snap);
+        to.Flush();
+        var buffer = new byte[snap];
+        var clock = Stopwatch.StartNew();
+        var captured = 0L;
+        var gone = false;
+        while (captured < count && !interrupts.Stop && !gone && !Terminal.OutputStream.IsBroken)
+        {
+            var left = seconds is { } s ? s * 1000 - clock.ElapsedMilliseconds : double.MaxValue;
+            if (left <= 0)
+            {
+                break;
+            }
+            if (socket.Receive(buffer) is { } frame)
+            {
+                writer.Write(frame, buffer.AsSpan(0, frame.Captured));
+                captured++;
+                continue;
+            }
+            to.Flush();
+            if (!socket.Wait(interrupts.WakeUp, (int)Math.Ceiling(Math.Min(left, 500))))
+            {
+                gone = IsGone(route, link);
+                Terminal.OutputStream.LookForReader();
+            }
+        }
+        var (seen, dropped) = socket.Statistics();
+        writer.Finish(start, Now(), seen, dropped);
+        to.Flush();
+        Console.Error.WriteLine($"microvm: {captured} frame{(captured == 1 ? "" : "s")} captured from {link.Name}, {dropped} dropped{(gone ? "; the link is gone" : "")}");
+        return gone ? 1 : 0;
+    }
+
+    private static Link Find(string wanted, IReadOnlyList<Link> links)
+    {
+        var slash = wanted.IndexOf('/');
+        var (vm, id) = slash < 0 ? (null, wanted) : (wanted[..slash], wanted[(slash + 1)..]);
+        var ours = links.Where(l => Ownership.Vm(l.Alias) is not null).ToList();
+        if (ours.FirstOrDefault(l => l.Name == id && (vm is null || Ownership.Vm(l.Alias) == vm)) is { } link)
+        {
+            return link;
+        }
+        var near = Printable.Nearest(wanted, ours.SelectMany(l => new[] { l.Name, $"{Ownership.Vm(l.Alias)}/{l.Name}" }));
+        throw new UsageException($"no interface of a VM here is '{Printable.Of(wanted)}'{(near is null ? "; 'microvm status' lists them" : $"; did you mean '{Printable.Of(near)}'?")}");
+    }
+
+    private static bool IsGone(RouteSocket route, Link link)
+    {
+        try
+        {
+            return route.Find(link.Name).Index != link.Index;
+        }
+        catch (LinuxException)
+        {
+            return true;
+        }
+    }
+
+    private static ulong Now() => (ulong)(DateTime.UtcNow - DateTime.UnixEpoch).Ticks * 100;
+}
