@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/need.sh
-need ip=iproute2 ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
+need ip=iproute2 tcpdump=tcpdump ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
 ./build.sh
 ./guest/build.sh
 dotnet build tests/Microvm.Tests -c Release --nologo -v quiet

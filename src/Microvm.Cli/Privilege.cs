@@ -8,12 +8,19 @@ internal static class Privilege
 {
     private static readonly CapabilitySet s_links = CapabilitySet.Of(Capability.NetAdmin, Capability.Chown, Capability.Fowner, Capability.Mknod);
 
+    /// <summary>Who holds an interface open stands in /proc/PID/fd of other users' processes.</summary>
+    private static readonly CapabilitySet s_look = CapabilitySet.Of(Capability.SysPtrace, Capability.DacReadSearch);
+
     /// <summary>A command that is not here keeps all that its caller has: it starts hypervisors, or installs files.</summary>
     private static readonly Dictionary<string, CapabilitySet> s_kept = new()
     {
         ["check"] = default,
         ["plan"] = default,
-        ["status"] = default,
+        ["status"] = s_look,
+        ["top"] = s_look,
+        ["metrics"] = s_look,
+        ["topology"] = s_look,
+        ["capture"] = CapabilitySet.Of(Capability.NetRaw, Capability.NetAdmin, Capability.DacOverride),
         ["command"] = default,
         ["up"] = s_links,
         ["down"] = s_links,

@@ -42,11 +42,6 @@ internal static class Verb
             Console.Error.WriteLine($"microvm: {e.Message}{hint}");
             return 1;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Console.Error.WriteLine($"microvm: {e.Message}");
-            return 1;
-        }
         catch (Exception e) when (e is UsageException or ArgumentException)
         {
             Console.Error.WriteLine($"microvm: {e.Message}");

@@ -6,6 +6,12 @@ public enum Capability
     /// <summary>CAP_CHOWN: give a file to another user.</summary>
     Chown = 0,
 
+    /// <summary>CAP_DAC_OVERRIDE: read and write any file.</summary>
+    DacOverride = 1,
+
+    /// <summary>CAP_DAC_READ_SEARCH: read any file, and list any directory.</summary>
+    DacReadSearch = 2,
+
     /// <summary>CAP_FOWNER: change the mode of another user's file.</summary>
     Fowner = 3,
 
@@ -23,6 +29,9 @@ public enum Capability
 
     /// <summary>CAP_NET_RAW: packet sockets.</summary>
     NetRaw = 13,
+
+    /// <summary>CAP_SYS_PTRACE: look into other users' processes.</summary>
+    SysPtrace = 19,
 
     /// <summary>CAP_SYS_ADMIN: enter a network namespace, among much else.</summary>
     SysAdmin = 21,

@@ -5,9 +5,35 @@ namespace Microvm.Linux;
 /// <summary>What the kernel reports of a tun/tap link (<c>IFLA_TUN_*</c>). Owner and group are null where anybody privileged only may open it.</summary>
 public sealed record TunInfo(bool IsTap, bool VnetHeader, bool MultiQueue, bool Persistent, uint? Owner, uint? Group, uint Queues);
 
+/// <summary>What a link counted since it was made (<c>struct rtnl_link_stats64</c>), as the host's side sees it: what a VM sends is received on its tap.</summary>
+public readonly record struct LinkStatistics(
+    ulong RxPackets, ulong TxPackets, ulong RxBytes, ulong TxBytes, ulong RxErrors, ulong TxErrors, ulong RxDropped, ulong TxDropped)
+{
+    internal static LinkStatistics Parse(ReadOnlySpan<byte> data)
+    {
+        Span<ulong> n = stackalloc ulong[8];
+        for (var i = 0; i < n.Length && data.Length >= 8 * (i + 1); i++)
+        {
+            n[i] = BinaryPrimitives.ReadUInt64LittleEndian(data[(8 * i)..]);
+        }
+        return new(n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7]);
+    }
+}
+
 /// <summary>One link as RTM_GETLINK reports it.</summary>
 public sealed record Link(int Index, string Name, bool Up, string? Kind, string? Alias, uint Group, int? Master, uint Mtu, string? Address, TunInfo? Tun)
 {
+    /// <summary>What it counted; zero where the kernel told nothing.</summary>
+    public LinkStatistics Statistics { get; init; }
+
+    /// <summary>The index of the link that this one is stacked on (<c>IFLA_LINK</c>): a macvtap's lower device, or a veth's peer.</summary>
+    public int? Lower { get; init; }
+
+    /// <summary>Whether there is somebody at the other end (<c>IFF_LOWER_UP</c>): for a tap, a program that has it open.</summary>
+    public bool Carrier { get; init; }
+
+    private const ushort IFLA_LINK = 5, IFLA_STATS64 = 23;
+    private const uint IFF_LOWER_UP = 0x10000;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2;
     private const uint IFF_UP = 1;
@@ -20,10 +46,12 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             return null;
         }
         var index = BinaryPrimitives.ReadInt32LittleEndian(body[4..]);
-        var up = (BinaryPrimitives.ReadUInt32LittleEndian(body[8..]) & IFF_UP) != 0;
+        var flags = BinaryPrimitives.ReadUInt32LittleEndian(body[8..]);
+        var up = (flags & IFF_UP) != 0;
         string? name = null, kind = null, alias = null, address = null;
         uint group = 0, mtu = 0;
-        int? master = null;
+        int? master = null, lower = null;
+        LinkStatistics statistics = default;
         TunInfo? tun = null;
         var attributes = new AttributeReader(body[16..]);
         while (attributes.Read())
@@ -35,6 +63,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 case IFLA_GROUP: group = attributes.UInt32; break;
                 case IFLA_MTU: mtu = attributes.UInt32; break;
                 case IFLA_MASTER: master = (int)attributes.UInt32; break;
+                case IFLA_LINK: lower = (int)attributes.UInt32; break;
+                case IFLA_STATS64: statistics = LinkStatistics.Parse(attributes.Value); break;
                 case IFLA_ADDRESS: address = Convert.ToHexStringLower(attributes.Value); break;
                 case IFLA_LINKINFO:
                     var info = new AttributeReader(attributes.Value);
@@ -49,7 +79,12 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                     break;
             }
         }
-        return name is null ? null : new(index, name, up, kind, alias, group, master, mtu, address, tun);
+        return name is null ? null : new(index, name, up, kind, alias, group, master, mtu, address, tun)
+        {
+            Statistics = statistics,
+            Lower = lower,
+            Carrier = (flags & IFF_LOWER_UP) != 0,
+        };
     }
 
     private static TunInfo ParseTun(ReadOnlySpan<byte> data)

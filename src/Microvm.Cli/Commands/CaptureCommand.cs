@@ -34,13 +34,30 @@ internal static class CaptureCommand
         var link = Find(result.GetValue(s_interface)!, route.Links());
         using var socket = new PacketSocket(link.Name, link.Index);
         using var interrupts = new Interrupts();
-        using var file = output == "-" ? null : File.Open(output, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        using var file = output == "-" ? null : Create(output);
         using var to = new BufferedStream(file ?? (Stream)Terminal.OutputStream, 256 * 1024);
         if (Terminal.Errors.IsTerminal)
         {
             Console.Error.WriteLine($"microvm: capturing from {link.Name} of {Ownership.Vm(link.Alias)}; Ctrl-C ends it");
         }
         return Capture(socket, to, route, link, interrupts, snap, result.GetValue(s_count) ?? long.MaxValue, result.GetValue(s_seconds));
+    }
+
+    /// <summary>The file belongs to the person behind sudo, where they may write there; only its owner reads what was on the wire.</summary>
+    private static FileStream Create(string path)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
+        try
+        {
+            using (Caller.Act())
+            {
+                return File.Open(path, options);
+            }
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return File.Open(path, options);
+        }
     }
 
     private static int Capture(PacketSocket socket, Stream to, RouteSocket route, Link link, Interrupts interrupts, int snap, long count, double? seconds)
