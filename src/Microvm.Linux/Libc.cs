@@ -14,7 +14,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int close(int fd);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint write(int fd, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint read(int fd, byte* buffer, nuint length);
-    [LibraryImport("libc", SetLastError = true)] internal static partial int eventfd(uint initial, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint recvmsg(int fd, MessageHeader* message, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int getsockopt(int fd, int level, int name, void* value, uint* length);
     [LibraryImport("libc", SetLastError = true)] internal static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
