@@ -33,6 +33,8 @@ public sealed class Applier(RouteSocket route)
         }
     }
 
+    // Each way back is noted before its step: a step whose answer got lost may have been carried out all the same. A way back
+    // that was not needed changes nothing.
     private void Apply(Step step, Stack<Action> undo)
     {
         switch (step.Kind)
@@ -81,11 +83,11 @@ public sealed class Applier(RouteSocket route)
 
     private void Delete(Link link, Stack<Action> undo)
     {
-        route.Delete(link);
         if (link.Tun is { } t)
         {
             undo.Push(() => Make(link.Name, t.MultiQueue, t.Owner, t.Group, link.Alias, link.Group, link.Master ?? 0, link.Up));
         }
+        route.Delete(link);
     }
 
     private void Change(Step step, Stack<Action> undo)
@@ -93,23 +95,23 @@ public sealed class Applier(RouteSocket route)
         var link = step.Observed!;
         if (link.Name != step.Name)
         {
-            route.Rename(link, step.Name);
             undo.Push(() => route.Rename(link with { Name = step.Name }, link.Name));
+            route.Rename(link, step.Name);
         }
         if (link.Group != step.LinkGroup)
         {
-            route.Mark(link, step.Desired!.Alias, step.LinkGroup);
             undo.Push(() => route.Mark(link, link.Alias!, link.Group));
+            route.Mark(link, step.Desired!.Alias, step.LinkGroup);
         }
         if ((link.Master ?? 0) != step.Master)
         {
-            route.SetMaster(link, step.Master);
             undo.Push(() => route.SetMaster(link, link.Master ?? 0));
+            route.SetMaster(link, step.Master);
         }
         if (!link.Up)
         {
-            route.SetUp(link, true);
             undo.Push(() => route.SetUp(link, false));
+            route.SetUp(link, true);
         }
     }
 }

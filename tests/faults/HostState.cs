@@ -12,6 +12,8 @@ internal static class HostState
         "ifindex", "link_index", "address", "broadcast", "permaddr", "operstate", "hello_timer", "tcn_timer", "topology_change_timer",
         "gc_timer", "root_id", "bridge_id", "root_port", "topology_change", "topology_change_detected", "message_age_timer", "forward_delay_timer", "hold_timer",
         "id", "no", "state", "designated_bridge", "designated_root", "designated_port", "designated_cost", "bridge_addr",
+        // A bridge keeps what its last port had.
+        "tso_max_size", "tso_max_segs",
         "index", "ref", "bind", "installed", "last_used", "first_used", "handle", "refcnt", "chain_id",
     ];
     private static readonly HashSet<string> s_settling = ["NO-CARRIER", "LOWER_UP", "M-DOWN", "LOWERLAYERDOWN"];
@@ -27,7 +29,8 @@ internal static class HostState
             // A link that is not ours must stay the very same one.
             var identity = name.StartsWith("foreign", StringComparison.Ordinal) ? $" index {link["ifindex"]} address {link["address"]}" : "";
             identity += link["linkinfo"]?["info_kind"]?.GetValue<string>() is "macvtap" or "macvlan" ? $" address {link["address"]}" : "";
-            lines.Add($"link {name}{identity} {Plain(link)}");
+            lines.Add($"link {name}{identity}");
+            lines.AddRange(Leaves($"link {name}", link));
         }
         var nodes = links.Select(l => (Name: l!["ifname"]!.GetValue<string>(), Index: l["ifindex"]!.GetValue<int>()));
         lines.AddRange(nodes.Where(n => Directory.Exists($"/sys/class/net/{n.Name}/tap{n.Index}")).Select(n => $"node {n.Name} {Node($"/dev/tap{n.Index}")}"));
@@ -35,12 +38,12 @@ internal static class HostState
         foreach (var qdisc in qdiscs)
         {
             var device = qdisc!["dev"]!.GetValue<string>();
-            lines.Add($"qdisc {device} {Plain(qdisc)}");
+            lines.AddRange(Leaves($"qdisc {device} {qdisc["kind"]} {qdisc["parent"]}", qdisc));
             if (qdisc["kind"]!.GetValue<string>() is "clsact" or "ingress")
             {
                 foreach (var side in (string[])["ingress", "egress"])
                 {
-                    lines.AddRange(JsonNode.Parse(Shell.Must("tc", "-j", "filter", "show", "dev", device, side))!.AsArray().Select(f => $"filter {device} {side} {Plain(f!)}"));
+                    lines.AddRange(JsonNode.Parse(Shell.Must("tc", "-j", "filter", "show", "dev", device, side))!.AsArray().SelectMany((f, n) => Leaves($"filter {device} {side} {n}", f)));
                 }
             }
         }
@@ -64,12 +67,11 @@ internal static class HostState
         Shell.Must("find", root, "-mindepth", "1", "-printf", "file %p %y %U:%G %m\\n").Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Where(l => !l.Contains("lock", StringComparison.Ordinal) && !l.StartsWith("file /run/microvm d", StringComparison.Ordinal));
 
-    private static string Plain(JsonNode node) => Strip(node)?.ToJsonString() ?? "";
-
-    private static JsonNode? Strip(JsonNode? node) => node switch
+    /// <summary>One line for each value, so that a difference names what differs.</summary>
+    private static IEnumerable<string> Leaves(string path, JsonNode? node) => node switch
     {
-        JsonObject o => new JsonObject(o.Where(p => !s_volatile.Contains(p.Key)).OrderBy(p => p.Key, StringComparer.Ordinal).Select(p => KeyValuePair.Create(p.Key, Strip(p.Value)))),
-        JsonArray a => new JsonArray([.. a.Where(i => i is not JsonValue v || !v.TryGetValue<string>(out var s) || !s_settling.Contains(s)).Select(Strip)]),
-        _ => node?.DeepClone(),
+        JsonObject o => o.Where(p => !s_volatile.Contains(p.Key)).SelectMany(p => Leaves($"{path}.{p.Key}", p.Value)),
+        JsonArray a => a.SelectMany(i => i is JsonValue v && v.TryGetValue<string>(out var s) ? s_settling.Contains(s) ? [] : [$"{path} {s}"] : Leaves(path, i)),
+        _ => [$"{path}={node}"],
     };
 }
