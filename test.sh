@@ -1,17 +1,26 @@
 #!/usr/bin/env bash
-# Installs what the tests need, builds, and passes every test. Arguments go to the test runner.
+# Installs what the tests need, builds, and passes every test. With --all the long ones run whole (every fault, a minute of
+# soak, all of the fuzzing; about half an hour). Other arguments go to the test runner.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/need.sh
-need ip=iproute2 tcpdump=tcpdump ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
+need ip=iproute2 strace=strace tcpdump=tcpdump ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
+if [ "${1:-}" = --all ]; then
+    export MICROVM_TEST_ALL=1
+    shift
+fi
 ./build.sh
 ./guest/build.sh
 dotnet build tests/Microvm.Tests -c Release --nologo -v quiet
+rm -f out/faults.txt out/soak.txt out/fuzz.txt out/model.txt
 set +e
 dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off "$@" 2>&1 | tee out/test.log
 code=${PIPESTATUS[0]}
 passed=$(sed -nE 's/^ *succeeded: ([0-9]+).*/\1/p' out/test.log | tail -1)
 failed=$(sed -nE 's/^ *failed: ([0-9]+).*/\1/p' out/test.log | tail -1)
+for figures in faults soak fuzz model; do
+    [ ! -f "out/$figures.txt" ] || { echo "== $figures"; cat "out/$figures.txt"; }
+done
 echo "${passed:-0} passed, ${failed:-0} failed"
 [ "${passed:-0}" -gt 0 ] || exit 1
 exit "$code"

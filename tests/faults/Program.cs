@@ -19,6 +19,11 @@ try
     var scenarios = Scenario.All(folder).Where(s => Option("--only") is not { } only || s.Name.Contains(only, StringComparison.Ordinal)).ToList();
     foreach (var scenario in scenarios)
     {
+        if (bench.Microvm("check", scenario.Declaration).Code == 0 && bench.Microvm("plan", scenario.Declaration) is { Code: 2 } plan)
+        {
+            Console.Error.WriteLine($"{scenario.Name}: not possible with this binary: {plan.Err.Trim()}");
+            continue;
+        }
         var before = bench.Prepare(scenario);
         var calls = Call.Trace(Path.Combine(folder, "whole.log"), [bench.Binary, .. scenario.Command], scenario.Declaration, out var others);
         var goal = HostState.Read();
