@@ -13,13 +13,14 @@ internal sealed class Interrupts : IDisposable
     {
         foreach (var signal in new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP })
         {
-            On(signal, () => _stop = true);
+            On(signal, RequestStop);
         }
     }
 
     /// <summary>Ended by every signal asked for.</summary>
     internal WakeUp WakeUp { get; } = new();
     internal bool Stop => _stop;
+    internal void RequestStop() => _stop = true;
 
     /// <summary>Does something in the signal's place; runs on another thread.</summary>
     internal void On(PosixSignal signal, Action action) => _registrations.Add(PosixSignalRegistration.Create(signal, context =>

@@ -6,7 +6,6 @@ internal sealed record DiagnosticReport(string Severity, string File, int Line, 
 internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<DiagnosticReport> Diagnostics);
 internal sealed record StepReport(string Action, string Vm, string Id, string Reason);
 internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals);
-internal sealed record LinkReport(string Vm, string Id, string State, int? Index, bool MultiQueue, uint? Owner, uint? Group, string? Bridge);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(CheckReport))]

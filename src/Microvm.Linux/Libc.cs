@@ -13,6 +13,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int setsockopt(int fd, int level, int name, int* value, uint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial int close(int fd);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint write(int fd, byte* buffer, nuint length);
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial nint readlink(string path, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint read(int fd, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint recvmsg(int fd, MessageHeader* message, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int getsockopt(int fd, int level, int name, void* value, uint* length);
@@ -20,6 +21,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
     [LibraryImport("libc")] internal static partial uint geteuid();
     [LibraryImport("libc", SetLastError = true)] internal static partial int execvp(byte* file, byte** arguments);
 

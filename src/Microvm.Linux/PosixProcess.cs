@@ -8,6 +8,13 @@ public static unsafe class PosixProcess
     /// <summary>The effective user id.</summary>
     public static uint EffectiveUser => Libc.geteuid();
 
+    /// <summary>Stops this process until somebody continues it (SIGSTOP), as a shell's job control does.</summary>
+    public static void Suspend()
+    {
+        const int SIGSTOP = 19;
+        _ = Libc.kill(Environment.ProcessId, SIGSTOP);
+    }
+
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
     /// <exception cref="LinuxException">The program could not be started.</exception>
     public static void Exec(IReadOnlyList<string> words)

@@ -49,6 +49,15 @@ public static unsafe class TerminalDevice
         return new Restore(fd, before);
     }
 
+    /// <summary>Reads what is there; 0 or less at the end or on an error.</summary>
+    public static int Read(int fd, Span<byte> buffer)
+    {
+        fixed (byte* p = buffer)
+        {
+            return (int)Libc.read(fd, p, (nuint)buffer.Length);
+        }
+    }
+
     private sealed class Restore(int fd, Termios before) : IDisposable
     {
         public void Dispose()

@@ -1,48 +1,79 @@
 using System.CommandLine;
 using System.Text.Json;
-using Microvm.Network;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
 
 internal static class StatusCommand
 {
+    private const int DriftCode = 3;
+    private static readonly Option<bool> s_watch = new("--watch", "-w") { Description = "Look again and again and show rates, until q or Ctrl-C" };
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {DriftCode} unless every interface is up and as declared" };
+
     internal static Command Create() => Verb.Define("status", "Tell the state of declared interfaces, or of all that are ours",
-        ["microvm status", "microvm status --json vm.nix"], Run,
-        CommonOptions.MaybeFiles, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        ["microvm status", "microvm status --json vm.nix", "microvm status --watch vm.nix", "microvm status --exit-code vm.nix || sudo microvm up vm.nix"], Run,
+        CommonOptions.MaybeFiles, s_watch, CommonOptions.Interval, CommonOptions.Json, s_exitCode, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {
-        if (HostSession.Read(result, CommonOptions.MaybeFiles) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        var interval = CommonOptions.IntervalOf(result);
+        using var survey = Survey.Open(result);
+        if (survey is null)
         {
             return 2;
         }
-        using var route = HostSession.Open(result);
-        var links = route.Links();
-        var desired = HostSession.Desired(result, attachments);
-        var plan = Network.Plan.ForUp(desired, links);
-        var names = result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 }
-            ? desired.Select(d => (d.Vm, d.Name))
-            : links.Where(l => Ownership.Vm(l.Alias) is not null).Select(l => (Vm: Ownership.Vm(l.Alias)!, l.Name));
-        var rows = names.Select(n =>
+        var json = result.GetValue(CommonOptions.Json);
+        if (result.GetValue(s_watch))
         {
-            var link = links.FirstOrDefault(l => l.Name == n.Name);
-            var state = link is null ? "missing" : Ownership.Vm(link.Alias) != n.Vm ? "foreign"
-                : plan.Steps.Any(s => s.Name == n.Name && s.Kind != StepKind.Keep) ? "drifted" : link.Up ? "up" : "down";
-            return new LinkReport(n.Vm, n.Name, state, link?.Index, link?.Tun?.MultiQueue ?? false, link?.Tun?.Owner, link?.Tun?.Group,
-                link?.Master is { } m ? links.FirstOrDefault(l => l.Index == m)?.Name : null);
-        }).ToArray();
-        if (result.GetValue(CommonOptions.Json))
+            Watch(survey, interval, json);
+            return 0;
+        }
+        var interfaces = survey.Take();
+        if (json)
         {
-            Console.WriteLine(JsonSerializer.Serialize(rows, Reports.Default.LinkReportArray));
+            Console.WriteLine(JsonSerializer.Serialize([.. interfaces.Select(i => LinkReport.Of(i, null))], Reports.Default.LinkReportArray));
         }
         else
         {
-            Console.WriteLine($"{"VM",-20} {"INTERFACE",-15} {"STATE",-8} {"QUEUES",-6} BRIDGE");
-            foreach (var row in rows)
+            Console.WriteLine(string.Join('\n', StatusTable.Lines(interfaces, null, Terminal.Output)));
+        }
+        return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? DriftCode : 0;
+    }
+
+    /// <summary>On a terminal one picture; in a pipe a table or a line of JSON each time.</summary>
+    private static void Watch(Survey survey, TimeSpan interval, bool json)
+    {
+        using var interrupts = new Interrupts();
+        using var screen = Terminal.Output.IsTerminal && !json ? new LiveScreen(interrupts) : null;
+        var next = TimeSpan.Zero;
+        IReadOnlyList<InterfaceStatus> interfaces = [];
+        while (!interrupts.Stop && !Terminal.OutputStream.IsBroken)
+        {
+            var due = Survey.Now >= next;
+            if (due)
             {
-                Console.WriteLine($"{row.Vm,-20} {row.Id,-15} {row.State,-8} {(row.MultiQueue ? "multi" : "one"),-6} {row.Bridge ?? "-"}");
+                interfaces = survey.Take();
+                next = Survey.Now + interval;
+            }
+            if (screen is not null)
+            {
+                screen.Draw([.. StatusTable.Lines(interfaces, survey.History, Terminal.Output), "", Terminal.Output.Paint(Style.Dim, "q quits")]);
+            }
+            else if (due)
+            {
+                Console.WriteLine(json
+                    ? JsonSerializer.Serialize([.. interfaces.Select(i => LinkReport.Of(i, survey.History.Of(i)))], StatusLines.Default.LinkReportArray)
+                    : string.Join('\n', StatusTable.Lines(interfaces, survey.History, Terminal.Output)) + "\n");
+            }
+            var wait = (int)Math.Max(0, (next - Survey.Now).TotalMilliseconds + 1);
+            if (screen is null)
+            {
+                interrupts.WakeUp.Wait(-1, wait);
+            }
+            else if (screen.Keys(wait).Any(k => k is "q" or "f10" or "escape"))
+            {
+                return;
             }
         }
-        return 0;
     }
 }

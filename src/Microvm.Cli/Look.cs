@@ -1,0 +1,56 @@
+using Microvm.Declaration;
+using Microvm.Observation;
+
+namespace Microvm.Cli;
+
+/// <summary>How what was observed is written: words, and the colour that goes with a state.</summary>
+internal static class Look
+{
+    internal static string Word(InterfaceState state) => state switch
+    {
+        InterfaceState.Up => "up",
+        InterfaceState.Down => "down",
+        InterfaceState.Drifted => "drifted",
+        InterfaceState.Missing => "missing",
+        InterfaceState.Foreign => "foreign",
+        _ => "unlinked",
+    };
+
+    internal static Style Style(InterfaceState state) => state switch
+    {
+        InterfaceState.Up => Cli.Style.Green,
+        InterfaceState.Drifted => Cli.Style.Yellow,
+        InterfaceState.Missing => Cli.Style.Red,
+        InterfaceState.Foreign => Cli.Style.Magenta,
+        _ => Cli.Style.Dim,
+    };
+
+    internal static Cell State(InterfaceStatus i) => new(Word(i.State), Style(i.State));
+
+    internal static string Word(AttachmentKind kind) => kind switch
+    {
+        AttachmentKind.TapByName => "tap-by-name",
+        AttachmentKind.TapByFd => "tap-by-fd",
+        AttachmentKind.MacvtapPath => "macvtap-path",
+        AttachmentKind.BridgeHelper => "bridge-helper",
+        AttachmentKind.TapRedirect => "tap-redirect",
+        AttachmentKind.UserMode => "user-mode",
+        AttachmentKind.UserNamespace => "user-namespace",
+        _ => kind.ToString(),
+    };
+
+    /// <summary>Queues in use of those there are: 2/2.</summary>
+    internal static string Queues(InterfaceStatus i) =>
+        i.Link is null && i.QueuesInUse == 0 ? i.QueuePairs?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "-" : $"{i.QueuesInUse}/{i.QueuePairs?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? (i.Link?.Tun?.MultiQueue == true ? "n" : "1")}";
+
+    /// <summary>The bridge, or the lower device.</summary>
+    internal static string On(InterfaceStatus i) => Printable.Of(i.Upper ?? i.Lower ?? "-");
+
+    /// <summary>pid and name of who has it open.</summary>
+    internal static Cell Holders(InterfaceStatus i) =>
+        i.Holders.Count > 0 ? new(string.Join(", ", i.Holders.Select(h => $"{h.Pid} {Printable.Of(h.Name)}")))
+        // Queues are counted by the kernel even where we may not see whose they are.
+        : new Cell(i.QueuesInUse > 0 || (i.Link?.Carrier == true && i.Type == "tap") ? "(not ours to see)" : "-", Cli.Style.Dim);
+
+    internal static string? Mac(string? address) => address is { Length: 12 } ? string.Join(':', address.Chunk(2).Select(p => new string(p))) : address;
+}

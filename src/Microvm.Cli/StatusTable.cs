@@ -1,0 +1,42 @@
+using Microvm.Declaration;
+using Microvm.Observation;
+
+namespace Microvm.Cli;
+
+/// <summary>The table of <c>microvm status</c>.</summary>
+internal static class StatusTable
+{
+    internal static IReadOnlyList<string> Lines(IReadOnlyList<InterfaceStatus> interfaces, TrafficHistory? rates, Terminal terminal)
+    {
+        if (interfaces.Count == 0)
+        {
+            return ["no interface of a VM is here; 'microvm up' makes those of a declaration"];
+        }
+        var per = rates is null ? "" : "/s";
+        var table = new Table(
+            new("VM", 100, 6), new("INTERFACE", 99, 6), new("STATE", 98), new("TYPE", 60), new("ATTACHMENT", 10), new("ON", 70, 6), new("MAC", 30),
+            new("QUEUES", 40, Right: true), new("HELD BY", 65, 8), new($"TO VM{per}", 68, Right: true), new($"FROM VM{per}", 67, Right: true),
+            new($"PKTS TO{per}", 20, Right: true), new($"PKTS FROM{per}", 19, Right: true));
+        foreach (var i in interfaces)
+        {
+            var rate = rates?.Of(i);
+            var known = i.Link is not null && i.State != InterfaceState.Foreign;
+            string Bytes(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Bytes(total) : now is { } n ? Figures.Bytes(n) : "…";
+            string Count(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Count(total) : now is { } n ? Figures.Count(n) : "…";
+            table.Add(
+                Printable.Of(i.Vm), Printable.Of(i.Id), Look.State(i), i.Type, i.Attachment is { } a ? Look.Word(a) : "-", Look.On(i), i.Mac ?? "-",
+                Look.Queues(i), Look.Holders(i), Bytes(i.ToVm.Bytes, rate?.ToVm.Bytes), Bytes(i.FromVm.Bytes, rate?.FromVm.Bytes),
+                Count(i.ToVm.Packets, rate?.ToVm.Packets), Count(i.FromVm.Packets, rate?.FromVm.Packets));
+        }
+        var lines = table.Lines(terminal.Width, terminal.Color, out var hidden).ToList();
+        foreach (var i in interfaces.Where(i => i.Reason is not null))
+        {
+            lines.Add($"{terminal.Paint(Look.Style(i.State), $"{Look.Word(i.State)}:")} {Printable.Of(i.Id)} of {Printable.Of(i.Vm)}: {i.Reason}");
+        }
+        if (hidden.Count > 0 && terminal.IsTerminal)
+        {
+            lines.Add(terminal.Paint(Style.Dim, CellText.Cut($"no room for {string.Join(", ", hidden)}", terminal.Width ?? int.MaxValue)));
+        }
+        return lines;
+    }
+}

@@ -1,0 +1,75 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+
+namespace Microvm.Linux;
+
+/// <summary>A process that has a tap or macvtap open.</summary>
+/// <param name="Pid">The process, as this process sees it.</param>
+/// <param name="Name">What it calls itself (<c>/proc/PID/comm</c>): not to be trusted, nor printed unescaped.</param>
+/// <param name="Link">The link's name.</param>
+/// <param name="Queues">How many descriptors it has of it: one a queue.</param>
+public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
+{
+    /// <summary>All holders of links in this thread's network namespace, found in <c>/proc/PID/fd</c>. Processes that this one may not look into are left out
+    /// (another user's need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH).</summary>
+    /// <param name="links">The links of this network namespace: a macvtap is known by its index.</param>
+    /// <remarks>A tap says its name in <c>fdinfo</c> (<c>iff:</c>), a macvtap in its node's name (<c>/dev/tapINDEX</c>). Neither says its network namespace;
+    /// that of the process stands for it.</remarks>
+    public static IReadOnlyList<LinkHolder> Scan(IReadOnlyList<Link> links)
+    {
+        var here = LinkText("/proc/thread-self/ns/net");
+        var holders = new List<LinkHolder>();
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(folder.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
+            {
+                Scan(pid, links, here, holders);
+            }
+        }
+        return holders;
+    }
+
+    private static void Scan(int pid, IReadOnlyList<Link> links, string? here, List<LinkHolder> holders)
+    {
+        try
+        {
+            Dictionary<string, int>? queues = null;
+            foreach (var fd in Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd"))
+            {
+                if (LinkText(fd) is { } target && LinkOf(pid, Path.GetFileName(fd), target, links) is { } link)
+                {
+                    queues ??= [];
+                    queues[link] = queues.GetValueOrDefault(link) + 1;
+                }
+            }
+            if (queues is not null && LinkText($"/proc/{pid}/ns/net") == here)
+            {
+                var name = File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n');
+                holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // It ended meanwhile, or is not ours to look into.
+        }
+    }
+
+    private static string? LinkOf(int pid, string fd, string target, IReadOnlyList<Link> links)
+    {
+        if (target.EndsWith("/net/tun", StringComparison.Ordinal))
+        {
+            return File.ReadLines($"/proc/{pid}/fdinfo/{fd}").FirstOrDefault(l => l.StartsWith("iff:", StringComparison.Ordinal))?[4..].Trim() is { Length: > 0 } name ? name : null;
+        }
+        var file = Path.GetFileName(target.Split(' ')[0].AsSpan());
+        return file.StartsWith("tap") && int.TryParse(file[3..], NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+            ? links.FirstOrDefault(l => l.Index == index && l.Kind == "macvtap")?.Name : null;
+    }
+
+    private static unsafe string? LinkText(string path)
+    {
+        const int most = 512;
+        var buffer = stackalloc byte[most];
+        var length = Libc.readlink(path, buffer, most);
+        return length < 0 ? null : Marshal.PtrToStringUTF8((nint)buffer, (int)length);
+    }
+}
