@@ -29,7 +29,7 @@ public static class JsonFrontDoor
         {
             var at = new SourcePosition(file, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1);
             var why = e.Message.Split(" LineNumber:")[0];
-            diagnostics.Error(at, $"this is not valid JSON: {why}");
+            diagnostics.Error(at, $"this is not valid JSON: {Printable.Of(why, 300)}");
             return null;
         }
         catch (InvalidOperationException)

@@ -5,13 +5,13 @@ namespace Microvm.Declaration;
 /// <summary>Text from a declaration, made safe to print on a terminal.</summary>
 public static class Printable
 {
-    /// <summary>Control and format characters as <c>\u{…}</c>; cut after 80 characters.</summary>
-    public static string Of(string text)
+    /// <summary>Control and format characters as <c>\u{…}</c>; cut after so many characters.</summary>
+    public static string Of(string text, int most = 80)
     {
         var result = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
-            if (result.Length >= 80)
+            if (result.Length >= most)
             {
                 return result.Append('…').ToString();
             }
