@@ -15,6 +15,7 @@ internal static class CommandLine
         ("up", UpCommand.Create),
         ("down", DownCommand.Create),
         ("status", StatusCommand.Create),
+        ("top", TopCommand.Create),
         ("capture", CaptureCommand.Create),
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
