@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using Microvm.Cli.Commands;
+using Microvm.Cli.Reference;
 using Microvm.Declaration;
 
 namespace Microvm.Cli;
@@ -20,7 +22,14 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("mac", MacCommand.Create),
+        ("completions", CompletionsCommand.Create),
+        ("man", ManCommand.Create),
     ];
+
+    /// <summary>What the root's help shows first.</summary>
+    internal static IReadOnlyList<string> Examples { get; } =
+        ["microvm init", "microvm check vm.nix", "microvm plan vm.nix", "sudo microvm up vm.nix", "microvm run vm.nix", "sudo microvm down vm.nix"];
 
     /// <summary>The root with every command, for help, completions and man pages.</summary>
     internal static RootCommand Whole() => Root(s_commands);
@@ -36,7 +45,8 @@ internal static class CommandLine
             {
                 Console.Error.WriteLine($"microvm: {Printable.Of(error.Message)}");
             }
-            Console.Error.WriteLine("Try 'microvm --help'.");
+            var command = parsed.CommandResult.Command is RootCommand ? "" : $"{parsed.CommandResult.Command.Name} ";
+            Console.Error.WriteLine($"Try 'microvm {command}--help'.");
             return 2;
         }
         return parsed.Invoke();
@@ -44,7 +54,9 @@ internal static class CommandLine
 
     private static RootCommand Root((string Name, Func<Command> Create)[] commands)
     {
-        var root = new RootCommand("The network interfaces of MicroVMs: declared, checked, made and taken down.\n\nExamples:\n  microvm check vm.nix\n  microvm plan vm.nix\n  sudo microvm up vm.nix\n  sudo microvm down vm.nix");
+        var root = new RootCommand("The network interfaces of MicroVMs: declared, checked, made and taken down.");
+        root.Options.OfType<HelpOption>().First().Action = new HelpScreen();
+        root.Options.OfType<VersionOption>().First().Action = new VersionLine();
         root.Add(CommonOptions.Color);
         foreach (var (_, create) in commands)
         {

@@ -12,4 +12,5 @@ internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps,
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(LinkReport[]))]
 [JsonSerializable(typeof(string[]))]
+[JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class Reports : JsonSerializerContext;

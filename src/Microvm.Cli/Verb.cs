@@ -7,9 +7,12 @@ namespace Microvm.Cli;
 internal static class Verb
 {
     /// <summary>A command with examples in its help. The action's result is the exit code.</summary>
-    internal static Command Define(string name, string description, string[] examples, Func<ParseResult, int> action, params Symbol[] symbols)
+    internal static Command Define(string name, string description, string[] examples, Func<ParseResult, int> action, params Symbol[] symbols) =>
+        Define(new DocumentedCommand(name, description, examples), action, symbols);
+
+    /// <summary>As the other, for a command that has more to say in its help.</summary>
+    internal static Command Define(DocumentedCommand command, Func<ParseResult, int> action, params Symbol[] symbols)
     {
-        var command = new Command(name, $"{description}\n\nExamples:\n{string.Join('\n', examples.Select(e => $"  {e}"))}");
         foreach (var symbol in symbols)
         {
             switch (symbol)
