@@ -1,19 +1,18 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Microvm.Declaration;
 
 /// <summary>Turns nodes into a typed declaration by the rules of the specification; every finding goes into the bag.</summary>
 public sealed class DeclarationReader(DiagnosticBag diagnostics)
 {
     /// <summary>The hypervisors whose declarations are known.</summary>
-    public static readonly IReadOnlyList<string> Hypervisors =
-        ["qemu", "cloud-hypervisor", "firecracker", "crosvm", "kvmtool", "stratovirt", "alioth", "vfkit"];
-
-    private static readonly string[] s_options =
-        ["interfaces", "vcpu", "mem", "hypervisor", "forwardPorts", "kernel", "initrdPath", "kernelParams", "binScripts", "qemu"];
+    public static IReadOnlyList<string> Hypervisors => MicrovmOptions.Hypervisors;
 
     /// <summary>The declaration, or null where a rule was broken.</summary>
     public MicrovmConfig? Read(Node root)
     {
-        var before = diagnostics.All.Count(d => d.Severity == Severity.Error);
+        var before = diagnostics.ErrorCount;
         if (root is not ObjectNode top)
         {
             diagnostics.Error(root.At, $"a declaration is an attribute set with 'microvm'; this is {root.Kind}");
@@ -24,263 +23,104 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             diagnostics.Error(top.At, "there is no 'microvm' in this declaration; start with microvm.interfaces = [ … ]");
             return null;
         }
-        if (As<ObjectNode>(found, "microvm") is not { } microvm)
+        if (found is not ObjectNode microvm)
         {
+            diagnostics.Error(found.At, $"'microvm' must be an attribute set; this is {found.Kind}");
             return null;
         }
-        Known(microvm, "microvm", s_options);
         var name = HostName(top);
-        var hypervisor = Text(microvm, "hypervisor") ?? "qemu";
-        if (!Hypervisors.Contains(hypervisor))
+        new StructureCheck(diagnostics).Check(microvm, MicrovmOptions.Microvm);
+        var vm = Build(microvm, name);
+        return diagnostics.ErrorCount > before ? null : vm;
+    }
+
+    private MicrovmConfig Build(ObjectNode microvm, string name)
+    {
+        var devices = new DeviceReader(diagnostics, name);
+        var vm = new MicrovmConfig
         {
-            diagnostics.Error(microvm["hypervisor"]!.At, $"'{Printable.Of(hypervisor)}' is not a known hypervisor; choose one of {string.Join(", ", Hypervisors)}");
-        }
-        var vcpu = Positive(microvm, "vcpu", 1, 1024);
-        var mem = Positive(microvm, "mem", 512, 16 * 1024 * 1024);
-        var interfaces = Items(microvm, "interfaces").Select(Interface).OfType<NetworkInterface>().ToList();
-        var ports = Items(microvm, "forwardPorts").Select(Port).OfType<ForwardPort>().ToList();
-        if (microvm["forwardPorts"] is ArrayNode { Items.Count: > 0 } given)
-        {
-            if (interfaces.All(i => i.Type != InterfaceType.User))
-            {
-                diagnostics.Error(given.At, "forwardPorts needs an interface of type \"user\"; add one");
-            }
-            if (hypervisor != "qemu")
-            {
-                diagnostics.Error(given.At, $"forwardPorts works with the hypervisor qemu, not with {Printable.Of(hypervisor)}");
-            }
-        }
-        var kernel = Text(microvm, "kernel");
-        var initrd = Text(microvm, "initrdPath");
-        var parameters = string.Join(' ', Items(microvm, "kernelParams").Select(n => As<StringNode>(n, "microvm.kernelParams")?.Value));
-        var machine = "microvm";
-        if (microvm["qemu"] is { } q && As<ObjectNode>(q, "microvm.qemu") is { } qemu)
-        {
-            Known(qemu, "microvm.qemu", ["machine"]);
-            machine = Text(qemu, "machine") ?? machine;
-            if (machine.Contains(','))
-            {
-                diagnostics.Error(qemu["machine"]!.At, "microvm.qemu.machine is a machine type alone, like \"microvm\" or \"q35\"");
-            }
-        }
-        var scripts = BinScript.ReadAll(microvm["binScripts"], diagnostics);
-        return diagnostics.All.Count(d => d.Severity == Severity.Error) > before ? null
-            : new(name, hypervisor, vcpu, mem, interfaces, ports, kernel, initrd, parameters, machine) { BinScripts = scripts };
+            Name = name,
+            At = microvm.At,
+            Hypervisor = microvm.Text("hypervisor") ?? "qemu",
+            Vcpu = microvm.Number("vcpu") ?? 1,
+            MemoryMiB = microvm.Number("mem") ?? 512,
+            HugepageMemory = microvm.Flag("hugepageMem", false),
+            HotplugMemoryMiB = microvm.Number("hotplugMem") ?? 0,
+            HotpluggedMemoryMiB = microvm.Number("hotpluggedMem") ?? microvm.Number("hotplugMem") ?? 0,
+            Balloon = microvm.Flag("balloon", false),
+            InitialBalloonMiB = microvm.Number("initialBalloonMem") ?? 0,
+            DeflateOnOutOfMemory = microvm.Flag("deflateOnOOM", true),
+            Cpu = microvm.Text("cpu"),
+            Kernel = microvm.Package("kernel"),
+            KernelDev = microvm["kernel"] is ObjectNode kernel ? kernel.Package("dev") : null,
+            InitrdPath = microvm.Text("initrdPath"),
+            KernelParams = string.Join(' ', microvm.Texts("kernelParams")),
+            Interfaces = microvm.Each("interfaces", new InterfaceReader(diagnostics).Read),
+            ForwardPorts = microvm.Each("forwardPorts", new ForwardPortReader(diagnostics).Read),
+            Volumes = microvm.Each("volumes", devices.Volume),
+            Shares = microvm.Each("shares", devices.Share),
+            Devices = microvm.Each("devices", devices.Device),
+            VsockCid = microvm.Set("vsock")?["cid"] is NumberNode { Integer: > 0 and <= uint.MaxValue and var cid } ? (uint)cid : null,
+            CredentialFiles = HypervisorReader.Pairs(microvm.Set("credentialFiles")) ?? [],
+            // Null turns it off; left out, it is named after the VM.
+            Socket = microvm.Members.Any(m => m.Name == "socket") ? microvm.Text("socket") : $"{name}.sock",
+            User = microvm.Text("user"),
+            PreStart = microvm.Text("preStart") ?? "",
+            ExtraArgsScript = microvm.Text("extraArgsScript"),
+            BinScripts = BinScript.ReadAll(microvm["binScripts"], diagnostics),
+            PrettyProcessName = microvm.Flag("prettyProcnames", true),
+            MachineId = microvm.Members.Any(m => m.Name == "machineId") ? microvm.Text("machineId") : MachineId(name),
+            StoreDisk = microvm.Flag("storeOnDisk", true) ? microvm.Text("storeDisk") : null,
+            Positions = Positions(microvm),
+        };
+        vm = HypervisorReader.Read(microvm, vm);
+        new VmRules(diagnostics).Check(vm, microvm);
+        return vm;
     }
 
     private string HostName(ObjectNode top)
     {
-        if (top["networking"] is not { } n || As<ObjectNode>(n, "networking") is not { } networking || Text(networking, "hostName") is not { } name)
+        if (top["networking"] is { } n and not ObjectNode)
         {
+            diagnostics.Error(n.At, $"'networking' must be an attribute set; this is {n.Kind}");
+        }
+        if (top.Set("networking")?["hostName"] is not { } node)
+        {
+            return "nixos";
+        }
+        if (node is not StringNode { Value: var name })
+        {
+            diagnostics.Error(node.At, $"'hostName' must be a string; this is {node.Kind}");
             return "nixos";
         }
         if (name.Length is 0 or > 63 || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_')) || name[0] == '-')
         {
-            diagnostics.Error(networking["hostName"]!.At, $"'{Printable.Of(name)}' is not a host name: use 1 to 63 of a-z, 0-9, '-' and '_', no '-' in front");
+            diagnostics.Error(node.At, $"'{Printable.Of(name)}' is not a host name: use 1 to 63 of a-z, 0-9, '-' and '_', no '-' in front");
         }
         return name;
     }
 
-    private NetworkInterface? Interface(Node node)
+    /// <summary>The UUID that microvm.nix makes from a host name: the first digits of a SHA-256.</summary>
+    private static string MachineId(string name)
     {
-        if (As<ObjectNode>(node, "an entry of microvm.interfaces") is not { } it)
+        var h = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"microvm.nix:{name}")));
+        return $"{h[..8]}-{h[8..12]}-{h[12..16]}-{h[16..20]}-{h[20..32]}";
+    }
+
+    private static Dictionary<string, SourcePosition> Positions(ObjectNode microvm)
+    {
+        var positions = new Dictionary<string, SourcePosition>();
+        foreach (var member in microvm.Members)
         {
-            return null;
-        }
-        Known(it, "microvm.interfaces.*", ["type", "id", "mac", "bridge", "macvtap", "tap"]);
-        var typeText = Required(it, "type");
-        var type = typeText is null ? null : typeText.Value switch
-        {
-            "user" => InterfaceType.User,
-            "tap" => InterfaceType.Tap,
-            "macvtap" => InterfaceType.Macvtap,
-            "bridge" => (InterfaceType?)InterfaceType.Bridge,
-            _ => null,
-        };
-        if (typeText is not null && type is null)
-        {
-            diagnostics.Error(typeText.At, $"'{Printable.Of(typeText.Value)}' is not an interface type; choose user, tap, macvtap or bridge");
-        }
-        var id = Required(it, "id") is { } idNode ? Name(idNode, "id") : null;
-        MacAddress? mac = null;
-        if (Required(it, "mac") is { } macNode)
-        {
-            if (!MacAddress.TryParse(macNode.Value, out var parsed, out var why))
+            positions[member.Name] = member.At;
+            if (member.Value is ObjectNode set && MicrovmOptions.Microvm.Find(member.Name) is { Type: SetType, LeftAlone: false })
             {
-                diagnostics.Error(macNode.At, $"'{Printable.Of(macNode.Value)}' can't be the MAC of a VM: {why}");
-            }
-            else
-            {
-                mac = parsed;
-                if (!parsed.IsLocallyAdministered)
+                foreach (var inner in set.Members)
                 {
-                    diagnostics.Warning(macNode.At, $"{parsed} isn't locally administered and may belong to a real card; use 2, 6, a or e as the second nibble");
+                    positions[$"{member.Name}.{inner.Name}"] = inner.At;
                 }
             }
         }
-        var bridge = it["bridge"] is { } b && As<StringNode>(b, "bridge") is { } bridgeNode ? Name(bridgeNode, "bridge") : null;
-        if (type == InterfaceType.Bridge && it["bridge"] is null)
-        {
-            diagnostics.Error(it.At, "type \"bridge\" needs the bridge's name: bridge = \"br0\"");
-        }
-        if (type is InterfaceType.User or InterfaceType.Macvtap && it["bridge"] is { } stray)
-        {
-            diagnostics.Error(stray.At, $"'bridge' goes with type bridge or tap, not with {typeText!.Value}");
-        }
-        var (link, mode) = Macvtap(it, type);
-        var vhost = false;
-        if (it["tap"] is { } t && As<ObjectNode>(t, "tap") is { } tap)
-        {
-            Known(tap, "microvm.interfaces.*.tap", ["vhost"]);
-            vhost = tap["vhost"] is { } v && As<BoolNode>(v, "tap.vhost") is { Value: true };
-            if (vhost && type is not null and not InterfaceType.Tap)
-            {
-                diagnostics.Error(tap.At, $"tap.vhost goes with type tap, not with {typeText!.Value}");
-            }
-        }
-        return type is { } ty && id is { } i && mac is { } m ? new(ty, i, m, it.At, bridge, link, mode, vhost) : null;
-    }
-
-    private (InterfaceName?, MacvtapMode?) Macvtap(ObjectNode it, InterfaceType? type)
-    {
-        if (it["macvtap"] is not { } node)
-        {
-            if (type == InterfaceType.Macvtap)
-            {
-                diagnostics.Error(it.At, "type \"macvtap\" needs its lower device and mode: macvtap = { link = \"eth0\"; mode = \"bridge\"; }");
-            }
-            return default;
-        }
-        if (type is not null and not InterfaceType.Macvtap)
-        {
-            diagnostics.Error(node.At, $"'macvtap' goes with type macvtap, not with {type.ToString()!.ToLowerInvariant()}");
-        }
-        if (As<ObjectNode>(node, "macvtap") is not { } macvtap)
-        {
-            return default;
-        }
-        Known(macvtap, "microvm.interfaces.*.macvtap", ["link", "mode"]);
-        var link = Required(macvtap, "link") is { } l ? Name(l, "macvtap.link") : null;
-        MacvtapMode? mode = null;
-        if (Required(macvtap, "mode") is { } m)
-        {
-            mode = Enum.GetValues<MacvtapMode>().Cast<MacvtapMode?>().FirstOrDefault(x => x.ToString()!.ToLowerInvariant() == m.Value);
-            if (mode is null)
-            {
-                diagnostics.Error(m.At, $"'{Printable.Of(m.Value)}' is not a macvtap mode; choose private, vepa, bridge, passthru or source");
-            }
-        }
-        return (link, mode);
-    }
-
-    private ForwardPort? Port(Node node)
-    {
-        if (As<ObjectNode>(node, "an entry of microvm.forwardPorts") is not { } it)
-        {
-            return null;
-        }
-        Known(it, "microvm.forwardPorts.*", ["from", "proto", "host", "guest"]);
-        var from = OneOf(it, "from", "host", ["host", "guest"]);
-        var proto = OneOf(it, "proto", "tcp", ["tcp", "udp"]);
-        var (hostAddress, hostPort) = End(it, "host");
-        var (guestAddress, guestPort) = End(it, "guest");
-        return from is null || proto is null || hostPort is null || guestPort is null ? null
-            : new(from, proto, hostAddress, hostPort.Value, guestAddress, guestPort.Value);
-    }
-
-    private (string, int?) End(ObjectNode it, string side)
-    {
-        if (it[side] is not { } node)
-        {
-            diagnostics.Error(it.At, $"this forward has no '{side}.port'");
-            return ("", null);
-        }
-        if (As<ObjectNode>(node, side) is not { } end)
-        {
-            return ("", null);
-        }
-        Known(end, $"microvm.forwardPorts.*.{side}", ["address", "port"]);
-        var address = Text(end, "address") ?? "";
-        if (address.Length > 0 && (!System.Net.IPAddress.TryParse(address, out var ip) || ip.AddressFamily != System.Net.Sockets.AddressFamily.InterNetwork || ip.ToString() != address))
-        {
-            diagnostics.Error(end["address"]!.At, $"'{Printable.Of(address)}' is not an IPv4 address");
-        }
-        if (end["port"] is not { } port)
-        {
-            diagnostics.Error(end.At, $"'{side}.port' is missing");
-            return (address, null);
-        }
-        return (address, Positive(end, "port", 0, 65535));
-    }
-
-    private string? OneOf(ObjectNode it, string name, string standard, string[] choices)
-    {
-        var text = Text(it, name) ?? standard;
-        if (choices.Contains(text))
-        {
-            return text;
-        }
-        diagnostics.Error(it[name]!.At, $"'{Printable.Of(text)}' is not a choice for '{name}'; use {string.Join(" or ", choices)}");
-        return null;
-    }
-
-    private InterfaceName? Name(StringNode node, string what)
-    {
-        if (InterfaceName.TryParse(node.Value, out var name, out var why))
-        {
-            return name;
-        }
-        diagnostics.Error(node.At, $"{what} '{Printable.Of(node.Value)}' can't be an interface name: {why}");
-        return null;
-    }
-
-    private StringNode? Required(ObjectNode it, string name)
-    {
-        if (it[name] is { } node)
-        {
-            return As<StringNode>(node, name);
-        }
-        diagnostics.Error(it.At, $"'{name}' is missing");
-        return null;
-    }
-
-    private string? Text(ObjectNode it, string name) => it[name] is { } node ? As<StringNode>(node, name)?.Value : null;
-
-    private int Positive(ObjectNode it, string name, int standard, int most)
-    {
-        if (it[name] is not { } node || As<NumberNode>(node, name) is not { } number)
-        {
-            return standard;
-        }
-        if (number.Integer is { } n && n >= 1 && n <= most)
-        {
-            return (int)n;
-        }
-        diagnostics.Error(number.At, $"'{name}' must be a whole number from 1 to {most}");
-        return standard;
-    }
-
-    private IEnumerable<Node> Items(ObjectNode it, string name) =>
-        it[name] is { } node && As<ArrayNode>(node, name) is { } list ? list.Items : [];
-
-    private T? As<T>(Node node, string what) where T : Node
-    {
-        if (node is T t)
-        {
-            return t;
-        }
-        var wanted = typeof(T) == typeof(ObjectNode) ? "an attribute set" : typeof(T) == typeof(ArrayNode) ? "a list"
-            : typeof(T) == typeof(StringNode) ? "a string" : typeof(T) == typeof(NumberNode) ? "a number" : "true or false";
-        diagnostics.Error(node.At, $"{what} must be {wanted}; this is {node.Kind}");
-        return null;
-    }
-
-    private void Known(ObjectNode it, string where, string[] known)
-    {
-        foreach (var member in it.Members.Where(m => !known.Contains(m.Name)))
-        {
-            var near = Printable.Nearest(member.Name, known) is { } n ? $"; did you mean '{n}'?" : $"; it has {string.Join(", ", known)}";
-            diagnostics.Error(member.At, $"'{where}' has no option '{Printable.Of(member.Name)}'{near}");
-        }
+        return positions;
     }
 }

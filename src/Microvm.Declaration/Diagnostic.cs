@@ -22,7 +22,12 @@ public sealed class DiagnosticBag
 {
     private readonly List<Diagnostic> _all = [];
     public IReadOnlyList<Diagnostic> All => _all;
-    public bool HasErrors => _all.Any(d => d.Severity == Severity.Error);
-    public void Error(SourcePosition at, string message) => _all.Add(new(Severity.Error, at, message));
+    public bool HasErrors => ErrorCount > 0;
+    public int ErrorCount { get; private set; }
+    public void Error(SourcePosition at, string message)
+    {
+        ErrorCount++;
+        _all.Add(new(Severity.Error, at, message));
+    }
     public void Warning(SourcePosition at, string message) => _all.Add(new(Severity.Warning, at, message));
 }

@@ -1,45 +1,74 @@
+using System.Runtime.InteropServices;
+
 namespace Microvm.Declaration;
 
-/// <summary>The rules that hold over all VMs given together.</summary>
+/// <summary>The rules that hold over all VMs given together. Linear in what is declared.</summary>
 public static class FleetRules
 {
-    /// <summary>Finds ids, MACs, VM names and forwarded ports that two declarations share.</summary>
+    /// <summary>Finds ids, MACs, VM names, vsock addresses and forwarded ports that two declarations share.</summary>
     public static void Check(IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)
     {
-        var all = vms.SelectMany(vm => vm.Interfaces.Select(i => (vm, i))).ToList();
-        // A user interface's id names nothing on the host, yet a second one on one VM would clash on the command line.
-        Unique(all.GroupBy(p => p.i.Id.Value), k => $"id '{k}'");
-        Unique(all.GroupBy(p => p.i.Mac.ToString()), k => $"MAC {k}");
-        foreach (var twin in vms.GroupBy(v => v.Name).Where(g => g.Count() > 1))
-        {
-            var at = twin.Last().Interfaces.FirstOrDefault()?.At ?? default;
-            diagnostics.Error(at, $"two VMs are named '{twin.Key}'; give each its own networking.hostName");
-        }
+        var ids = new Dictionary<string, (string Vm, SourcePosition At)>();
+        var macs = new Dictionary<MacAddress, (string Vm, SourcePosition At)>();
+        var names = new HashSet<string>();
+        var cids = new Dictionary<uint, string>();
+        var ports = new Dictionary<(string Proto, int Port), List<(string Address, string Vm)>>();
         foreach (var vm in vms)
         {
-            var ports = vm.ForwardPorts.Where(p => p.From == "host").ToList();
-            for (var i = 0; i < ports.Count; i++)
+            if (!names.Add(vm.Name))
             {
-                if (ports.Take(i).Any(p => p.Proto == ports[i].Proto && p.HostPort == ports[i].HostPort && Overlap(p.HostAddress, ports[i].HostAddress)))
-                {
-                    diagnostics.Error(vm.Interfaces.FirstOrDefault()?.At ?? default, $"two forwardPorts of '{vm.Name}' use {ports[i].Proto} port {ports[i].HostPort} of the host");
-                }
+                diagnostics.Error(vm.At, $"two VMs are named '{vm.Name}'; give each its own networking.hostName");
             }
-        }
-
-        void Unique(IEnumerable<IGrouping<string, (MicrovmConfig vm, NetworkInterface i)>> groups, Func<string, string> what)
-        {
-            foreach (var group in groups.Where(g => g.Count() > 1))
+            // cloud-hypervisor and Firecracker map vsock to a Unix socket of their own; for the others the kernel has one table.
+            if (vm.VsockCid is { } cid && vm.Hypervisor is not ("cloud-hypervisor" or "firecracker") && !cids.TryAdd(cid, vm.Name))
             {
-                var (firstVm, first) = group.First();
-                foreach (var (_, later) in group.Skip(1))
+                diagnostics.Error(vm.PositionOf("vsock.cid"), $"vsock.cid {cid} is already used by '{cids[cid]}'; each VM needs its own");
+            }
+            foreach (var i in vm.Interfaces)
+            {
+                // A user interface's id names nothing on the host, yet a second one would be told apart by nobody.
+                Unique(ids, i.Id.Value, vm, i, "id", diagnostics);
+                Unique(macs, i.Mac, vm, i, "MAC", diagnostics);
+            }
+            foreach (var port in vm.ForwardPorts)
+            {
+                if (port.From == "host")
                 {
-                    diagnostics.Error(later.At, $"{what(group.Key)} is already used by '{firstVm.Name}' at {first.At}; each interface needs its own");
+                    Port(ports, port, vm, diagnostics);
                 }
             }
         }
     }
 
-    private static bool Overlap(string a, string b) => a == b || IsAny(a) || IsAny(b);
+    private static void Unique<TKey>(Dictionary<TKey, (string Vm, SourcePosition At)> seen, TKey key, MicrovmConfig vm, NetworkInterface i, string what, DiagnosticBag diagnostics)
+        where TKey : notnull
+    {
+        ref var first = ref CollectionsMarshal.GetValueRefOrAddDefault(seen, key, out var twice);
+        if (twice)
+        {
+            var shown = what == "id" ? $"id '{key}'" : $"MAC {key}";
+            diagnostics.Error(i.At, $"{shown} is already used by '{first.Vm}' at {first.At}; each interface needs its own");
+            return;
+        }
+        first = (vm.Name, i.At);
+    }
+
+    private static void Port(Dictionary<(string, int), List<(string Address, string Vm)>> seen, ForwardPort port, MicrovmConfig vm, DiagnosticBag diagnostics)
+    {
+        ref var others = ref CollectionsMarshal.GetValueRefOrAddDefault(seen, (port.Proto, port.HostPort), out _);
+        others ??= [];
+        foreach (var other in others)
+        {
+            if (other.Address == port.HostAddress || IsAny(other.Address) || IsAny(port.HostAddress))
+            {
+                diagnostics.Error(port.At, other.Vm == vm.Name
+                    ? $"two forwardPorts of '{vm.Name}' use {port.Proto} port {port.HostPort} of the host"
+                    : $"{port.Proto} port {port.HostPort} of the host is already forwarded to '{other.Vm}'");
+                break;
+            }
+        }
+        others.Add((port.HostAddress, vm.Name));
+    }
+
     private static bool IsAny(string address) => address is "" or "0.0.0.0";
 }

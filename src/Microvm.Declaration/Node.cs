@@ -18,7 +18,21 @@ public abstract record Node(SourcePosition At)
 public sealed record Member(string Name, SourcePosition At, Node Value);
 public sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Members) : Node(At)
 {
-    public Node? this[string name] => Members.LastOrDefault(m => m.Name == name)?.Value is { } v and not NullNode ? v : null;
+    /// <summary>A value by name; null where it isn't given, or is null.</summary>
+    public Node? this[string name]
+    {
+        get
+        {
+            for (var i = Members.Count - 1; i >= 0; i--)
+            {
+                if (Members[i].Name == name)
+                {
+                    return Members[i].Value is NullNode ? null : Members[i].Value;
+                }
+            }
+            return null;
+        }
+    }
 }
 public sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At);
 public sealed record StringNode(SourcePosition At, string Value) : Node(At);

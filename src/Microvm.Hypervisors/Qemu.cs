@@ -21,12 +21,12 @@ public sealed class Qemu : IHypervisor
 
     public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
-        var isMicrovm = vm.Machine == "microvm";
+        var isMicrovm = vm.Qemu.Machine is null or "microvm";
         var arguments = new List<string>
         {
             "qemu-system-x86_64",
             "-name", $"{vm.Name},process=microvm@{vm.Name}",
-            "-M", $"{vm.Machine},accel={(host.Kvm ? "kvm" : "tcg")}",
+            "-M", $"{vm.Qemu.Machine ?? "microvm"},accel={(host.Kvm ? "kvm" : "tcg")}",
             "-m", vm.MemoryMiB.ToString(CultureInfo.InvariantCulture), "-smp", vm.Vcpu.ToString(CultureInfo.InvariantCulture),
             "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio",
             "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",

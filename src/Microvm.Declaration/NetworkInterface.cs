@@ -1,0 +1,26 @@
+namespace Microvm.Declaration;
+
+/// <summary>The four types of the specification.</summary>
+public enum InterfaceType { User, Tap, Macvtap, Bridge }
+
+/// <summary>How a macvtap filters (<c>MACVLAN_MODE_*</c> in linux/if_link.h).</summary>
+public enum MacvtapMode { Private, Vepa, Bridge, Passthru, Source }
+
+/// <summary>One declared interface that passed every rule.</summary>
+/// <param name="Bridge">The bridge to attach to: required for type bridge, welcome for tap.</param>
+/// <param name="SourceMacs">Mode source: the senders whose frames are let through.</param>
+/// <param name="BridgeHelper">Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</param>
+/// <param name="KernelIp">Type user on kvmtool: the static address goes on the kernel's command line.</param>
+/// <param name="OptionAt">Where <c>tap.vhost</c>, <c>bridgeHelper</c> or <c>user.kernelIp</c> stands, whichever the type has.</param>
+public sealed record NetworkInterface(
+    InterfaceType Type, InterfaceName Id, MacAddress Mac, SourcePosition At,
+    InterfaceName? Bridge = null, InterfaceName? MacvtapLink = null, MacvtapMode? MacvtapMode = null, bool Vhost = false,
+    IReadOnlyList<MacAddress>? SourceMacs = null, bool? BridgeHelper = null, bool KernelIp = false, SourcePosition OptionAt = default);
+
+/// <summary>A port of the host that reaches the guest, or (from the guest) the other way round.</summary>
+/// <param name="From"><c>host</c> or <c>guest</c>.</param>
+/// <param name="Proto"><c>tcp</c> or <c>udp</c>.</param>
+/// <param name="HostAddress">IPv4, or empty for any.</param>
+/// <param name="GuestAddress">IPv4, or empty for the guest's own.</param>
+public sealed record ForwardPort(
+    string From, string Proto, string HostAddress, int HostPort, string GuestAddress, int GuestPort, SourcePosition At = default);

@@ -1,0 +1,166 @@
+namespace Microvm.Declaration;
+
+/// <summary>The rules of one entry of <c>microvm.interfaces</c>.</summary>
+internal sealed class InterfaceReader(DiagnosticBag diagnostics)
+{
+    internal NetworkInterface? Read(ObjectNode it)
+    {
+        InterfaceType? type = it.Text("type") switch
+        {
+            "user" => InterfaceType.User,
+            "tap" => InterfaceType.Tap,
+            "macvtap" => InterfaceType.Macvtap,
+            "bridge" => InterfaceType.Bridge,
+            _ => null,
+        };
+        var id = Name(it, "id", "id");
+        var mac = it["mac"] is StringNode macNode ? GuestMac(macNode) : null;
+        var bridge = Bridge(it, type);
+        var (link, mode, sources) = Macvtap(it, type);
+        var vhost = Vhost(it, type);
+        var helper = BridgeHelper(it, type);
+        var kernelIp = it.Set("user").Flag("kernelIp", false);
+        if (it["user"] is { } user && type is not null and not InterfaceType.User)
+        {
+            diagnostics.Error(user.At, $"'user' goes with type user, not with {it.Text("type")}");
+        }
+        if (type is not { } t || id is not { } i || mac is not { } m)
+        {
+            return null;
+        }
+        var optionAt = it.Set("tap")?["vhost"]?.At ?? it["bridgeHelper"]?.At ?? it.Set("user")?["kernelIp"]?.At ?? it.At;
+        return new(t, i, m, it.At, bridge, link, mode, vhost, sources, helper, kernelIp, optionAt);
+    }
+
+    private MacAddress? GuestMac(StringNode node)
+    {
+        if (!MacAddress.TryParse(node.Value, out var mac, out var why))
+        {
+            diagnostics.Error(node.At, $"'{Printable.Of(node.Value)}' can't be the MAC of a VM: {why}");
+            return null;
+        }
+        if (!mac.IsLocallyAdministered)
+        {
+            diagnostics.Warning(node.At, $"{mac} isn't locally administered and may belong to a real card; use 2, 6, a or e as the second nibble");
+        }
+        return mac;
+    }
+
+    private InterfaceName? Bridge(ObjectNode it, InterfaceType? type)
+    {
+        if (it["bridge"] is null)
+        {
+            if (type == InterfaceType.Bridge)
+            {
+                diagnostics.Error(it.At, "type \"bridge\" needs the bridge's name: bridge = \"br0\"");
+            }
+            return null;
+        }
+        if (type is InterfaceType.User or InterfaceType.Macvtap)
+        {
+            diagnostics.Error(it.PositionOf("bridge"), $"'bridge' goes with type bridge or tap, not with {it.Text("type")}");
+        }
+        return Name(it, "bridge", "bridge");
+    }
+
+    private bool? BridgeHelper(ObjectNode it, InterfaceType? type)
+    {
+        if (it["bridgeHelper"] is not BoolNode helper)
+        {
+            return null;
+        }
+        if (type is not null and not InterfaceType.Bridge)
+        {
+            diagnostics.Error(helper.At, $"'bridgeHelper' goes with type bridge, not with {it.Text("type")}");
+        }
+        return helper.Value;
+    }
+
+    private bool Vhost(ObjectNode it, InterfaceType? type)
+    {
+        var vhost = it.Set("tap").Flag("vhost", false);
+        if (vhost && type is not null and not InterfaceType.Tap)
+        {
+            diagnostics.Error(it.PositionOf("tap"), $"tap.vhost goes with type tap, not with {it.Text("type")}");
+        }
+        return vhost;
+    }
+
+    private (InterfaceName?, MacvtapMode?, IReadOnlyList<MacAddress>?) Macvtap(ObjectNode it, InterfaceType? type)
+    {
+        if (it["macvtap"] is not { } node)
+        {
+            if (type == InterfaceType.Macvtap)
+            {
+                diagnostics.Error(it.At, "type \"macvtap\" needs its lower device and mode: macvtap = { link = \"eth0\"; mode = \"bridge\"; }");
+            }
+            return default;
+        }
+        if (type is not null and not InterfaceType.Macvtap)
+        {
+            diagnostics.Error(node.At, $"'macvtap' goes with type macvtap, not with {it.Text("type")}");
+        }
+        if (node is not ObjectNode macvtap)
+        {
+            return default;
+        }
+        MacvtapMode? mode = macvtap.Text("mode") switch
+        {
+            "private" => MacvtapMode.Private,
+            "vepa" => MacvtapMode.Vepa,
+            "bridge" => MacvtapMode.Bridge,
+            "passthru" => MacvtapMode.Passthru,
+            "source" => MacvtapMode.Source,
+            _ => null,
+        };
+        return (Name(macvtap, "link", "macvtap.link"), mode, Sources(macvtap, mode));
+    }
+
+    private List<MacAddress>? Sources(ObjectNode macvtap, MacvtapMode? mode)
+    {
+        var given = macvtap.Items("sourceMacs");
+        if (mode == MacvtapMode.Source && given.Count == 0)
+        {
+            diagnostics.Error(macvtap.PositionOf("mode"), "mode \"source\" lets in only frames of macvtap.sourceMacs, and there is none: it would drop every frame. Give the senders' MACs: sourceMacs = [ \"02:00:00:00:00:02\" ]");
+        }
+        if (mode is not null and not MacvtapMode.Source && given.Count > 0)
+        {
+            diagnostics.Error(macvtap.PositionOf("sourceMacs"), $"'sourceMacs' goes with mode source, not with {macvtap.Text("mode")}");
+        }
+        if (given.Count == 0)
+        {
+            return null;
+        }
+        var sources = new List<MacAddress>();
+        foreach (var node in given.OfType<StringNode>())
+        {
+            if (!MacAddress.TryParse(node.Value, out var mac, out var why))
+            {
+                diagnostics.Error(node.At, $"'{Printable.Of(node.Value)}' can't be the MAC of a sender: {why}");
+            }
+            else if (sources.Contains(mac))
+            {
+                diagnostics.Error(node.At, $"{mac} is in 'sourceMacs' twice; keep one");
+            }
+            else
+            {
+                sources.Add(mac);
+            }
+        }
+        return sources;
+    }
+
+    private InterfaceName? Name(ObjectNode it, string option, string what)
+    {
+        if (it[option] is not StringNode node)
+        {
+            return null;
+        }
+        if (InterfaceName.TryParse(node.Value, out var name, out var why))
+        {
+            return name;
+        }
+        diagnostics.Error(node.At, $"{what} '{Printable.Of(node.Value)}' can't be an interface name: {why}");
+        return null;
+    }
+}
