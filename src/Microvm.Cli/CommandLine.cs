@@ -22,6 +22,7 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("doctor", DoctorCommand.Create),
         ("mac", MacCommand.Create),
         ("completions", CompletionsCommand.Create),
         ("man", ManCommand.Create),

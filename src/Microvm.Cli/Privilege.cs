@@ -22,6 +22,8 @@ internal static class Privilege
         ["topology"] = s_look,
         ["capture"] = CapabilitySet.Of(Capability.NetRaw, Capability.NetAdmin, Capability.DacOverride),
         ["command"] = default,
+        // The firewall tells its chains to CAP_NET_ADMIN only; bridge.conf may be for root and a group.
+        ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch),
         ["mac"] = default,
         ["completions"] = default,
         ["man"] = default,

@@ -38,7 +38,7 @@ public sealed class MacTests
         string[] names = ["a", "b", "web/vm-a1", "ü", "with space", ""];
         foreach (var name in names)
         {
-            var nix = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--eval", "--json", "--strict", "--expr", $"import {file} {JsonSerializer.Serialize(name)}");
+            var nix = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--eval", "--json", "--strict", "--expr", $"import {file} \"{name}\"");
             Assert.True(nix.Code == 0, nix.Err);
             Assert.Equal(MacFromName.Of(name).ToString(), JsonSerializer.Deserialize<string>(nix.Out));
         }

@@ -1,0 +1,82 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microvm.Host.Doctor;
+using Microvm.Hypervisors;
+using Microvm.Linux;
+using Severity = Microvm.Host.Doctor.Severity;
+
+namespace Microvm.Cli.Commands;
+
+internal static class DoctorCommand
+{
+    private static readonly Argument<string[]> s_files = new("FILE") { Description = "Declarations; with them, what they need is looked at too", Arity = ArgumentArity.ZeroOrMore };
+    private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Tell what is right, too" };
+
+    internal static Command Create() => Verb.Define(new DocumentedCommand("doctor", "Look for what keeps VMs from their network, and tell the command that mends it",
+        ["microvm doctor", "sudo microvm doctor vm.nix", "microvm doctor --json vm.nix"])
+    {
+        Details = ["It only looks. Problems keep a declared VM from working, warnings may, notes are worth knowing. Who runs the VMs is taken to be the caller (behind sudo)."],
+        ExitCodes = [("0", "no problem was found"), ("1", "there are problems"), ("2", "wrong usage or declaration")],
+    }, Run, s_files, s_all, CommonOptions.Json, CommonOptions.Netns);
+
+    private static int Run(ParseResult result)
+    {
+        if (HostSession.Read(result, s_files) is not { } vms)
+        {
+            return 2;
+        }
+        var findings = Checkup.Run(new HostView("/", vms, [.. vms.SelectMany(v => HypervisorTable.Attach(v, out _))]) { Person = Caller() });
+        var problems = findings.Count(f => f.Severity == Severity.Problem);
+        if (result.GetValue(CommonOptions.Json))
+        {
+            var report = new DoctorReport(problems == 0, [.. findings.Select(f => new FindingReport(f.Check, Word(f.Severity), f.Found, f.Why, f.Mend))]);
+            Console.WriteLine(JsonSerializer.Serialize(report, DoctorReports.Default.DoctorReport));
+        }
+        else
+        {
+            Print(findings, result.GetValue(s_all), Terminal.Output);
+        }
+        return problems > 0 ? 1 : 0;
+    }
+
+    private static void Print(IReadOnlyList<Finding> findings, bool all, Terminal terminal)
+    {
+        var width = Math.Clamp(terminal.Width ?? 100, 40, 100);
+        foreach (var finding in findings.OrderByDescending(f => f.Severity).Where(f => all || f.Severity != Severity.Ok))
+        {
+            Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{Word(finding.Severity),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Printable(finding.Found), width - 9))}");
+            if (finding.Why is { } why)
+            {
+                Console.WriteLine($"         {terminal.Paint(Style.Dim, string.Join("\n         ", Reference.HelpScreen.Wrap(Printable(why), width - 9)))}");
+            }
+            if (finding.Mend is { } mend)
+            {
+                Console.WriteLine($"         {terminal.Paint(Style.Cyan, "$ " + Printable(mend))}");
+            }
+        }
+        int Count(Severity severity) => findings.Count(f => f.Severity == severity);
+        Console.WriteLine($"{Number(Count(Severity.Problem), "problem")}, {Number(Count(Severity.Warning), "warning")}, {Number(Count(Severity.Note), "note")}; {Count(Severity.Ok)} right{(all || Count(Severity.Ok) == 0 ? "" : " (--all shows them)")}");
+    }
+
+    private static string Number(int count, string word) => $"{(count == 0 ? "no" : count)} {word}{(count == 1 ? "" : "s")}";
+    private static string Word(Severity severity) => severity.ToString().ToLowerInvariant();
+    // A command is never cut, whatever its length; only what a terminal would obey is taken out.
+    private static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+    private static Style Look(Severity severity) => severity switch { Severity.Problem => Style.BoldRed, Severity.Warning => Style.BoldYellow, Severity.Note => Style.Blue, _ => Style.Green };
+
+    private static Person Caller()
+    {
+        var user = uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) && PosixProcess.EffectiveUser == 0 ? sudo : PosixProcess.EffectiveUser;
+        var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[2] == $"{user}");
+        var name = entry?[0] ?? $"user {user}";
+        var groups = File.ReadLines("/etc/group").Select(l => l.Split(':')).Where(f => f.Length > 3 && f[3].Split(',').Contains(name)).Select(f => f[2]);
+        return new(name, user, [.. groups.Append(entry?[3] ?? "").Select(g => uint.TryParse(g, out var id) ? id : (uint?)null).OfType<uint>()]);
+    }
+}
+
+internal sealed record FindingReport(string Check, string Severity, string Found, string? Why, string? Mend);
+internal sealed record DoctorReport(bool Ok, IReadOnlyList<FindingReport> Findings);
+
+[System.Text.Json.Serialization.JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[System.Text.Json.Serialization.JsonSerializable(typeof(DoctorReport))]
+internal sealed partial class DoctorReports : System.Text.Json.Serialization.JsonSerializerContext;

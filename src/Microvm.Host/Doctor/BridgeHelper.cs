@@ -1,0 +1,43 @@
+using Microvm.Declaration;
+
+namespace Microvm.Host.Doctor;
+
+/// <summary>qemu-bridge-helper: there, privileged, and allowed to touch the declared bridges.</summary>
+public sealed class BridgeHelper : ICheck
+{
+    private const string Acl = "/etc/qemu/bridge.conf";
+    private static readonly string[] s_places =
+        ["/run/wrappers/bin/qemu-bridge-helper", "/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper", "/usr/local/libexec/qemu-bridge-helper"];
+
+    public string Name => "bridge-helper";
+
+    public IEnumerable<Finding> Look(HostView host)
+    {
+        var users = host.Attachments.Where(a => a.Kind == AttachmentKind.BridgeHelper).ToList();
+        var bad = users.Count > 0 ? Severity.Problem : Severity.Note;
+        if (s_places.FirstOrDefault(host.Exists) is not { } path || host.Security(path) is not { } helper)
+        {
+            yield return new(Name, bad, "there is no qemu-bridge-helper", "QEMU starts it for interfaces of type bridge; taps with a bridge do without", "sudo apt install qemu-system-common");
+            yield break;
+        }
+        var privileged = host.Person.User == 0 || helper.Capabilities || ((helper.Mode & UnixFileMode.SetUser) != 0 && helper.User == 0);
+        yield return privileged
+            ? new(Name, Severity.Ok, $"{path} has the privileges it needs{(host.Person.User == 0 ? " when root starts it" : "")}")
+            : new(Name, bad, $"{path} is neither set-user-ID root nor has it CAP_NET_ADMIN", $"started by {host.Person.Name} it can't make a tap", $"sudo setcap cap_net_admin+ep {path}");
+        foreach (var bridge in users.Select(a => a.Interface.Bridge!.Value.Value).Distinct())
+        {
+            yield return Allowed(host.Lines(Acl), bridge)
+                ? new(Name, Severity.Ok, $"{Acl} allows {bridge}")
+                : new(Name, Severity.Problem, $"{Acl} does not allow {bridge}", "qemu-bridge-helper refuses every bridge that it does not list",
+                    $"sudo mkdir -p /etc/qemu; echo {Shell.Quote($"allow {bridge}")} | sudo tee -a {Acl}");
+        }
+    }
+
+    /// <summary>Whether the helper's rules allow a bridge: a deny outweighs every allow (qemu-bridge-helper.c). What is included isn't followed.</summary>
+    public static bool Allowed(IEnumerable<string> lines, string bridge)
+    {
+        var rules = lines.Where(l => !l.StartsWith('#')).Select(l => l.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
+            .Where(w => w.Length > 1 && (w[1] == bridge || w[1] == "all")).Select(w => w[0]).ToList();
+        return rules.Contains("allow") && !rules.Contains("deny");
+    }
+}

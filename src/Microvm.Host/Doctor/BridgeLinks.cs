@@ -1,0 +1,26 @@
+using Microvm.Declaration;
+
+namespace Microvm.Host.Doctor;
+
+/// <summary>The declared bridges: there, bridges, and up.</summary>
+public sealed class BridgeLinks : ICheck
+{
+    public string Name => "bridges";
+
+    public IEnumerable<Finding> Look(HostView host)
+    {
+        foreach (var bridge in host.Interfaces.Select(i => i.Bridge?.Value).OfType<string>().Distinct())
+        {
+            var link = host.Links.FirstOrDefault(l => l.Name == bridge);
+            var quoted = Shell.Quote(bridge);
+            yield return link switch
+            {
+                null => new(Name, Severity.Problem, $"there is no bridge {bridge}", "interfaces are attached to it; we never make or change the host's own bridges",
+                    $"sudo ip link add {quoted} type bridge && sudo ip link set {quoted} up"),
+                { Kind: not "bridge" } => new(Name, Severity.Problem, $"{bridge} is no bridge but a link of kind {link.Kind ?? "none"}", "nothing can be attached to it"),
+                { Up: false } => new(Name, Severity.Warning, $"the bridge {bridge} is down", "no frame passes it", $"sudo ip link set {quoted} up"),
+                _ => new(Name, Severity.Ok, $"the bridge {bridge} is up"),
+            };
+        }
+    }
+}

@@ -1,0 +1,41 @@
+namespace Microvm.Host.Doctor;
+
+/// <summary>Whether VMs can run on the processor itself, and whether the one who runs them is in the group for it.</summary>
+public sealed class KvmAccess : ICheck
+{
+    private const string Node = "/dev/kvm";
+    public string Name => "kvm";
+
+    public IEnumerable<Finding> Look(HostView host)
+    {
+        var flags = host.Lines("/proc/cpuinfo").Where(l => l.StartsWith("flags", StringComparison.Ordinal)).SelectMany(l => l.Split(' ')).ToHashSet();
+        var virtualization = flags.Contains("vmx") || flags.Contains("svm");
+        // Only QEMU can run a guest without KVM.
+        var needy = host.Vms.FirstOrDefault(v => v.Hypervisor != "qemu" && v.Hypervisor != "vfkit");
+        var bad = needy is null ? Severity.Warning : Severity.Problem;
+        var cost = needy is null ? "QEMU falls back to TCG, many times slower; other hypervisors don't start at all" : $"{needy.Hypervisor}, which '{needy.Name}' wants, runs on KVM only";
+        var module = flags.Contains("svm") ? "kvm_amd" : "kvm_intel";
+        if (host.Security(Node) is not { } node)
+        {
+            yield return virtualization
+                ? new(Name, bad, $"{Node} is not there, though the processor can", cost, $"sudo modprobe {module}")
+                : new(Name, bad, $"{Node} is not there, and the processor tells of neither vmx nor svm", $"{cost}; switch virtualization on in the firmware, or nested virtualization in the host above");
+        }
+        else if (!node.ReadableAndWritableBy(host.Person.User, host.Person.Groups))
+        {
+            yield return new(Name, bad, $"{host.Person.Name} may not open {Node}", cost, $"sudo usermod -aG kvm {Shell.Quote(host.Person.Name)}   # then log in again");
+        }
+        else if (!virtualization && host.Exists("/sys/module/kvm_pvm"))
+        {
+            yield return new(Name, Severity.Warning, $"{Node} is there, but it is kvm_pvm without vmx or svm", "stock kernels hang under it; QEMU's TCG is used instead, many times slower");
+        }
+        else if (!virtualization && flags.Count > 0)
+        {
+            yield return new(Name, Severity.Warning, $"{Node} is there, but the processor tells of neither vmx nor svm", $"KVM is not trusted here: {cost}");
+        }
+        else
+        {
+            yield return new(Name, Severity.Ok, "KVM can be used");
+        }
+    }
+}

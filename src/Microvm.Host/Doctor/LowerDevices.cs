@@ -1,0 +1,39 @@
+using Microvm.Declaration;
+
+namespace Microvm.Host.Doctor;
+
+/// <summary>The lower devices of macvtaps: there, up, free, and able to carry a second MAC.</summary>
+public sealed class LowerDevices : ICheck
+{
+    public string Name => "lower-devices";
+
+    public IEnumerable<Finding> Look(HostView host)
+    {
+        foreach (var lower in host.Interfaces.Select(i => i.MacvtapLink?.Value).OfType<string>().Distinct())
+        {
+            var link = host.Links.FirstOrDefault(l => l.Name == lower);
+            var quoted = Shell.Quote(lower);
+            if (link is null)
+            {
+                yield return new(Name, Severity.Problem, $"there is no link {lower}", "a macvtap is made on it", "ip -brief link   # shows what there is");
+            }
+            else if (link.Master is { } master)
+            {
+                yield return new(Name, Severity.Problem, $"{lower} is attached to {host.Links.FirstOrDefault(l => l.Index == master)?.Name ?? "another link"} already",
+                    "a bridge's port can't carry macvtaps; use type tap with that bridge", $"sudo ip link set {quoted} nomaster");
+            }
+            else if (host.Exists($"/sys/class/net/{lower}/phy80211"))
+            {
+                yield return new(Name, Severity.Problem, $"{lower} is a wireless card", "access points drop frames from a MAC that did not join; use type user, or a tap with NAT");
+            }
+            else if (!link.Up)
+            {
+                yield return new(Name, Severity.Warning, $"{lower} is down", "its macvtaps have no carrier", $"sudo ip link set {quoted} up");
+            }
+            else
+            {
+                yield return new(Name, Severity.Ok, $"{lower} is up and free");
+            }
+        }
+    }
+}

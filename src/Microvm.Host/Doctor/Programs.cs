@@ -1,0 +1,30 @@
+using Microvm.Declaration;
+
+namespace Microvm.Host.Doctor;
+
+/// <summary>The programs that we start: nix, slirp4netns, the declared hypervisors.</summary>
+public sealed class Programs : ICheck
+{
+    public string Name => "programs";
+
+    public IEnumerable<Finding> Look(HostView host)
+    {
+        yield return host.Program("nix-instantiate") is { } nix
+            ? new(Name, Severity.Ok, $"nix is {nix}")
+            : new(Name, Severity.Note, "there is no nix-instantiate on the PATH", "declarations in .nix files can't be read; JSON can", "sudo apt install nix-bin");
+        var needsSlirp = host.Attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace);
+        yield return host.Program("slirp4netns") is { } slirp
+            ? new(Name, Severity.Ok, $"slirp4netns is {slirp}")
+            : new(Name, needsSlirp is null ? Severity.Note : Severity.Problem, "there is no slirp4netns on the PATH",
+                needsSlirp is null ? "interfaces of type user need it with hypervisors that have no user-mode network of their own (all but qemu and kvmtool)" : $"'{needsSlirp.Interface.Id}' of '{needsSlirp.Vm}' is of type user and its hypervisor has no user-mode network of its own",
+                "sudo apt install slirp4netns");
+        foreach (var group in host.Vms.GroupBy(v => v.Hypervisor))
+        {
+            var program = group.Key switch { "qemu" => "qemu-system-x86_64", "kvmtool" => "lkvm", _ => group.Key };
+            yield return host.Program(program) is { } found
+                ? new(Name, Severity.Ok, $"{group.Key} is {found}")
+                : new(Name, Severity.Problem, $"there is no {program} on the PATH", $"'{group.First().Name}' can't start without it",
+                    group.Key switch { "qemu" => "sudo apt install qemu-system-x86", "kvmtool" => "sudo apt install kvmtool", _ => null });
+        }
+    }
+}
