@@ -3,14 +3,17 @@ using Microvm.Declaration;
 
 namespace Microvm.Cli;
 
-/// <summary>Who may open the taps: the user and group given, else the caller behind sudo, else the user microvm.</summary>
+/// <summary>Who may open the taps: the user and group given, else the caller behind sudo, else the user microvm, else root.</summary>
+/// <remarks>A tap without an owner may be opened by anybody who may open /dev/net/tun, so there always is one, unless a group alone is
+/// asked for: the kernel wants owner and group both to match (tun_not_capable in drivers/net/tun.c).</remarks>
 internal static class Account
 {
     internal static (uint? User, uint? Group) Of(string? user, string? group)
     {
         uint? uid = user is not null ? Id("/etc/passwd", user) ?? throw new UsageException($"there is no user '{Printable.Of(user)}' on this host")
+            : group is not null ? null
             : uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) ? sudo
-            : Id("/etc/passwd", "microvm");
+            : Id("/etc/passwd", "microvm") ?? 0;
         uint? gid = group is not null ? Id("/etc/group", group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
         return (uid, gid);
     }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Cli;
@@ -10,6 +11,9 @@ internal static class Privilege
 
     /// <summary>Who holds an interface open stands in /proc/PID/fd of other users' processes.</summary>
     private static readonly CapabilitySet s_look = CapabilitySet.Of(Capability.SysPtrace, Capability.DacReadSearch);
+
+    /// <summary>What `run` needs before the hypervisor takes its place: to open the queues of a link and the node of a macvtap.</summary>
+    private static readonly CapabilitySet s_run = CapabilitySet.Of(Capability.NetAdmin, Capability.DacOverride);
 
     /// <summary>A command that is not here keeps all that its caller has: it starts hypervisors, or installs files.</summary>
     private static readonly Dictionary<string, CapabilitySet> s_kept = new()
@@ -45,6 +49,27 @@ internal static class Privilege
         {
             Caller.Keep(Files(result));
             Privileges.LimitTo(keep);
+        }
+        else if (command.Name == "run")
+        {
+            Caller.Keep(Files(result));
+            Privileges.Prepare(s_run);
+        }
+    }
+
+    /// <summary>Before a hypervisor takes the place of this process: it runs as the caller behind sudo, without any capability. Only where
+    /// qemu-bridge-helper has to make a tap may that helper gain CAP_NET_ADMIN.</summary>
+    internal static void GiveUpFor(IEnumerable<Attachment> attachments)
+    {
+        if (attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper))
+        {
+            Privileges.LeaveTo(CapabilitySet.Of(Capability.NetAdmin));
+        }
+        else
+        {
+            // In this order: the one needs CAP_SETPCAP, the other nothing, since the caller is our real user.
+            Privileges.Limit(default);
+            Caller.Become();
         }
     }
 

@@ -8,7 +8,7 @@ public static unsafe class Caller
 {
     private const uint Unchanged = uint.MaxValue;
     private static uint s_user, s_group;
-    private static bool s_known;
+    private static bool s_known, s_sudo;
     private static string s_home = "/nonexistent";
 
     /// <summary>Keeps the person as the real user and group of this process, so that it can act as them without any capability
@@ -33,7 +33,7 @@ public static unsafe class Caller
         }
         Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"keep group {group}");
         Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"keep user {user}");
-        (s_user, s_group, s_known) = (user, group, true);
+        (s_user, s_group, s_known, s_sudo) = (user, group, true, Number("SUDO_UID") == user);
         s_home = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
     }
 
@@ -59,6 +59,22 @@ public static unsafe class Caller
     {
         const int R_OK = 4, EACCES = 13;
         return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == EACCES ? null : Act();
+    }
+
+    /// <summary>The user as whom programs are started: the caller behind sudo, else the effective user.</summary>
+    public static uint User => s_sudo ? s_user : Libc.geteuid();
+
+    /// <summary>Becomes the caller behind sudo for good, where there is one; root can't be had back.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Become()
+    {
+        if (s_sudo)
+        {
+            Libc.Check(Libc.setresgid(s_group, s_group, s_group), $"become group {s_group}");
+            Libc.Check(Libc.setresuid(s_user, s_user, s_user), $"become user {s_user}");
+            // For a program that takes our place; .NET keeps an environment of its own.
+            _ = Libc.setenv("HOME", s_home, 1);
+        }
     }
 
     private sealed class Acting : IDisposable

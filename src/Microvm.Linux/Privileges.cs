@@ -7,7 +7,7 @@ namespace Microvm.Linux;
 /// afterwards; the one thread that a Native AOT process has besides, the runtime's finalizer, is limited to nothing.</remarks>
 public static unsafe class Privileges
 {
-    private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4;
+    private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4, SECBIT_NOROOT = 1;
     private const uint LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
     /// <summary>NOROOT: user 0 gains nothing by exec. NO_CAP_AMBIENT_RAISE. Both locked, with KEEP_CAPS locked at off.</summary>
@@ -50,6 +50,39 @@ public static unsafe class Privileges
         Libc.Check(Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
         Libc.Check(Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear the ambient capabilities");
         Set(held.Bits & keep.Bits);
+    }
+
+    /// <summary>A first step for a command that starts a hypervisor: keeps these, and no program started from here on gets any, root's neither.
+    /// <see cref="LimitTo"/> or <see cref="LeaveTo"/> has to follow; until then a set-user-ID program still works.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Prepare(CapabilitySet keep)
+    {
+        var held = Permitted;
+        if (held.Has(Capability.SetPcap))
+        {
+            Libc.Check(Libc.prctl(PR_SET_SECUREBITS, SECBIT_NOROOT, 0, 0, 0), "set the secure bits");
+        }
+        Libc.Check(Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear the ambient capabilities");
+        Set(held.Bits & (keep.Bits | CapabilitySet.Of(Capability.SetPcap).Bits));
+    }
+
+    /// <summary>Before another program takes the place of this process: it may at most gain these, by being root or set-user-ID, and this
+    /// thread keeps none. For a hypervisor whose own set-user-ID program makes its links.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void LeaveTo(CapabilitySet most)
+    {
+        if (Permitted.Has(Capability.SetPcap))
+        {
+            for (nuint capability = 0; capability < 64; capability++)
+            {
+                if ((most.Bits >> (int)capability & 1) == 0 && Libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
+                {
+                    break;
+                }
+            }
+            Libc.Check(Libc.prctl(PR_SET_SECUREBITS, 0, 0, 0, 0), "set the secure bits");
+        }
+        Set(0);
     }
 
     private static void Set(ulong bits)

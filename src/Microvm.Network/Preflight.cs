@@ -10,6 +10,6 @@ public static class Preflight
         link is null ? $"the tap '{wanted.Name}' is not there; make it with"
         : link.Tun is not { IsTap: true } tun ? $"the link '{wanted.Name}' is there but is no tap; delete it, then"
         : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one vCPU" : "one vCPU")}; mend it with"
-        : user != 0 && tun.Group is null && tun.Owner != user ? $"the tap '{wanted.Name}' belongs to {(tun.Owner is { } owner ? $"user {owner}" : "root")} and you are user {user}; mend it with"
+        : tun.Owner is { } owner && owner != user ? $"the tap '{wanted.Name}' belongs to user {owner}, and the VM would run as user {user}; mend it with"
         : null;
 }

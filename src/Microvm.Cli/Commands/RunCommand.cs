@@ -25,7 +25,7 @@ internal static class RunCommand
         {
             var links = route.Links().ToDictionary(l => l.Name);
             var netns = result.GetValue(CommonOptions.Netns) is { } name ? $"--netns {Shell.Quote(name)} " : "";
-            var faults = DesiredLink.Of(attachments, null, null).Select(d => Preflight.Fault(d, links.GetValueOrDefault(d.Name), PosixProcess.EffectiveUser)).OfType<string>().ToList();
+            var faults = DesiredLink.Of(attachments, null, null).Select(d => Preflight.Fault(d, links.GetValueOrDefault(d.Name), Caller.User)).OfType<string>().ToList();
             if (faults.Count > 0)
             {
                 faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}: sudo microvm up {netns}{Shell.Quote(files[0])}"));
@@ -33,6 +33,7 @@ internal static class RunCommand
             }
         }
         Console.Error.WriteLine(Accelerator.KvmUsable() ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
+        Privilege.GiveUpFor(attachments);
         PosixProcess.Exec(lines[0].Words);
         return 1;
     }

@@ -42,6 +42,7 @@ public sealed class PrivilegeTests : IDisposable
     [InlineData("check")]
     [InlineData("plan")]
     [InlineData("up")]
+    [InlineData("run")]
     public void No_privilege_reaches_nix(string command)
     {
         using var ns = new Namespace();
@@ -51,13 +52,16 @@ public sealed class PrivilegeTests : IDisposable
         using var process = Start([command, vm, .. place], ("PATH", $"{FakeNix(told)}:{Environment.GetEnvironmentVariable("PATH")}"));
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"exit code {process.ExitCode}: {errors}{process.StandardOutput.ReadToEnd()}");
+        // `run` misses a kernel here, which comes after the evaluation. It keeps the way of a set-user-ID helper open until it knows the
+        // declaration: nothing is held, but the bounding set is still whole.
+        var run = command == "run";
+        Assert.True(process.ExitCode == (run ? 2 : 0), $"exit code {process.ExitCode}: {errors}{process.StandardOutput.ReadToEnd()}");
         var status = Status(File.ReadAllText(told));
-        foreach (var set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        foreach (var set in run ? (string[])["CapInh", "CapPrm", "CapEff", "CapAmb"] : ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
         {
             Assert.True(Set(status, set) == 0, $"{set} is {status[set]}");
         }
-        Assert.Equal("1", status["NoNewPrivs"]);
+        Assert.Equal(run ? "0" : "1", status["NoNewPrivs"]);
     }
 
     [Theory]
@@ -78,6 +82,36 @@ public sealed class PrivilegeTests : IDisposable
         Assert.Equal("1234\t1234\t1234\t1234", status["Uid"]);
         Assert.Equal("4321\t4321\t4321\t4321", status["Gid"]);
         Assert.Equal("4321", status["Groups"]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void No_privilege_reaches_the_hypervisor(bool sudo)
+    {
+        using var ns = new Namespace();
+        var vm = _folder.File("run.json", """{"networking":{"hostName":"a"},"microvm":{"kernel":"/boot/vmlinuz","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}] } }""");
+        var home = Path.GetDirectoryName(vm)!;
+        var told = Path.Combine(home, "told");
+        var fake = _folder.File("qemu-system-x86_64", $"#!/bin/sh\nwhile read -r line; do echo \"$line\"; done < /proc/self/status > {told}\n");
+        Assert.Equal(0, Binary.Run("chmod", null, "755", fake).Code);
+        Assert.Equal(0, Binary.Run("chown", null, "-R", sudo ? "1234:4321" : "0:0", home).Code);
+        (string, string)[] environment = [("PATH", $"{home}:{Environment.GetEnvironmentVariable("PATH")}"), ("SUDO_UID", sudo ? "1234" : ""), ("SUDO_GID", sudo ? "4321" : "")];
+        foreach (var command in (string[])["up", "run"])
+        {
+            using var process = Start([command, vm, "--netns", ns.Name], environment);
+            var errors = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, errors);
+        }
+        var status = Status(File.ReadAllText(told));
+        foreach (var set in (string[])["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"])
+        {
+            Assert.True(Set(status, set) == 0, $"{set} is {status[set]}");
+        }
+        Assert.Equal("1", status["NoNewPrivs"]);
+        var user = sudo ? 1234 : 0;
+        Assert.Equal($"{user}\t{user}\t{user}\t{user}", status["Uid"]);
     }
 
     [Theory]
@@ -116,7 +150,12 @@ public sealed class PrivilegeTests : IDisposable
                 t => Assert.Equal(0ul, Set(Status(File.ReadAllText(Path.Combine(t, "status"))), "CapPrm") & ~kept));
         }
         File.WriteAllText(pipe, File.ReadAllText(Declaration()));
-        process.WaitForExit();
+        if (command == "watch")
+        {
+            process.StandardOutput.ReadLine();
+            Binary.Run("kill", null, "-TERM", $"{process.Id}");
+        }
+        Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "it does not end");
         // "command" misses a kernel in this declaration, which is another matter.
         Assert.Equal(command == "command" ? 2 : 0, process.ExitCode);
     }
