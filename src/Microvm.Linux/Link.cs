@@ -20,6 +20,38 @@ public readonly record struct LinkStatistics(
     }
 }
 
+/// <summary>What the kernel reports of a macvlan or macvtap (<c>IFLA_MACVLAN_*</c>).</summary>
+/// <param name="Sources">The MACs that mode source lets in, as lower-case hexadecimal digits.</param>
+public sealed record MacvlanInfo(MacvlanMode Mode, IReadOnlyList<string> Sources)
+{
+    internal static MacvlanInfo Parse(ReadOnlySpan<byte> data)
+    {
+        const ushort IFLA_MACVLAN_MODE = 1, IFLA_MACVLAN_MACADDR = 4, IFLA_MACVLAN_MACADDR_DATA = 5;
+        MacvlanMode mode = 0;
+        List<string>? sources = null;
+        var reader = new AttributeReader(data);
+        while (reader.Read())
+        {
+            if (reader.Type == IFLA_MACVLAN_MODE)
+            {
+                mode = (MacvlanMode)reader.UInt32;
+            }
+            else if (reader.Type == IFLA_MACVLAN_MACADDR_DATA)
+            {
+                var list = new AttributeReader(reader.Value);
+                while (list.Read())
+                {
+                    if (list.Type == IFLA_MACVLAN_MACADDR)
+                    {
+                        (sources ??= []).Add(Convert.ToHexStringLower(list.Value));
+                    }
+                }
+            }
+        }
+        return new(mode, sources ?? (IReadOnlyList<string>)[]);
+    }
+}
+
 /// <summary>One link as RTM_GETLINK reports it.</summary>
 public sealed record Link(int Index, string Name, bool Up, string? Kind, string? Alias, uint Group, int? Master, uint Mtu, string? Address, TunInfo? Tun)
 {
@@ -32,8 +64,20 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>Whether there is somebody at the other end (<c>IFF_LOWER_UP</c>): for a tap, a program that has it open.</summary>
     public bool Carrier { get; init; }
 
-    private const ushort IFLA_LINK = 5, IFLA_STATS64 = 23;
-    private const uint IFF_LOWER_UP = 0x10000;
+    /// <summary>Whether it takes all multicast frames (<c>IFF_ALLMULTI</c>).</summary>
+    public bool AllMulticast { get; init; }
+
+    /// <summary>The kind of its root qdisc.</summary>
+    public string? Qdisc { get; init; }
+
+    /// <summary>What is known of a macvlan or macvtap; null for other links.</summary>
+    public MacvlanInfo? Macvlan { get; init; }
+
+    /// <summary>Whether IPv6 is off on it (<c>disable_ipv6</c>); null where the kernel told nothing.</summary>
+    public bool? Ipv6Disabled { get; init; }
+
+    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26;
+    private const uint IFF_ALLMULTI = 0x200, IFF_LOWER_UP = 0x10000;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2;
     private const uint IFF_UP = 1;
@@ -53,6 +97,9 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         int? master = null, lower = null;
         LinkStatistics statistics = default;
         TunInfo? tun = null;
+        MacvlanInfo? macvlan = null;
+        string? qdisc = null;
+        bool? ipv6Disabled = null;
         var attributes = new AttributeReader(body[16..]);
         while (attributes.Read())
         {
@@ -64,6 +111,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 case IFLA_MTU: mtu = attributes.UInt32; break;
                 case IFLA_MASTER: master = (int)attributes.UInt32; break;
                 case IFLA_LINK: lower = (int)attributes.UInt32; break;
+                case IFLA_QDISC: qdisc = Known(attributes.Value); break;
+                case IFLA_AF_SPEC: ipv6Disabled = ParseIpv6(attributes.Value); break;
                 case IFLA_STATS64: statistics = LinkStatistics.Parse(attributes.Value); break;
                 case IFLA_ADDRESS: address = Convert.ToHexStringLower(attributes.Value); break;
                 case IFLA_LINKINFO:
@@ -72,7 +121,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                     {
                         switch (info.Type)
                         {
-                            case IFLA_INFO_KIND: kind = info.Text; break;
+                            case IFLA_INFO_KIND: kind = Known(info.Value); break;
+                            case IFLA_INFO_DATA when kind is "macvlan" or "macvtap": macvlan = MacvlanInfo.Parse(info.Value); break;
                             case IFLA_INFO_DATA when kind == "tun": tun = ParseTun(info.Value); break;
                         }
                     }
@@ -84,7 +134,43 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             Statistics = statistics,
             Lower = lower,
             Carrier = (flags & IFF_LOWER_UP) != 0,
+            AllMulticast = (flags & IFF_ALLMULTI) != 0,
+            Qdisc = qdisc,
+            Macvlan = macvlan,
+            Ipv6Disabled = ipv6Disabled,
         };
+    }
+
+    // Thousands of links have a handful of kinds between them.
+    private static string Known(ReadOnlySpan<byte> zeroEnded)
+    {
+        var text = zeroEnded.IndexOf((byte)0) is >= 0 and var end ? zeroEnded[..end] : zeroEnded;
+        return text.SequenceEqual("tun"u8) ? "tun" : text.SequenceEqual("macvtap"u8) ? "macvtap" : text.SequenceEqual("noqueue"u8) ? "noqueue"
+            : text.SequenceEqual("noop"u8) ? "noop" : System.Text.Encoding.UTF8.GetString(text);
+    }
+
+    private static bool? ParseIpv6(ReadOnlySpan<byte> families)
+    {
+        // IFLA_AF_SPEC / AF_INET6 / IFLA_INET6_CONF is an array of 32-bit numbers; disable_ipv6 is the 27th (DEVCONF_* in linux/ipv6.h).
+        const ushort AF_INET6 = 10, IFLA_INET6_CONF = 2;
+        const int DEVCONF_DISABLE_IPV6 = 26;
+        var family = new AttributeReader(families);
+        while (family.Read())
+        {
+            if (family.Type != AF_INET6)
+            {
+                continue;
+            }
+            var inet6 = new AttributeReader(family.Value);
+            while (inet6.Read())
+            {
+                if (inet6.Type == IFLA_INET6_CONF && inet6.Value.Length >= 4 * (DEVCONF_DISABLE_IPV6 + 1))
+                {
+                    return BinaryPrimitives.ReadInt32LittleEndian(inet6.Value[(4 * DEVCONF_DISABLE_IPV6)..]) != 0;
+                }
+            }
+        }
+        return null;
     }
 
     private static TunInfo ParseTun(ReadOnlySpan<byte> data)

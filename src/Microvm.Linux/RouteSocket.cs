@@ -3,93 +3,186 @@ using System.Runtime.InteropServices;
 
 namespace Microvm.Linux;
 
-/// <summary>A NETLINK_ROUTE socket in the network namespace of the thread that opened it.</summary>
+/// <summary>A NETLINK_ROUTE socket in the network namespace of the thread that opened it. Not for several threads at once.</summary>
 public sealed unsafe class RouteSocket : IDisposable
 {
-    private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_GETLINK = 18, RTM_SETLINK = 19, RTM_NEWQDISC = 36;
-    private const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP_INTR = 0x10, NLM_F_REPLACE = 0x100, NLM_F_DUMP = 0x300, NLM_F_CREATE = 0x400;
-    private const ushort IFLA_IFNAME = 3, IFLA_MASTER = 10, IFLA_IFALIAS = 20, IFLA_GROUP = 27, TCA_KIND = 1, NLMSGERR_ATTR_MSG = 1;
-    private const uint TC_H_ROOT = 0xffffffff, IFF_UP = 1;
+    private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_NEWTFILTER = 44, RTM_GETTFILTER = 46;
+    private const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP_INTR = 0x10, NLM_F_DUMP = 0x300;
+    private const ushort IFLA_IFNAME = 3, IFLA_EXT_MASK = 29;
+    private const uint RTEXT_FILTER_SKIP_STATS = 8;
+    private const int EAGAIN = 11, ENODEV = 19;
     private readonly FileDescriptor _socket;
     private readonly byte[] _buffer = new byte[64 * 1024];
+    private readonly NetlinkWriter _request = new();
     private uint _sequence;
 
+    /// <exception cref="LinuxException">The kernel has no socket to give.</exception>
     public RouteSocket()
     {
-        const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_NETLINK = 270, NETLINK_EXT_ACK = 11;
+        const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_NETLINK = 270, NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12;
         _socket = new((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
         var on = 1;
+        // Each makes answers better where the kernel has it; none is needed.
         _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_EXT_ACK, &on, 4);
+        _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_CAP_ACK, &on, 4);
+        _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, 4);
     }
 
     /// <summary>All links of the namespace. A dump that changed under way is taken again.</summary>
-    public IReadOnlyList<Link> Links()
+    /// <param name="statistics">Whether to have counters too; without them a dump is quicker.</param>
+    /// <exception cref="LinuxException">The kernel refused, or the links kept changing.</exception>
+    public IReadOnlyList<Link> Links(bool statistics = true)
     {
-        for (var attempt = 0; ; attempt++)
+        for (var attempt = 0; attempt < 100; attempt++)
         {
             var links = new List<Link>();
-            var whole = true;
-            Send(new NetlinkMessage("list the links", RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP).IfInfo(0), (type, flags, body) =>
+            _request.Clear();
+            _request.Begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, ++_sequence).IfInfo(0);
+            if (!statistics)
             {
-                whole &= (flags & NLM_F_DUMP_INTR) == 0;
+                _request.Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+            }
+            _request.End();
+            if (Ask("list the links", (type, body) =>
+            {
                 if (type == RTM_NEWLINK && Link.Parse(body) is { } link)
                 {
                     links.Add(link);
                 }
-            });
-            if (whole || attempt == 100)
+            }))
             {
-                return whole ? links : throw new LinuxException("list the links: they kept changing", 11);
+                return links;
             }
         }
+        throw new LinuxException("list the links: they kept changing", EAGAIN);
     }
 
     /// <summary>The link of that name.</summary>
+    /// <exception cref="LinuxException">ENODEV: there is none.</exception>
     public Link Find(string name)
     {
         Link? found = null;
-        Send(new NetlinkMessage($"look up '{name}'", RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(0).Attribute(IFLA_IFNAME, name),
-            (_, _, body) => found = Link.Parse(body));
-        return found ?? throw new LinuxException($"look up '{name}'", 19);
+        _request.Clear();
+        _request.Begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, ++_sequence).IfInfo(0).Attribute(IFLA_IFNAME, name).End();
+        Ask($"look up '{name}'", (type, body) => found = type == RTM_NEWLINK ? Link.Parse(body) : found);
+        return found ?? throw new LinuxException($"look up '{name}'", ENODEV);
     }
 
-    /// <summary>Sets the root qdisc to noqueue, before a tap's first up.</summary>
-    public void SetNoQueue(Link link) =>
-        Send(new NetlinkMessage($"set the qdisc of '{link.Name}'", RTM_NEWQDISC, NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE)
-            .Tc(link.Index, TC_H_ROOT).Attribute(TCA_KIND, "noqueue"));
+    /// <summary>The ifindex to which a clsact filter redirects all that comes in on a link; null where there is no such filter.</summary>
+    public int? RedirectTarget(int index)
+    {
+        int? target = null;
+        _request.Clear();
+        _request.Begin(RTM_GETTFILTER, NLM_F_REQUEST | NLM_F_DUMP, ++_sequence).Tc(index, 0, RouteBatch.CLSACT_INGRESS).End();
+        try
+        {
+            Ask("list the filters", (type, body) => target ??= type == RTM_NEWTFILTER ? RedirectFilter.Target(body) : null);
+        }
+        catch (LinuxException)
+        {
+            // Without a clsact qdisc, some kernels answer an error where others answer an empty list.
+        }
+        return target;
+    }
 
-    /// <summary>Sets alias and link group in one request.</summary>
-    public void Mark(Link link, string alias, uint group) =>
-        Send(new NetlinkMessage($"mark '{link.Name}' as ours", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK)
-            .IfInfo(link.Index).Attribute(IFLA_IFALIAS, alias).Attribute(IFLA_GROUP, group));
-
-    /// <summary>Attaches a link to a bridge, or detaches it with 0.</summary>
-    public void SetMaster(Link link, int master) =>
-        Send(new NetlinkMessage($"attach '{link.Name}' to its bridge", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index).Attribute(IFLA_MASTER, (uint)master));
-
-    /// <summary>Gives a link another name. A kernel before 6.2 refuses that while the link is up (EBUSY).</summary>
-    public void Rename(Link link, string name) =>
-        Send(new NetlinkMessage($"rename '{link.Name}' to '{name}'", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index).Attribute(IFLA_IFNAME, name));
-
-    public void SetUp(Link link, bool up) =>
-        Send(new NetlinkMessage($"bring '{link.Name}' {(up ? "up" : "down")}", RTM_SETLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index, up ? IFF_UP : 0, IFF_UP));
-
-    /// <summary>Deletes by index, so that a link which took over the name in between is safe.</summary>
-    public void Delete(Link link) =>
-        Send(new NetlinkMessage($"delete '{link.Name}'", RTM_DELLINK, NLM_F_REQUEST | NLM_F_ACK).IfInfo(link.Index));
+    /// <summary>Carries out a batch, in order, and clears it. The kernel goes on behind a refused request.</summary>
+    /// <exception cref="LinuxException">The first refusal: names its request, with the kernel's own words.</exception>
+    public void Commit(RouteBatch batch)
+    {
+        if (batch.Count == 0)
+        {
+            return;
+        }
+        try
+        {
+            batch.AcknowledgeLast();
+            Renumber(batch);
+            Send(batch.Writer.Written, "change the links");
+            LinuxException? refused = null;
+            Receive("change the links", (type, sequence, flags, body) =>
+            {
+                var request = (int)(sequence - batch.FirstSequence);
+                if (type == NLMSG_ERROR && request >= 0 && request < batch.Count)
+                {
+                    refused ??= Refusal(batch.What(request), flags, body);
+                }
+                return type == NLMSG_ERROR && sequence == _sequence;
+            });
+            if (refused is not null)
+            {
+                throw refused;
+            }
+        }
+        finally
+        {
+            batch.Clear();
+        }
+    }
 
     public void Dispose() => _socket.Dispose();
 
-    private delegate void OnMessage(ushort type, ushort flags, ReadOnlySpan<byte> body);
+    private delegate void OnAnswer(ushort type, ReadOnlySpan<byte> body);
+    private delegate bool OnMessage(ushort type, uint sequence, ushort flags, ReadOnlySpan<byte> body);
 
-    private void Send(NetlinkMessage message, OnMessage? each = null)
+    private void Renumber(RouteBatch batch)
     {
-        var sequence = ++_sequence;
-        var bytes = message.Finish(sequence);
+        // Answers of an exchange that failed half-way may still be queued: every batch has numbers of its own.
+        batch.FirstSequence = _sequence + 1;
+        _sequence += (uint)batch.Count;
+        var rest = batch.Writer.Buffer;
+        for (var n = batch.FirstSequence; rest.Length >= 16; n++)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(rest[8..], n);
+            rest = rest[Math.Min((int)(BinaryPrimitives.ReadUInt32LittleEndian(rest) + 3 & ~3u), rest.Length)..];
+        }
+    }
+
+    /// <summary>Sends the request and hands over its answers; false where the kernel says that a dump is not consistent.</summary>
+    private bool Ask(string what, OnAnswer each)
+    {
+        Send(_request.Written, what);
+        var whole = true;
+        LinuxException? refused = null;
+        Receive(what, (type, sequence, flags, body) =>
+        {
+            if (sequence != _sequence)
+            {
+                return false;
+            }
+            whole &= (flags & NLM_F_DUMP_INTR) == 0 || type == NLMSG_ERROR;
+            switch (type)
+            {
+                case NLMSG_ERROR:
+                    refused = Refusal(what, flags, body);
+                    return true;
+                case NLMSG_DONE:
+                    // A dump that the kernel broke off carries its error here.
+                    refused = body.Length >= 4 && BinaryPrimitives.ReadInt32LittleEndian(body) < 0 ? Refusal(what, 0, body) : null;
+                    return true;
+                default:
+                    each(type, body);
+                    return false;
+            }
+        });
+        return refused is null ? whole : throw refused;
+    }
+
+    private void Send(ReadOnlySpan<byte> bytes, string what)
+    {
         fixed (byte* p = bytes)
         {
-            Libc.Check(Libc.send(_socket.Value, p, (nuint)bytes.Length, 0), message.What);
+            nint sent;
+            do
+            {
+                sent = Libc.send(_socket.Value, p, (nuint)bytes.Length, 0);
+            }
+            while (sent < 0 && Marshal.GetLastPInvokeError() == Libc.EINTR);
+            Libc.Check(sent, what);
         }
+    }
+
+    private void Receive(string what, OnMessage each)
+    {
         for (; ; )
         {
             nint got;
@@ -101,7 +194,7 @@ public sealed unsafe class RouteSocket : IDisposable
             {
                 continue;
             }
-            Libc.Check(got, message.What);
+            Libc.Check(got, what);
             var rest = _buffer.AsSpan(0, (int)got);
             while (rest.Length >= 16)
             {
@@ -112,32 +205,23 @@ public sealed unsafe class RouteSocket : IDisposable
                 }
                 var type = BinaryPrimitives.ReadUInt16LittleEndian(rest[4..]);
                 var flags = BinaryPrimitives.ReadUInt16LittleEndian(rest[6..]);
-                var body = rest[16..length];
-                if (BinaryPrimitives.ReadUInt32LittleEndian(rest[8..]) == sequence)
+                if (each(type, BinaryPrimitives.ReadUInt32LittleEndian(rest[8..]), flags, rest[16..length]))
                 {
-                    if (type is NLMSG_DONE)
-                    {
-                        return;
-                    }
-                    if (type is NLMSG_ERROR)
-                    {
-                        ThrowIfRefused(message.What, flags, body);
-                        return;
-                    }
-                    each?.Invoke(type, flags, body);
+                    return;
                 }
                 rest = rest[Math.Min(length + 3 & ~3, rest.Length)..];
             }
         }
     }
 
-    private static void ThrowIfRefused(string what, ushort flags, ReadOnlySpan<byte> body)
+    private static LinuxException? Refusal(string what, ushort flags, ReadOnlySpan<byte> body)
     {
-        const ushort NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200;
-        var errno = body.Length >= 4 ? -BinaryPrimitives.ReadInt32LittleEndian(body) : 5;
+        const ushort NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLMSGERR_ATTR_MSG = 1;
+        const int EIO = 5;
+        var errno = body.Length >= 4 ? -BinaryPrimitives.ReadInt32LittleEndian(body) : EIO;
         if (errno == 0)
         {
-            return;
+            return null;
         }
         string? said = null;
         if ((flags & NLM_F_ACK_TLVS) != 0 && body.Length >= 20)
@@ -149,6 +233,6 @@ public sealed unsafe class RouteSocket : IDisposable
                 said = attributes.Type == NLMSGERR_ATTR_MSG ? attributes.Text : said;
             }
         }
-        throw new LinuxException(what, errno, said);
+        return new(what, errno, said);
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Microvm.Linux;
@@ -6,67 +7,94 @@ namespace Microvm.Linux;
 /// <summary>Makes and changes persistent taps over <c>/dev/net/tun</c> (Documentation/networking/tuntap.rst).</summary>
 public static unsafe class TunDevice
 {
-    private const nuint TUNSETIFF = 0x400454ca, TUNSETPERSIST = 0x400454cb, TUNSETOWNER = 0x400454cc, TUNSETGROUP = 0x400454ce;
+    private const nuint TUNSETIFF = 0x400454ca, TUNSETPERSIST = 0x400454cb, TUNSETOWNER = 0x400454cc, TUNSETGROUP = 0x400454ce, TUNSETIFINDEX = 0x400454da;
     private const ushort IFF_TAP = 0x2, IFF_MULTI_QUEUE = 0x100, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000, IFF_TUN_EXCL = 0x8000;
     private const int O_RDWR = 2, O_CLOEXEC = 0x80000;
 
-    /// <summary>Makes a new tap that lives as long as the returned handle, until <see cref="Tap.Persist"/>; so a process killed half-way leaves none behind. A link of that name is an error (EBUSY), never taken over.</summary>
+    /// <summary>Makes a new tap with vnet_hdr that lives as long as the returned handle, until <see cref="Tap.Persist"/>; so a
+    /// process killed half-way leaves none behind. A link of that name is an error (EBUSY), never taken over.</summary>
+    /// <param name="index">The ifindex it is to have, so that it need not be looked up; 0 lets the kernel choose.</param>
     /// <param name="owner">User id that may open it, or null for CAP_NET_ADMIN only.</param>
     /// <param name="group">Group id that may open it.</param>
-    public static Tap Create(string name, bool multiQueue, uint? owner, uint? group)
+    /// <exception cref="LinuxException">EBUSY: name or index is taken; EPERM: no CAP_NET_ADMIN.</exception>
+    public static Tap Create(string name, bool multiQueue, uint? owner, uint? group, int index = 0)
     {
-        var tun = Attach(name, multiQueue);
+        var tap = Attach(name, multiQueue, "make", IFF_TUN_EXCL, index);
         try
         {
-            SetOwner(tun, name, owner, group);
-            return new(tun, name);
+            tap.SetOwner(owner, group);
+            return tap;
         }
         catch
         {
-            tun.Dispose();
+            tap.Dispose();
             throw;
         }
     }
 
-    /// <summary>A tap that this process holds open; disposing it lets go, and the kernel deletes it unless it was made to persist.</summary>
+    /// <summary>Opens one queue of a tap that is there, as its owner or with CAP_NET_ADMIN. The caller owns the handle.</summary>
+    /// <exception cref="LinuxException">EINVAL: the queue mode is another; EBUSY: it is open already and not multi-queue; EPERM: somebody else's.</exception>
+    public static Tap OpenQueue(string name, bool multiQueue) => Attach(name, multiQueue, "open", 0, 0);
+
+    private static Tap Attach(string name, bool multiQueue, string verb, ushort extra, int index)
+    {
+        int fd;
+        fixed (byte* path = "/dev/net/tun\0"u8)
+        {
+            fd = (int)Libc.Check(Libc.open(path, O_RDWR | O_CLOEXEC), "open /dev/net/tun");
+        }
+        var tun = new FileDescriptor(fd);
+        // struct ifreq: the name, then the flags.
+        Span<byte> ifreq = stackalloc byte[40];
+        ifreq.Clear();
+        Encoding.UTF8.GetBytes(name, ifreq[..15]);
+        BinaryPrimitives.WriteUInt16LittleEndian(ifreq[16..], (ushort)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multiQueue ? IFF_MULTI_QUEUE : 0) | extra));
+        fixed (byte* p = ifreq)
+        {
+            if ((index != 0 && Libc.ioctl(fd, TUNSETIFINDEX, &index) < 0) || Libc.ioctl(fd, TUNSETIFF, p) < 0)
+            {
+                var errno = Marshal.GetLastPInvokeError();
+                tun.Dispose();
+                throw new LinuxException($"{verb} tap '{name}'", errno);
+            }
+        }
+        return new(tun, name);
+    }
+
+    /// <summary>A queue of a tap that this process holds open; disposing it lets go, and the kernel deletes a tap that does not persist with its last queue.</summary>
     public sealed class Tap : IDisposable
     {
         private readonly FileDescriptor _tun;
         private readonly string _name;
         internal Tap(FileDescriptor tun, string name) => (_tun, _name) = (tun, name);
-        public void Persist() => Libc.Check(Libc.ioctl(_tun.Value, TUNSETPERSIST, (void*)1), $"keep tap '{_name}'");
-        public void Dispose() => _tun.Dispose();
-    }
 
-    private static void SetOwner(FileDescriptor tun, string name, uint? owner, uint? group)
-    {
-        if (owner is { } user)
-        {
-            Libc.Check(Libc.ioctl(tun.Value, TUNSETOWNER, (void*)user), $"give tap '{name}' to user {user}");
-        }
-        if (group is { } g)
-        {
-            Libc.Check(Libc.ioctl(tun.Value, TUNSETGROUP, (void*)g), $"give tap '{name}' to group {g}");
-        }
-    }
+        /// <summary>The descriptor, closed on exec; this handle keeps owning it.</summary>
+        public int Descriptor => _tun.Value;
 
-    private static FileDescriptor Attach(string name, bool multiQueue)
-    {
-        var tun = new FileDescriptor((int)Libc.Check(Libc.open("/dev/net/tun", O_RDWR | O_CLOEXEC), "open /dev/net/tun"));
-        Span<byte> ifreq = stackalloc byte[40];
-        ifreq.Clear();
-        Encoding.UTF8.GetBytes(name, ifreq[..15]);
-        var flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (multiQueue ? IFF_MULTI_QUEUE : 0) | IFF_TUN_EXCL;
-        BinaryPrimitives.WriteUInt16LittleEndian(ifreq[16..], (ushort)flags);
-        fixed (byte* p = ifreq)
+        /// <summary>Makes the tap outlive its descriptors.</summary>
+        public void Persist() => Set(TUNSETPERSIST, 1, "keep tap");
+
+        /// <summary>Sets who may open the tap; null leaves as it is.</summary>
+        public void SetOwner(uint? owner, uint? group)
         {
-            if (Libc.ioctl(tun.Value, TUNSETIFF, p) < 0)
+            if (owner is { } user)
             {
-                var errno = System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
-                tun.Dispose();
-                throw new LinuxException($"make tap '{name}'", errno);
+                Set(TUNSETOWNER, user, "set the owner of tap");
+            }
+            if (group is { } g)
+            {
+                Set(TUNSETGROUP, g, "set the group of tap");
             }
         }
-        return tun;
+
+        public void Dispose() => _tun.Dispose();
+
+        private void Set(nuint request, uint value, string verb)
+        {
+            if (Libc.ioctl(_tun.Value, request, (void*)value) < 0)
+            {
+                throw new LinuxException($"{verb} '{_name}'", Marshal.GetLastPInvokeError());
+            }
+        }
     }
 }

@@ -1,0 +1,195 @@
+namespace Microvm.Linux;
+
+/// <summary>Requests to the kernel, carried out in order by one <see cref="RouteSocket.Commit"/>. A refused request does not
+/// stop those behind it (netlink_rcv_skb() in net/netlink/af_netlink.c), so after a failure look at what is there.</summary>
+public sealed class RouteBatch
+{
+    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWQDISC = 36, RTM_NEWTFILTER = 44;
+    private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
+    private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
+    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, TCA_KIND = 1;
+    private const ushort IFLA_MACVLAN_MODE = 1, IFLA_MACVLAN_MACADDR_MODE = 3, IFLA_MACVLAN_MACADDR = 4, IFLA_MACVLAN_MACADDR_DATA = 5;
+    private const uint MACVLAN_MACADDR_SET = 3;
+    private const uint TC_H_ROOT = 0xffffffff, TC_H_CLSACT = 0xfffffff1, CLSACT_HANDLE = 0xffff0000;
+    internal const uint CLSACT_INGRESS = 0xfffffff2;
+    private const uint IFF_UP = 1, IFF_ALLMULTI = 0x200;
+
+    private readonly List<(string Verb, string Name)> _entries = [];
+    private ushort _lastFlags;
+    private int _last;
+
+    internal NetlinkWriter Writer { get; } = new();
+    internal uint FirstSequence { get; set; }
+
+    /// <summary>Requests in the batch.</summary>
+    public int Count => _entries.Count;
+
+    internal string What(int request) => $"{_entries[request].Verb} '{_entries[request].Name}'";
+
+    /// <summary>Sets the root qdisc to noqueue. Before a multi-queue tap's first up this saves the kernel 256 qdiscs.</summary>
+    public RouteBatch NoQueue(int index, string name)
+    {
+        Begin("set the qdisc of", name, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE).Tc(index, 0, TC_H_ROOT).Attribute(TCA_KIND, "noqueue\0"u8);
+        return End();
+    }
+
+    /// <summary>Sets alias and link group, and where <paramref name="master"/> is given the bridge (0: none), in one request.</summary>
+    public RouteBatch Mark(int index, string name, string alias, uint group, int? master = null)
+    {
+        var w = Begin(master is null ? "mark" : "mark and attach", name, RTM_SETLINK, 0).IfInfo(index);
+        w.Attribute(IFLA_IFALIAS, alias).Attribute(IFLA_GROUP, group);
+        if (master is { } m)
+        {
+            w.Attribute(IFLA_MASTER, (uint)m);
+        }
+        return End();
+    }
+
+    /// <summary>Puts a link into a link group.</summary>
+    public RouteBatch SetGroup(int index, string name, uint group)
+    {
+        Begin("set the link group of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_GROUP, group);
+        return End();
+    }
+
+    /// <summary>Attaches a link to a bridge, or detaches it with 0.</summary>
+    public RouteBatch SetMaster(int index, string name, int master)
+    {
+        Begin(master == 0 ? "detach" : "attach", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_MASTER, (uint)master);
+        return End();
+    }
+
+    public RouteBatch SetUp(int index, string name, bool up)
+    {
+        Begin(up ? "bring up" : "bring down", name, RTM_SETLINK, 0).IfInfo(index, up ? IFF_UP : 0, IFF_UP);
+        return End();
+    }
+
+    /// <summary>Sets whether a link takes all multicast frames (IFF_ALLMULTI).</summary>
+    public RouteBatch SetAllMulticast(int index, string name, bool on)
+    {
+        Begin("set allmulticast of", name, RTM_SETLINK, 0).IfInfo(index, on ? IFF_ALLMULTI : 0, IFF_ALLMULTI);
+        return End();
+    }
+
+    /// <summary>Gives a link another name. A kernel before 6.2 refuses that while the link is up (EBUSY).</summary>
+    public RouteBatch Rename(int index, string name, string to)
+    {
+        Begin("rename", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_IFNAME, to);
+        return End();
+    }
+
+    /// <summary>Sets a link's MAC: six octets.</summary>
+    public RouteBatch SetAddress(int index, string name, ReadOnlySpan<byte> mac)
+    {
+        Begin("set the MAC of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_ADDRESS, mac);
+        return End();
+    }
+
+    public RouteBatch SetMtu(int index, string name, uint mtu)
+    {
+        Begin("set the MTU of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_MTU, mtu);
+        return End();
+    }
+
+    /// <summary>Makes a macvlan or macvtap, down. The kernel takes no alias here: <see cref="Mark"/> it in the same batch.</summary>
+    /// <exception cref="LinuxException">At commit. EEXIST: the name or the index is taken; EBUSY: the lower device can't have it.</exception>
+    public RouteBatch AddMacvlan(NewMacvlan link)
+    {
+        var w = Begin(link.Tap ? "make macvtap" : "make macvlan", link.Name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL).IfInfo(link.Index);
+        w.Attribute(IFLA_IFNAME, link.Name).Attribute(IFLA_LINK, (uint)link.Lower).Attribute(IFLA_ADDRESS, link.Mac).Attribute(IFLA_GROUP, link.Group);
+        Macvlan(link.Tap ? "macvtap"u8 : "macvlan"u8, link.Mode, link.Sources);
+        return End();
+    }
+
+    /// <summary>Changes mode and source list of a macvlan or macvtap; to or from passthru the kernel refuses.</summary>
+    public RouteBatch SetMacvlan(int index, string name, bool tap, MacvlanMode mode, IReadOnlyList<byte[]> sources)
+    {
+        Begin("set the mode of", name, RTM_NEWLINK, 0).IfInfo(index);
+        Macvlan(tap ? "macvtap"u8 : "macvlan"u8, mode, sources);
+        return End();
+    }
+
+    /// <summary>Adds the clsact qdisc and a filter that hands every frame which comes in on a link to another one's way out (tc-mirred(8)).</summary>
+    public RouteBatch Redirect(int index, string name, int target)
+    {
+        Begin("add clsact to", name, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE).Tc(index, CLSACT_HANDLE, TC_H_CLSACT).Attribute(TCA_KIND, "clsact\0"u8);
+        End();
+        // Priority 1 and all protocols (ETH_P_ALL, in network order).
+        var w = Begin("redirect", name, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_REPLACE).Tc(index, RedirectFilter.Handle, CLSACT_INGRESS, 0x00010300);
+        RedirectFilter.Write(w, target);
+        return End();
+    }
+
+    /// <summary>Deletes by index, so that a link which took over the name in between is safe.</summary>
+    public RouteBatch Delete(int index, string name)
+    {
+        Begin("delete", name, RTM_DELLINK, 0).IfInfo(index);
+        return End();
+    }
+
+    /// <summary>Deletes every link of a group in one transaction, whoever made it: look first.</summary>
+    public RouteBatch DeleteGroup(uint group)
+    {
+        Begin("delete link group", group.ToString(System.Globalization.CultureInfo.InvariantCulture), RTM_DELLINK, 0).IfInfo(0).Attribute(IFLA_GROUP, group);
+        return End();
+    }
+
+    public void Clear()
+    {
+        _entries.Clear();
+        Writer.Clear();
+    }
+
+    /// <summary>A refusal is always answered; only the last request asks to hear of success, so that answers never fill the socket's buffer.</summary>
+    internal void AcknowledgeLast()
+    {
+        const ushort NLM_F_ACK = 4;
+        System.Buffers.Binary.BinaryPrimitives.WriteUInt16LittleEndian(Writer.Buffer[(_last + 6)..], (ushort)(_lastFlags | NLM_F_ACK));
+    }
+
+    private void Macvlan(ReadOnlySpan<byte> kind, MacvlanMode mode, IReadOnlyList<byte[]> sources)
+    {
+        var info = Writer.Open(IFLA_LINKINFO);
+        Writer.Attribute(IFLA_INFO_KIND, kind);
+        var data = Writer.Open(IFLA_INFO_DATA);
+        Writer.Attribute(IFLA_MACVLAN_MODE, (uint)mode);
+        if (mode == MacvlanMode.Source)
+        {
+            Writer.Attribute(IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
+            var list = Writer.Open(IFLA_MACVLAN_MACADDR_DATA);
+            foreach (var mac in sources)
+            {
+                Writer.Attribute(IFLA_MACVLAN_MACADDR, mac);
+            }
+            Writer.Close(list);
+        }
+        Writer.Close(data).Close(info);
+    }
+
+    private NetlinkWriter Begin(string verb, string name, ushort type, ushort flags)
+    {
+        _last = Writer.Length;
+        _lastFlags = (ushort)(NLM_F_REQUEST | flags);
+        _entries.Add((verb, name));
+        // The socket numbers the requests when it sends them.
+        return Writer.Begin(type, _lastFlags, 0);
+    }
+
+    private RouteBatch End()
+    {
+        Writer.End();
+        return this;
+    }
+}
+
+/// <summary>How a macvlan filters: <c>MACVLAN_MODE_*</c> of linux/if_link.h.</summary>
+public enum MacvlanMode : uint { Private = 1, Vepa = 2, Bridge = 4, Passthru = 8, Source = 16 }
+
+/// <summary>A macvlan or macvtap to be made.</summary>
+/// <param name="Index">Its ifindex, free in the namespace; 0 lets the kernel choose.</param>
+/// <param name="Tap">A macvtap, with a character device; else a macvlan.</param>
+/// <param name="Lower">The ifindex of the lower device.</param>
+/// <param name="Mac">Six octets.</param>
+/// <param name="Sources">The MACs that mode source lets in.</param>
+public sealed record NewMacvlan(int Index, string Name, bool Tap, int Lower, byte[] Mac, uint Group, MacvlanMode Mode, IReadOnlyList<byte[]> Sources);
