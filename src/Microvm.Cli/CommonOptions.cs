@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microvm.Network;
 
 namespace Microvm.Cli;
 
@@ -7,6 +8,9 @@ internal static class CommonOptions
 {
     internal static readonly Argument<string[]> Files = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.OneOrMore };
     internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations; without any, all links that are ours", Arity = ArgumentArity.ZeroOrMore };
+    internal static readonly Argument<string[]> FilesOrVm = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.ZeroOrMore };
+    internal static readonly Option<bool> ReplaceRunning = new("--replace-running") { Description = "Replace and delete also what a VM has open; it loses its network until it is restarted" };
+    internal static readonly Option<LinkSelection> Only = new("--only") { Description = "Only interfaces of this type: tap or macvtap", HelpName = "TYPE" };
     internal static readonly Option<bool> Json = new("--json") { Description = "Print JSON for scripts" };
     internal static readonly Option<string> Color = new Option<string>("--color") { Description = "Colour: auto (on a terminal, without NO_COLOR), always or never", HelpName = "WHEN", Recursive = true }.AcceptOnlyFromAmong("auto", "always", "never");
     internal static readonly Option<double> Interval = new("--interval", "-n") { Description = "Seconds between looks", HelpName = "SECONDS", DefaultValueFactory = _ => 2 };

@@ -42,4 +42,11 @@ internal static class HostSession
 
     /// <summary>A socket in the network namespace that the command line names; it was entered before anything was read.</summary>
     internal static RouteSocket Open(ParseResult _) => new();
+
+    /// <summary>The links of the namespace, to be changed until the user interrupts.</summary>
+    internal static HostNetwork Network(Interrupts interrupts) => new()
+    {
+        Interrupted = () => interrupts.Stop,
+        Waiting = () => Console.Error.WriteLine("microvm: another microvm is at work in this network namespace; waiting for it"),
+    };
 }

@@ -40,7 +40,8 @@ internal sealed class Survey : IDisposable
     /// <summary>The interfaces as they are now.</summary>
     internal IReadOnlyList<InterfaceStatus> Take()
     {
-        var links = _route.Links();
+        var state = HostState.Read(_route, _desired, statistics: true);
+        var links = state.Links;
         var now = Now;
         // All processes are looked through, so not at every look of a fast one.
         if (_heldAt is not { } at || now - at >= s_holdersAge)
@@ -49,7 +50,7 @@ internal sealed class Survey : IDisposable
             _heldAt = now;
         }
         var interfaces = _declared
-            ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, links), links, _holders)
+            ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state), links, _holders)
             : InterfaceStatus.OfHost(links, _holders);
         History.Add(interfaces, now);
         return interfaces;

@@ -50,7 +50,7 @@ internal static class Verb
             Console.Error.WriteLine($"microvm: {e.Message}");
             return 2;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
         {
             Console.Error.WriteLine($"microvm: {e.Message}");
             return 1;

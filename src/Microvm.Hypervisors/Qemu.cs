@@ -12,6 +12,7 @@ public sealed class Qemu : IHypervisor
     {
         InterfaceType.Tap => [AttachmentKind.TapByName, AttachmentKind.TapByFd],
         InterfaceType.User => [AttachmentKind.UserMode],
+        InterfaceType.Macvtap => [AttachmentKind.TapByFd],
         _ => [],
     };
 

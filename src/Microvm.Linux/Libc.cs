@@ -38,10 +38,10 @@ internal static unsafe partial class Libc
 
 /// <summary>The kernel refused a call.</summary>
 /// <param name="what">What was tried.</param>
-/// <param name="errno">The error number (errno(3)).</param>
+/// <param name="errno">The error number (errno(3)); 0 where no call failed and its outcome is still wrong.</param>
 /// <param name="said">The kernel's own words from the extended ack, where it had any.</param>
 public sealed class LinuxException(string what, int errno, string? said = null)
-    : Exception($"{what}: {Marshal.GetPInvokeErrorMessage(errno)}{(said is null ? "" : $" ({said})")}")
+    : Exception($"{what}{(errno == 0 ? "" : $": {Marshal.GetPInvokeErrorMessage(errno)}")}{(said is null ? "" : $" ({said})")}")
 {
     /// <summary>The error number (errno(3)).</summary>
     public int Errno { get; } = errno;

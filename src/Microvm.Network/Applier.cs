@@ -3,115 +3,169 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>Carries out a plan, all of it or nothing: a failure undoes what was done, last first.</summary>
-public sealed class Applier(RouteSocket route)
+/// <param name="interrupted">Asked between steps; once it says true, everything is undone.</param>
+public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
 {
-    /// <exception cref="LinuxException">The kernel refused a step; the host is as it was.</exception>
-    public void Apply(Plan plan)
+    private readonly RouteBatch _batch = new();
+    private readonly LinkRemover _remover = new(route);
+    private readonly Stack<Action> _undo = new();
+
+    /// <exception cref="LinuxException">The kernel refused a step; the host is as it was, or the message says what could not be put back.</exception>
+    /// <exception cref="OperationCanceledException">It was interrupted; the host is as it was.</exception>
+    public void Apply(Plan plan, HostState state)
     {
-        var undo = new Stack<Action>();
+        var steps = plan.Steps;
         try
         {
-            foreach (var step in plan.Steps)
-            {
-                Apply(step, undo);
-            }
+            Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
+            Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
+            Change([.. steps.Where(s => s.Kind == StepKind.Change)], state);
+            Redirect(steps, state);
+            Checkpoint();
         }
-        catch
+        catch (Exception e) when (e is LinuxException or OperationCanceledException or IOException or UnauthorizedAccessException)
         {
-            while (undo.TryPop(out var back))
+            var failures = Undo();
+            if (failures.Count > 0)
             {
-                try
-                {
-                    back();
-                }
-                catch (LinuxException)
-                {
-                    // The rest must still be undone; the first failure is the one to report.
-                }
+                throw new LinuxException($"{e.Message}; and putting the host back as it was failed: {string.Join("; ", failures)}. Run the command again", (e as LinuxException)?.Errno ?? 0);
             }
             throw;
         }
+        MacvtapDevice.Sweep();
     }
 
-    // Each way back is noted before its step: a step whose answer got lost may have been carried out all the same. A way back
-    // that was not needed changes nothing.
-    private void Apply(Step step, Stack<Action> undo)
+    private void Checkpoint()
     {
-        switch (step.Kind)
+        if (interrupted?.Invoke() == true)
         {
-            case StepKind.Create:
-                Create(step, undo);
-                break;
-            case StepKind.Replace:
-                Delete(step.Observed!, undo);
-                Create(step, undo);
-                break;
-            case StepKind.Delete:
-                Delete(step.Observed!, undo);
-                break;
-            case StepKind.Change:
-                Change(step, undo);
-                break;
+            throw new OperationCanceledException("interrupted; the host is as it was");
         }
     }
 
-    private void Create(Step step, Stack<Action> undo)
+    private List<string> Undo()
     {
-        var want = step.Desired!;
-        var made = Make(want.Name, want.MultiQueue, want.Owner, want.Group, want.Alias, step.LinkGroup, step.Master, up: true);
-        undo.Push(() => route.Delete(made));
+        var failures = new List<string>();
+        while (_undo.TryPop(out var back))
+        {
+            try
+            {
+                back();
+            }
+            catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+            {
+                // The rest must still be undone.
+                failures.Add(e.Message);
+            }
+        }
+        return failures;
     }
 
-    private Link Make(string name, bool multiQueue, uint? owner, uint? group, string? alias, uint linkGroup, int master, bool up)
+    private void Delete(IReadOnlyList<Step> steps, HostState state)
     {
-        // Only the last step makes the tap persist: until then the kernel deletes it with our descriptor, however we end.
-        using var tap = TunDevice.Create(name, multiQueue, owner, group);
-        var link = route.Find(name);
-        route.Mark(link, alias ?? "", linkGroup);
-        route.SetNoQueue(link);
-        if (master != 0)
+        if (steps.Count == 0)
         {
-            route.SetMaster(link, master);
+            return;
         }
-        if (up)
+        Checkpoint();
+        var links = steps.Select(s => s.Observed!).ToList();
+        // Noted before the step: one whose answer got lost may have been carried out all the same.
+        _undo.Push(() =>
         {
-            route.SetUp(link, true);
-        }
-        tap.Persist();
-        return link;
+            var now = route.Links(statistics: false);
+            var there = now.ToDictionary(l => l.Index);
+            foreach (var link in links.Where(l => there.TryGetValue(l.Index, out var left) && left.Group != l.Group))
+            {
+                _batch.SetGroup(link.Index, link.Name, link.Group);
+            }
+            route.Commit(_batch);
+            var gone = links.Where(l => !there.ContainsKey(l.Index)).Select(l => NewLink.Again(l, state.Nodes.GetValueOrDefault(l.Index), Partner(l, links))).ToList();
+            new LinkMaker(route, () => { }).Make(gone, new(now, gone.Exists(l => l.Want.Kind == LinkKind.Macvtap)), (_, _) => { });
+            Join([.. gone.Where(l => l.Want.RedirectTo is not null).Select(l => (l.Want.Name, l.Want.RedirectTo!))]);
+        });
+        var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
+        _remover.Remove([.. links.Select(l => l.Index)], l => l.Alias == aliases[l.Index] && Ownership.Vm(l.Alias) is not null);
     }
 
-    private void Delete(Link link, Stack<Action> undo)
+    private void Create(IReadOnlyList<Step> steps, IReadOnlyList<Link> seen)
     {
-        if (link.Tun is { } t)
+        if (steps.Count == 0)
         {
-            undo.Push(() => Make(link.Name, t.MultiQueue, t.Owner, t.Group, link.Alias, link.Group, link.Master ?? 0, link.Up));
+            return;
         }
-        route.Delete(link);
+        var made = new Dictionary<int, NewLink>();
+        _undo.Push(() => _remover.Remove(made.Keys, l => made.TryGetValue(l.Index, out var link) && l.Name == link.Want.Name && (l.Alias == link.Want.Alias || (l.Alias is null && l.Group == link.LinkGroup))));
+        var links = steps.Select(NewLink.Of).ToList();
+        new LinkMaker(route, Checkpoint).Make(links, new(seen, links.Exists(l => l.Want.Kind == LinkKind.Macvtap)), (index, link) => made[index] = link);
     }
 
-    private void Change(Step step, Stack<Action> undo)
+    private void Change(IReadOnlyList<Step> steps, HostState state)
     {
-        var link = step.Observed!;
-        if (link.Name != step.Name)
+        if (steps.Count == 0)
         {
-            undo.Push(() => route.Rename(link with { Name = step.Name }, link.Name));
-            route.Rename(link, step.Name);
+            return;
         }
-        if (link.Group != step.LinkGroup)
+        Checkpoint();
+        var change = new LinkChange(state);
+        _undo.Push(() =>
         {
-            undo.Push(() => route.Mark(link, link.Alias!, link.Group));
-            route.Mark(link, step.Desired!.Alias, step.LinkGroup);
-        }
-        if ((link.Master ?? 0) != step.Master)
+            foreach (var step in steps)
+            {
+                change.Back(step, _batch);
+            }
+            // A link that vanished meanwhile can't be put back as it was.
+            try
+            {
+                route.Commit(_batch);
+            }
+            catch (LinuxException e) when (e.Errno == 19)
+            {
+            }
+        });
+        foreach (var step in steps)
         {
-            undo.Push(() => route.SetMaster(link, link.Master ?? 0));
-            route.SetMaster(link, step.Master);
+            change.Forth(step, _batch);
         }
-        if (!link.Up)
-        {
-            undo.Push(() => route.SetUp(link, false));
-            route.SetUp(link, true);
-        }
+        route.Commit(_batch);
     }
+
+    /// <summary>Joins pairs, once both links are there.</summary>
+    private void Redirect(IReadOnlyList<Step> steps, HostState state)
+    {
+        var pairs = steps.Where(s => s.Desired?.RedirectTo is not null && (s.Kind is StepKind.Create or StepKind.Replace || s.Differs.HasFlag(Difference.Redirect))).ToList();
+        if (pairs.Count == 0)
+        {
+            return;
+        }
+        Checkpoint();
+        foreach (var step in pairs.Where(s => s.Kind == StepKind.Change))
+        {
+            if (state.Redirects.TryGetValue(step.Observed!.Index, out var before))
+            {
+                _undo.Push(() => route.Commit(new RouteBatch().Redirect(step.Observed.Index, step.Observed.Name, before)));
+            }
+        }
+        Join([.. pairs.Select(s => (s.Name, s.Desired!.RedirectTo!))]);
+    }
+
+    private void Join(IReadOnlyList<(string Name, string To)> pairs)
+    {
+        if (pairs.Count == 0)
+        {
+            return;
+        }
+        var now = route.Links(statistics: false).ToDictionary(l => l.Name);
+        foreach (var (name, to) in pairs)
+        {
+            if (!now.TryGetValue(name, out var link) || !now.TryGetValue(to, out var target))
+            {
+                throw new LinuxException($"join '{name}' and '{to}'", 19);
+            }
+            _batch.Redirect(link.Index, link.Name, target.Index);
+        }
+        route.Commit(_batch);
+    }
+
+    private static string? Partner(Link link, IReadOnlyList<Link> links) =>
+        links.FirstOrDefault(l => l.Index != link.Index && Ownership.Vm(l.Alias) == Ownership.Vm(link.Alias) && Ownership.Id(l.Alias) == Ownership.Id(link.Alias))?.Name;
 }

@@ -1,37 +1,102 @@
+using System.Security.Cryptography;
 using System.Text;
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Network;
 
-/// <summary>A tap as a declaration wants it on the host.</summary>
-public sealed record DesiredLink(string Vm, string Name, bool MultiQueue, uint? Owner, uint? Group, string? Bridge)
-{
-    public string Alias => Ownership.Alias(Vm, Name);
+/// <summary>The kinds of link that we make; named as the kernel's own IFLA_INFO_KIND, but for tap, which is a tun.</summary>
+public enum LinkKind { Tap, Macvtap, Macvlan }
 
-    /// <summary>The host links that attachments need.</summary>
+/// <summary>A link as a declaration wants it on the host.</summary>
+/// <param name="Id">The declared interface that it serves.</param>
+/// <param name="Name">Its name on the host.</param>
+/// <param name="Owner">User id that may open it; null for root only.</param>
+/// <param name="Group">Group id that may open it.</param>
+public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Name, uint? Owner, uint? Group)
+{
+    /// <summary>What stands in its IFLA_IFALIAS.</summary>
+    public required string Alias { get; init; }
+
+    /// <summary>More than one queue: a tap is made with multi_queue.</summary>
+    public bool MultiQueue { get; init; }
+
+    /// <summary>The bridge that a tap is attached to.</summary>
+    public string? Bridge { get; init; }
+
+    /// <summary>The lower device of a macvtap or macvlan.</summary>
+    public string? Lower { get; init; }
+
+    /// <summary>How a macvtap or macvlan filters.</summary>
+    public MacvlanMode Mode { get; init; }
+
+    /// <summary>The MAC of a macvtap or macvlan: the guest's.</summary>
+    public MacAddress? Mac { get; init; }
+
+    /// <summary>The senders that mode source lets in.</summary>
+    public IReadOnlyList<MacAddress> Sources { get; init; } = [];
+
+    /// <summary>The name of the link to which all that comes in on this one is redirected.</summary>
+    public string? RedirectTo { get; init; }
+
+    /// <summary>The host has no business with IPv6 on it: it is the guest's end.</summary>
+    public bool Ipv6Off => Kind != LinkKind.Tap || RedirectTo is not null;
+
+    /// <summary>The host links that attachments need, in order. What a hypervisor or its helper makes by itself needs none.</summary>
     public static IEnumerable<DesiredLink> Of(IEnumerable<Attachment> attachments, uint? owner, uint? group) =>
-        attachments.Where(a => a.Interface.Type == InterfaceType.Tap && a.Kind is AttachmentKind.TapByName or AttachmentKind.TapByFd)
-            .Select(a => new DesiredLink(a.Vm, a.Interface.Id.Value, a.MultiQueue, owner, group, a.Interface.Bridge?.Value));
-}
+        attachments.SelectMany(a => Of(a, owner, group));
 
-/// <summary>Who owns a link stands in the kernel: <c>microvm:VM/ID</c> in its alias, the VM's number in its link group.</summary>
-public static class Ownership
-{
-    private const string Prefix = "microvm:";
-    public static string Alias(string vm, string id) => $"{Prefix}{vm}/{id}";
-
-    /// <summary>The VM that an alias names, or null for somebody else's link.</summary>
-    public static string? Vm(string? alias) =>
-        alias?.StartsWith(Prefix, StringComparison.Ordinal) == true && alias.IndexOf('/') is > 8 and var slash ? alias[Prefix.Length..slash] : null;
-
-    /// <summary>A VM's link group: a hash of its name (FNV-1a), moved on while links of others carry that number.</summary>
-    public static uint LinkGroup(string vm, IReadOnlyCollection<(uint Group, string? Vm)> taken)
+    private static DesiredLink[] Of(Attachment a, uint? owner, uint? group)
     {
-        var hash = Encoding.UTF8.GetBytes(vm).Aggregate(2166136261u, (h, b) => (h ^ b) * 16777619u) | 0x10000;
-        while (taken.Any(t => t.Group == hash && t.Vm != vm))
+        var i = a.Interface;
+        switch (a.Kind, i.Type)
         {
-            hash = (hash + 1) | 0x10000;
+            case (AttachmentKind.UserMode or AttachmentKind.UserNamespace or AttachmentKind.BridgeHelper, _):
+                return [];
+            case (AttachmentKind.TapRedirect, InterfaceType.Macvtap):
+                var macvlan = MacvlanName(i.Id.Value);
+                return
+                [
+                    Tap(a, owner, group) with { Alias = Ownership.Alias(a.Vm, i.Id.Value, "tap"), RedirectTo = macvlan },
+                    Macvlan(LinkKind.Macvlan, a, macvlan, null, null) with { Alias = Ownership.Alias(a.Vm, i.Id.Value, "macvlan"), RedirectTo = i.Id.Value },
+                ];
+            case (_, InterfaceType.Macvtap):
+                return [Macvlan(LinkKind.Macvtap, a, i.Id.Value, owner, group)];
+            default:
+                return [Tap(a, owner, group)];
         }
-        return hash;
+    }
+
+    private static DesiredLink Tap(Attachment a, uint? owner, uint? group) =>
+        new(LinkKind.Tap, a.Vm, a.Interface.Id.Value, a.Interface.Id.Value, owner, group)
+        {
+            Alias = Ownership.Alias(a.Vm, a.Interface.Id.Value),
+            MultiQueue = a.MultiQueue,
+            Bridge = a.Interface.Bridge?.Value,
+        };
+
+    private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>
+        new(kind, a.Vm, a.Interface.Id.Value, name, owner, group)
+        {
+            Alias = Ownership.Alias(a.Vm, a.Interface.Id.Value),
+            Lower = a.Interface.MacvtapLink?.Value,
+            Mode = a.Interface.MacvtapMode switch
+            {
+                MacvtapMode.Private => MacvlanMode.Private,
+                MacvtapMode.Vepa => MacvlanMode.Vepa,
+                MacvtapMode.Passthru => MacvlanMode.Passthru,
+                MacvtapMode.Source => MacvlanMode.Source,
+                _ => MacvlanMode.Bridge,
+            },
+            Mac = a.Interface.Mac,
+            Sources = a.Interface.SourceMacs ?? [],
+        };
+
+    /// <summary>The name of the macvlan beside a tap: readable where it fits into 15 bytes, else a hash.</summary>
+    private static string MacvlanName(string id)
+    {
+        var readable = $"mv-{id}";
+        return Encoding.UTF8.GetByteCount(readable) <= InterfaceName.MaxBytes ? readable
+            : $"mv-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(0, 6))}";
     }
 }

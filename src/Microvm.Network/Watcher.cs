@@ -31,7 +31,7 @@ public enum WatchNews
 public sealed record WatchEntry(WatchNews News, Step? Step, string Text);
 
 /// <summary>Keeps the links of declarations as they were declared: follows the kernel's notifications and mends drift as it happens.</summary>
-public sealed class Watcher(IReadOnlyList<DesiredLink> wanted, RouteSocket route, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
+public sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
 {
     private readonly HashSet<string> _names = [.. wanted.Select(w => w.Name), .. wanted.Select(w => w.Bridge).OfType<string>()];
     private readonly HashSet<string> _vms = [.. wanted.Select(w => w.Vm)];
@@ -87,26 +87,25 @@ public sealed class Watcher(IReadOnlyList<DesiredLink> wanted, RouteSocket route
         var settled = false;
         try
         {
-            var links = route.Links();
-            var plan = Plan.ForUp(wanted, links);
-            Tell(WatchNews.Refused, plan.Refusals);
-            settled = plan.Refusals.Count == 0;
-            if (plan.Refusals.Count > 0)
+            IReadOnlyList<string> refusals = [];
+            // One link that can't be mended must not keep the others from it; a tap in use is not replaced under its VM.
+            var plan = network.Up(wanted, null, p =>
             {
-                // One link that can't be mended must not keep the others from it; a tap in use is not replaced under its VM.
-                plan = new([.. plan.Steps.Where(s => s.Kind != StepKind.Replace)], []);
-            }
+                refusals = p.Refusals;
+                return p.Refusals.Count == 0 ? p : new([.. p.Steps.Where(s => s.Kind is not (StepKind.Replace or StepKind.Delete))], []);
+            });
+            Tell(WatchNews.Refused, refusals);
+            settled = refusals.Count == 0;
             if (plan.HasChanges)
             {
-                new Applier(route).Apply(plan);
                 foreach (var step in plan.Steps.Where(s => s.Kind != StepKind.Keep))
                 {
                     _repairs++;
                     log(new(WatchNews.Mended, step, $"{step.Kind.ToString().ToLowerInvariant()} {step.Name} of {step.Vm}: {step.Reason}"));
                 }
                 notifier.Status(Status);
-                links = route.Links();
             }
+            var links = network.Route.Links(statistics: false);
             _indexes = [.. links.Where(l => _names.Contains(l.Name) || Ownership.Vm(l.Alias) is { } vm && _vms.Contains(vm)).Select(l => l.Index)];
         }
         catch (LinuxException e)

@@ -1,23 +1,28 @@
 using System.CommandLine;
-using Microvm.Network;
 
 namespace Microvm.Cli.Commands;
 
 internal static class DownCommand
 {
+    private static readonly Option<string[]> s_vm = new("--vm") { Description = "A VM whose declaration is gone; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+
     internal static Command Create() => Verb.Define("down", "Delete the interfaces of the declared VMs",
-        ["sudo microvm down vm.nix"], Run, CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns);
+        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
-        if (HostSession.Read(result, CommonOptions.Files) is not { } vms)
+        var named = result.GetValue(s_vm)!;
+        if (named.Length == 0 && result.GetValue(CommonOptions.FilesOrVm) is not { Length: > 0 })
+        {
+            throw new UsageException("'down' needs a declaration, or --vm NAME");
+        }
+        if (HostSession.Read(result, CommonOptions.FilesOrVm) is not { } vms)
         {
             return 2;
         }
-        using var route = HostSession.Open(result);
-        var plan = Network.Plan.ForDown([.. vms.Select(v => v.Name)], route.Links());
-        new Applier(route).Apply(plan);
-        PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
+        using var interrupts = new Interrupts();
+        using var network = HostSession.Network(interrupts);
+        PlanOutput.Print(network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only)), result.GetValue(CommonOptions.Json));
         return 0;
     }
 }

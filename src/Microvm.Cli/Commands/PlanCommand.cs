@@ -1,12 +1,16 @@
 using System.CommandLine;
+using Microvm.Network;
 
 namespace Microvm.Cli.Commands;
 
 internal static class PlanCommand
 {
+    private const int DriftCode = 3;
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {DriftCode} where 'up' would change something" };
+
     internal static Command Create() => Verb.Define("plan", "Show what 'up' would change on the host",
-        ["microvm plan vm.nix", "microvm plan --json vm.nix"], Run,
-        CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        ["microvm plan vm.nix", "microvm plan --json vm.nix", "microvm plan --exit-code vm.nix || echo drift"], Run,
+        CommonOptions.Files, s_exitCode, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {
@@ -14,9 +18,9 @@ internal static class PlanCommand
         {
             return 2;
         }
-        using var route = HostSession.Open(result);
-        var plan = Network.Plan.ForUp(HostSession.Desired(result, attachments), route.Links());
+        using var network = new HostNetwork();
+        var plan = network.PlanUp(HostSession.Desired(result, attachments), UpCommand.Options(result, vms));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
-        return plan.Refusals.Count > 0 ? 1 : 0;
+        return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? DriftCode : 0;
     }
 }

@@ -5,9 +5,20 @@ namespace Microvm.Cli.Commands;
 
 internal static class UpCommand
 {
+    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take over links of others that have a declared name, if all their properties fit" };
+
     internal static Command Create() => Verb.Define("up", "Make the declared interfaces, all or nothing",
-        ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix"], Run,
-        CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix", "sudo microvm up --replace-running vm.nix"], Run,
+        CommonOptions.Files, s_adopt, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+
+    /// <summary>What <c>up</c> and <c>plan</c> are told beyond the declarations.</summary>
+    internal static PlanOptions Options(ParseResult result, IReadOnlyList<Declaration.MicrovmConfig> vms) => new()
+    {
+        Adopt = result.CommandResult.Command.Options.Contains(s_adopt) && result.GetValue(s_adopt),
+        ReplaceRunning = result.GetValue(CommonOptions.ReplaceRunning),
+        Only = result.GetValue(CommonOptions.Only),
+        Vms = [.. vms.Select(v => v.Name)],
+    };
 
     private static int Run(ParseResult result)
     {
@@ -16,19 +27,9 @@ internal static class UpCommand
         {
             return 2;
         }
-        using var route = HostSession.Open(result);
-        var desired = HostSession.Desired(result, attachments);
-        var plan = Network.Plan.ForUp(desired, route.Links());
-        if (plan.Refusals.Count == 0)
-        {
-            new Applier(route).Apply(plan);
-            if (plan.HasChanges && Network.Plan.ForUp(desired, route.Links()) is { HasChanges: true } left)
-            {
-                var step = left.Steps.First(s => s.Kind != StepKind.Keep);
-                Console.Error.WriteLine($"microvm: after 'up', '{step.Name}' is not as declared: {step.Reason}");
-                return 1;
-            }
-        }
+        using var interrupts = new Interrupts();
+        using var network = HostSession.Network(interrupts);
+        var plan = network.Up(HostSession.Desired(result, attachments), Options(result, vms));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
         return plan.Refusals.Count > 0 ? 1 : 0;
     }

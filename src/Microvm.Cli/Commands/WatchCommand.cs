@@ -20,7 +20,7 @@ internal static class WatchCommand
         }
         // Followed before the first look, so that nothing that happens in between is missed.
         using var monitor = new LinkMonitor();
-        using var route = HostSession.Open(result);
+        using var network = new HostNetwork();
         using var notifier = new ServiceNotifier();
         void Stop(PosixSignalContext signal)
         {
@@ -30,7 +30,7 @@ internal static class WatchCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var json = result.GetValue(CommonOptions.Json);
-        new Watcher(HostSession.Desired(result, attachments), route, monitor, notifier, e => Print(e, json)).Run();
+        new Watcher(HostSession.Desired(result, attachments), network, monitor, notifier, e => Print(e, json)).Run();
         return 0;
     }
 

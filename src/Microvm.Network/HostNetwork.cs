@@ -1,0 +1,85 @@
+using Microvm.Linux;
+
+namespace Microvm.Network;
+
+/// <summary>The links of one network namespace, made and taken down as declared: plan, apply, verify, one at a time.</summary>
+public sealed class HostNetwork : IDisposable
+{
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(2);
+
+    /// <summary>The socket that it works through, in the namespace of the thread that made it.</summary>
+    public RouteSocket Route { get; } = new();
+
+    /// <summary>Called once when somebody else is at work in this namespace and has to be waited for.</summary>
+    public Action? Waiting { get; init; }
+
+    /// <summary>Asked between steps; once it says true, everything is undone.</summary>
+    public Func<bool>? Interrupted { get; init; }
+
+    /// <summary>What <see cref="Up"/> would do.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null) => Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
+
+    /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
+    /// <returns>The plan that was carried out.</returns>
+    /// <exception cref="LinuxException">The kernel refused, or what was read back is not as wanted.</exception>
+    /// <exception cref="OperationCanceledException">It was interrupted; the host is as it was.</exception>
+    public Plan Up(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null, Func<Plan, Plan>? filter = null)
+    {
+        using var alone = new NamespaceLock(s_patience, Waiting);
+        var state = HostState.Read(Route, wanted);
+        var plan = Plan.ForUp(wanted, state, options);
+        plan = RefuseHeld(filter?.Invoke(plan) ?? plan, state, options);
+        if (plan.Refusals.Count > 0 || !plan.HasChanges)
+        {
+            return plan;
+        }
+        new Applier(Route, Interrupted).Apply(plan, state);
+        Verify(wanted, plan, options);
+        return plan;
+    }
+
+    /// <summary>Deletes what is ours of the VMs. That there is nothing is no error.</summary>
+    /// <exception cref="LinuxException">The kernel refused, or something is left.</exception>
+    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All)
+    {
+        using var alone = new NamespaceLock(s_patience, Waiting);
+        var state = HostState.Read(Route, []);
+        var plan = Plan.ForDown(vms, state, only);
+        if (plan.HasChanges)
+        {
+            new Applier(Route, Interrupted).Apply(plan, state with { Nodes = MacvtapDevice.Find(plan.Steps.Where(s => s.Observed!.Kind == "macvtap").Select(s => (s.Name, s.Observed!.Index))) });
+            if (Plan.ForDown(vms, HostState.Read(Route, []), only).Steps is [var left, ..])
+            {
+                throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
+            }
+        }
+        return plan;
+    }
+
+    public void Dispose() => Route.Dispose();
+
+    // A macvtap's link does not tell whether it is open; its holders' descriptors do.
+    private static Plan RefuseHeld(Plan plan, HostState state, PlanOptions? options)
+    {
+        var going = plan.Steps.Where(s => s.Kind is StepKind.Replace or StepKind.Delete && s.Observed!.Kind == "macvtap").ToList();
+        if (going.Count == 0 || options?.ReplaceRunning == true)
+        {
+            return plan;
+        }
+        var holders = LinkHolder.Scan(state.Links).ToLookup(h => h.Link);
+        var refusals = going.Where(s => holders.Contains(s.Observed!.Name))
+            .Select(s => $"'{s.Name}' must go ({s.Reason}), but process {holders[s.Observed!.Name].First().Pid} has it open; stop '{s.Vm}' first, or say --replace-running");
+        return plan with { Refusals = [.. plan.Refusals, .. refusals] };
+    }
+
+    private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options)
+    {
+        var touched = done.Steps.Where(s => s.Kind != StepKind.Keep).Select(s => s.Name).ToHashSet();
+        var left = Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
+        if (left.Steps.FirstOrDefault(s => s.Kind != StepKind.Keep && touched.Contains(s.Name)) is { } step)
+        {
+            throw new LinuxException($"after 'up', '{step.Name}' is not as declared: {step.Reason}", 0);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using Microvm.Linux;
+
+namespace Microvm.Network;
+
+/// <summary>A link to be made: from a declaration, or from what was seen before it was deleted.</summary>
+/// <param name="Master">The ifindex of the bridge; 0 for none.</param>
+/// <param name="Lower">The ifindex of the lower device.</param>
+internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int Lower, bool Up = true, uint? Mtu = null)
+{
+    internal static NewLink Of(Step step) => new(step.Desired!, step.LinkGroup, step.Master, step.Lower);
+
+    /// <summary>What is needed to make a link as it was.</summary>
+    /// <param name="partner">The other one of a redirected pair.</param>
+    internal static NewLink Again(Link link, MacvtapNode? node, string? partner) => new(new(
+        link.Kind == "macvtap" ? LinkKind.Macvtap : link.Kind == "macvlan" ? LinkKind.Macvlan : LinkKind.Tap,
+        Ownership.Vm(link.Alias) ?? "", Ownership.Id(link.Alias) ?? link.Name, link.Name, link.Tun?.Owner ?? node?.User, link.Tun?.Group ?? (node?.Group is 0 ? null : node?.Group))
+    {
+        Alias = link.Alias ?? "",
+        MultiQueue = link.Tun?.MultiQueue ?? false,
+        Mode = link.Macvlan?.Mode ?? MacvlanMode.Bridge,
+        Mac = Mac(link.Address),
+        Sources = [.. (link.Macvlan?.Sources ?? []).Select(Mac).OfType<Declaration.MacAddress>()],
+        RedirectTo = partner,
+    }, link.Group, link.Master ?? 0, link.Lower ?? 0, link.Up, link.Mtu);
+
+    private static Declaration.MacAddress? Mac(string? digits) =>
+        digits is not null && Declaration.MacAddress.TryParse(string.Join(':', digits.Chunk(2).Select(c => new string(c))), out var mac, out _) ? mac : null;
+}
+
+/// <summary>Makes links, many at a time. Each is marked as ours before it can outlive us: a tap persists only once its alias
+/// stands, a macvtap gets its alias in the system call that makes it. So wherever a process is killed, what is left carries our alias.</summary>
+internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
+{
+    /// <summary>Descriptors held at once; well below the usual limit of 1,024.</summary>
+    internal const int Chunk = 200;
+
+    private readonly RouteBatch _batch = new();
+
+    /// <summary>Makes the links; each is told to <paramref name="made"/>, by ifindex, before it is begun.</summary>
+    internal void Make(IReadOnlyList<NewLink> links, FreeIndexes free, Action<int, NewLink> made)
+    {
+        foreach (var chunk in links.Where(l => l.Want.Kind == LinkKind.Tap).Chunk(Chunk))
+        {
+            checkpoint();
+            Taps(chunk, free, made);
+        }
+        foreach (var chunk in links.Where(l => l.Want.Kind != LinkKind.Tap).Chunk(Chunk))
+        {
+            checkpoint();
+            Macvlans(chunk, free, made);
+        }
+    }
+
+    private void Taps(NewLink[] links, FreeIndexes free, Action<int, NewLink> made)
+    {
+        var indexes = free.Take(links.Length);
+        var taps = new TunDevice.Tap?[links.Length];
+        try
+        {
+            for (var n = 0; n < links.Length; n++)
+            {
+                var (want, index) = (links[n].Want, indexes[n]);
+                made(index, links[n]);
+                taps[n] = TunDevice.Create(want.Name, want.MultiQueue, want.Owner, want.Group, index);
+                _batch.NoQueue(index, want.Name).Mark(index, want.Name, want.Alias, links[n].LinkGroup, links[n].Master == 0 ? null : links[n].Master);
+                if (links[n].Mtu is { } mtu and not 1500)
+                {
+                    _batch.SetMtu(index, want.Name, mtu);
+                }
+            }
+            route.Commit(_batch);
+            foreach (var tap in taps)
+            {
+                tap!.Persist();
+            }
+        }
+        finally
+        {
+            _batch.Clear();
+            foreach (var tap in taps)
+            {
+                tap?.Dispose();
+            }
+        }
+        // Up comes after close: a tap that nobody holds has no carrier, and without one IPv6 neither makes an address nor adds
+        // its multicast route, whose cost grows with the square of the links.
+        Finish(links, indexes);
+    }
+
+    private void Macvlans(NewLink[] links, FreeIndexes free, Action<int, NewLink> made)
+    {
+        var indexes = free.Take(links.Length);
+        for (var n = 0; n < links.Length; n++)
+        {
+            var (want, index) = (links[n].Want, indexes[n]);
+            made(index, links[n]);
+            _batch.AddMacvlan(new(index, want.Name, want.Kind == LinkKind.Macvtap, links[n].Lower, want.Mac!.Value.ToBytes(), links[n].LinkGroup, want.Mode, [.. want.Sources.Select(s => s.ToBytes())]))
+                .Mark(index, want.Name, want.Alias, links[n].LinkGroup)
+                .SetAllMulticast(index, want.Name, true);
+        }
+        route.Commit(_batch);
+        Finish(links, indexes);
+        var nodes = MacvtapDevice.Find(links.Zip(indexes).Where(p => p.First.Want.Kind == LinkKind.Macvtap).Select(p => (p.First.Want.Name, p.Second)));
+        foreach (var (link, index) in links.Zip(indexes).Where(p => p.First.Want.Kind == LinkKind.Macvtap))
+        {
+            MacvtapDevice.Grant(index, nodes.GetValueOrDefault(index) ?? throw new LinuxException($"find the device of macvtap '{link.Want.Name}' under /sys/dev/char", 19), link.Want.Owner, link.Want.Group);
+        }
+    }
+
+    private void Finish(NewLink[] links, int[] indexes)
+    {
+        for (var n = 0; n < links.Length; n++)
+        {
+            if (links[n].Want.Ipv6Off)
+            {
+                Ipv6Setting.Disable(links[n].Want.Name, true);
+            }
+            if (links[n].Up)
+            {
+                _batch.SetUp(indexes[n], links[n].Want.Name, true);
+            }
+        }
+        route.Commit(_batch);
+    }
+}
+
+/// <summary>Gives out ifindexes that nobody has: choosing them saves looking each new link up, and keeps <c>/dev/tapN</c> unlike
+/// in all network namespaces, which share one /dev.</summary>
+internal sealed class FreeIndexes
+{
+    // The kernel's own next numbers are near the highest: left free for whoever else makes links right now.
+    private const int Gap = 100;
+    private readonly IReadOnlySet<int> _nodes;
+    private int _next;
+
+    internal FreeIndexes(IReadOnlyList<Link> links, bool macvtaps)
+    {
+        _nodes = macvtaps ? MacvtapDevice.UsedNumbers() : new HashSet<int>();
+        var highest = links.Count == 0 ? 0 : links.Max(l => l.Index);
+        // Somebody may have taken a number near the end of the range.
+        _next = highest < int.MaxValue / 2 ? highest + Gap + Random.Shared.Next(Gap) : 1 << 16;
+        _used = highest < int.MaxValue / 2 ? [] : [.. links.Select(l => l.Index)];
+    }
+
+    private readonly HashSet<int> _used;
+
+    internal int[] Take(int count)
+    {
+        var taken = new int[count];
+        for (var n = 0; n < count; n++)
+        {
+            while (_nodes.Contains(_next) || _used.Contains(_next))
+            {
+                _next++;
+            }
+            taken[n] = _next++;
+        }
+        return taken;
+    }
+}

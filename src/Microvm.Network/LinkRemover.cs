@@ -1,0 +1,81 @@
+using Microvm.Linux;
+
+namespace Microvm.Network;
+
+/// <summary>Deletes links of ours, many in one transaction, and never one of somebody else's.</summary>
+internal sealed class LinkRemover(RouteSocket route)
+{
+    private readonly RouteBatch _batch = new();
+
+    /// <summary>Deletes the links that still are what they were seen to be; those that are gone are no error.</summary>
+    /// <param name="isOurs">Whether a link with one of these ifindexes is the one that was seen.</param>
+    internal void Remove(IReadOnlyCollection<int> indexes, Func<Link, bool> isOurs)
+    {
+        if (indexes.Count == 0)
+        {
+            return;
+        }
+        var wanted = indexes.ToHashSet();
+        var links = route.Links(statistics: false);
+        var there = links.Where(l => wanted.Contains(l.Index) && isOurs(l)).ToList();
+        if (there.Count > 1)
+        {
+            Together(there, links, isOurs);
+        }
+        else if (there.Count == 1)
+        {
+            _batch.Delete(there[0].Index, there[0].Name);
+            Tolerant();
+        }
+    }
+
+    // One group of our own choosing, so that nobody else can have joined it, and one deletion: each costs the kernel a wait
+    // for all processors, however many links it deletes.
+    private void Together(List<Link> there, IReadOnlyList<Link> all, Func<Link, bool> isOurs)
+    {
+        var used = all.Select(l => l.Group).ToHashSet();
+        uint group;
+        do
+        {
+            group = (uint)Random.Shared.Next(1 << 28, int.MaxValue);
+        }
+        while (used.Contains(group));
+        foreach (var link in there)
+        {
+            _batch.SetGroup(link.Index, link.Name, group);
+        }
+        Tolerant();
+        var mine = there.Select(l => l.Index).ToHashSet();
+        var members = route.Links(statistics: false).Where(l => l.Group == group).ToList();
+        if (members.Exists(l => !mine.Contains(l.Index) || !isOurs(l)))
+        {
+            // Somebody else's link took an ifindex in between: one by one then, only what is ours.
+            foreach (var link in members.Where(l => mine.Contains(l.Index) && isOurs(l)))
+            {
+                _batch.Delete(link.Index, link.Name);
+            }
+            foreach (var link in members.Where(l => !isOurs(l)))
+            {
+                _batch.SetGroup(link.Index, link.Name, all.FirstOrDefault(a => a.Name == link.Name)?.Group ?? 0);
+            }
+        }
+        else if (members.Count > 0)
+        {
+            _batch.DeleteGroup(group);
+        }
+        Tolerant();
+    }
+
+    // A link that vanished meanwhile is as good as deleted.
+    private void Tolerant()
+    {
+        const int ENODEV = 19;
+        try
+        {
+            route.Commit(_batch);
+        }
+        catch (LinuxException e) when (e.Errno == ENODEV)
+        {
+        }
+    }
+}

@@ -1,0 +1,30 @@
+using System.Text;
+
+namespace Microvm.Network;
+
+/// <summary>Who owns a link stands in the kernel: <c>microvm:VM/ID</c> in its alias, the VM's number in its link group.</summary>
+public static class Ownership
+{
+    private const string Prefix = "microvm:";
+
+    /// <summary>The alias of a VM's link. A second link of the same interface has a part behind a colon, which no id can hold.</summary>
+    public static string Alias(string vm, string id, string? part = null) => part is null ? $"{Prefix}{vm}/{id}" : $"{Prefix}{vm}/{id}:{part}";
+
+    /// <summary>The VM that an alias names, or null for somebody else's link.</summary>
+    public static string? Vm(string? alias) =>
+        alias?.StartsWith(Prefix, StringComparison.Ordinal) == true && alias.IndexOf('/') is > 8 and var slash ? alias[Prefix.Length..slash] : null;
+
+    /// <summary>The interface that an alias names, or null for somebody else's link.</summary>
+    public static string? Id(string? alias) => Vm(alias) is null ? null : alias![(alias!.IndexOf('/') + 1)..].Split(':')[0];
+
+    /// <summary>A VM's link group: a hash of its name (FNV-1a), moved on while others have that number.</summary>
+    public static uint LinkGroup(string vm, Func<uint, bool> takenByOthers)
+    {
+        var hash = Encoding.UTF8.GetBytes(vm).Aggregate(2166136261u, (h, b) => (h ^ b) * 16777619u) | 0x10000;
+        while (takenByOthers(hash))
+        {
+            hash = (hash + 1) | 0x10000;
+        }
+        return hash;
+    }
+}
