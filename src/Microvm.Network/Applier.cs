@@ -10,9 +10,10 @@ public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
     private readonly LinkRemover _remover = new(route);
     private readonly Stack<Action> _undo = new();
 
+    /// <param name="verify">Looks at the outcome, and throws where it is not as wanted: then everything is undone too.</param>
     /// <exception cref="LinuxException">The kernel refused a step; the host is as it was, or the message says what could not be put back.</exception>
     /// <exception cref="OperationCanceledException">It was interrupted; the host is as it was.</exception>
-    public void Apply(Plan plan, HostState state)
+    public void Apply(Plan plan, HostState state, Action verify)
     {
         var steps = plan.Steps;
         try
@@ -22,6 +23,7 @@ public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             Change([.. steps.Where(s => s.Kind == StepKind.Change)], state);
             Redirect(steps, state);
             Checkpoint();
+            verify();
         }
         catch (Exception e) when (e is LinuxException or OperationCanceledException or IOException or UnauthorizedAccessException)
         {

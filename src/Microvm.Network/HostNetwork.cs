@@ -34,8 +34,7 @@ public sealed class HostNetwork : IDisposable
         {
             return plan;
         }
-        new Applier(Route, Interrupted).Apply(plan, state);
-        Verify(wanted, plan, options);
+        new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options));
         return plan;
     }
 
@@ -48,11 +47,14 @@ public sealed class HostNetwork : IDisposable
         var plan = Plan.ForDown(vms, state, only);
         if (plan.HasChanges)
         {
-            new Applier(Route, Interrupted).Apply(plan, state with { Nodes = MacvtapDevice.Find(plan.Steps.Where(s => s.Observed!.Kind == "macvtap").Select(s => (s.Name, s.Observed!.Index))) });
-            if (Plan.ForDown(vms, HostState.Read(Route, []), only).Steps is [var left, ..])
+            var macvtaps = plan.Steps.Where(s => s.Observed!.Kind == "macvtap").Select(s => (s.Name, s.Observed!.Index));
+            new Applier(Route, Interrupted).Apply(plan, state with { Nodes = MacvtapDevice.Find(macvtaps) }, () =>
             {
-                throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
-            }
+                if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only).Steps is [var left, ..])
+                {
+                    throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
+                }
+            });
         }
         return plan;
     }

@@ -20,11 +20,13 @@ public static class Ownership
     /// <summary>A VM's link group: a hash of its name (FNV-1a), moved on while others have that number.</summary>
     public static uint LinkGroup(string vm, Func<uint, bool> takenByOthers)
     {
-        var hash = Encoding.UTF8.GetBytes(vm).Aggregate(2166136261u, (h, b) => (h ^ b) * 16777619u) | 0x10000;
-        while (takenByOthers(hash))
+        // 31 bits, since ip(8) prints a group as a signed number; not the small numbers that people choose.
+        static uint InRange(uint number) => number & 0x7fffffff | 0x10000;
+        var group = InRange(Encoding.UTF8.GetBytes(vm).Aggregate(2166136261u, (h, b) => (h ^ b) * 16777619u));
+        while (takenByOthers(group))
         {
-            hash = (hash + 1) | 0x10000;
+            group = InRange(group + 1);
         }
-        return hash;
+        return group;
     }
 }

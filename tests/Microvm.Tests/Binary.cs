@@ -68,7 +68,7 @@ public sealed class Namespace : IDisposable
         return outcome.Out;
     }
 
-    /// <summary>All that the kernel says of the links, to compare before with after.</summary>
-    public string Links() => Ip("-d", "-j", "link");
+    /// <summary>All that the kernel says of the links, to compare before with after; without what it finds out by itself a moment later.</summary>
+    public string Links() => System.Text.RegularExpressions.Regex.Replace(Ip("-d", "-j", "link"), "\"(NO-CARRIER|LOWER_UP)\",?|\"operstate\":\"[A-Z]*\",?", "");
     public void Dispose() => Binary.Run("ip", null, "netns", "del", Name);
 }
