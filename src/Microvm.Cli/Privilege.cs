@@ -31,7 +31,8 @@ internal static class Privilege
         ["mac"] = default,
         ["completions"] = default,
         ["man"] = default,
-        ["up"] = s_links,
+        // A macvtap that is to be replaced may be open in a hypervisor.
+        ["up"] = new(s_links.Bits | s_look.Bits),
         ["down"] = s_links,
         ["watch"] = s_links,
     };

@@ -16,6 +16,9 @@ internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulo
     /// <summary>Of a path, a symbolic link not followed; null where nothing is there.</summary>
     internal static FileStatus? Of(string path) => Read(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
 
+    /// <summary>Of what a symbolic link leads to; null where nothing is there.</summary>
+    internal static FileStatus? OfTarget(string path) => Read(AT_FDCWD, path, 0);
+
     /// <summary>Of an open file.</summary>
     internal static FileStatus Of(FileDescriptor file) => Read(file.Value, "", AT_EMPTY_PATH) ?? default;
 

@@ -61,8 +61,11 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>The index of the link that this one is stacked on (<c>IFLA_LINK</c>): a macvtap's lower device, or a veth's peer.</summary>
     public int? Lower { get; init; }
 
-    /// <summary>Whether there is somebody at the other end (<c>IFF_LOWER_UP</c>): for a tap, a program that has it open.</summary>
+    /// <summary>Whether there is somebody at the other end (<c>IFLA_CARRIER</c>, told of a link that is down too): for a tap, a program that has it open.</summary>
     public bool Carrier { get; init; }
+
+    /// <summary>Whether a program has this tap open. Only multi-queue taps have their queues counted by the kernel (tun_fill_info() in drivers/net/tun.c).</summary>
+    public bool InUse => Tun is not null && (Carrier || Tun.Queues > 0);
 
     /// <summary>Whether it takes all multicast frames (<c>IFF_ALLMULTI</c>).</summary>
     public bool AllMulticast { get; init; }
@@ -76,8 +79,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>Whether IPv6 is off on it (<c>disable_ipv6</c>); null where the kernel told nothing.</summary>
     public bool? Ipv6Disabled { get; init; }
 
-    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26;
-    private const uint IFF_ALLMULTI = 0x200, IFF_LOWER_UP = 0x10000;
+    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33;
+    private const uint IFF_ALLMULTI = 0x200;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2;
     private const uint IFF_UP = 1;
@@ -100,6 +103,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         MacvlanInfo? macvlan = null;
         string? qdisc = null;
         bool? ipv6Disabled = null;
+        var carrier = false;
         var attributes = new AttributeReader(body[16..]);
         while (attributes.Read())
         {
@@ -107,6 +111,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             {
                 case IFLA_IFNAME: name = attributes.Text; break;
                 case IFLA_IFALIAS: alias = attributes.Text; break;
+                case IFLA_CARRIER: carrier = attributes.Byte != 0; break;
                 case IFLA_GROUP: group = attributes.UInt32; break;
                 case IFLA_MTU: mtu = attributes.UInt32; break;
                 case IFLA_MASTER: master = (int)attributes.UInt32; break;
@@ -133,7 +138,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         {
             Statistics = statistics,
             Lower = lower,
-            Carrier = (flags & IFF_LOWER_UP) != 0,
+            Carrier = carrier,
             AllMulticast = (flags & IFF_ALLMULTI) != 0,
             Qdisc = qdisc,
             Macvlan = macvlan,

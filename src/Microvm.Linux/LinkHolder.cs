@@ -13,36 +13,39 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
     /// <summary>All holders of links in this thread's network namespace, found in <c>/proc/PID/fd</c>. Processes that this one may not look into are left out
     /// (another user's need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH).</summary>
     /// <param name="links">The links of this network namespace: a macvtap is known by its index.</param>
-    /// <remarks>A tap says its name in <c>fdinfo</c> (<c>iff:</c>), a macvtap in its node's name (<c>/dev/tapINDEX</c>). Neither says its network namespace;
-    /// that of the process stands for it.</remarks>
+    /// <remarks>A tap says its name in <c>fdinfo</c> (<c>iff:</c>), and not its network namespace; that of the process stands for it.
+    /// A macvtap is known by its device number, which no other has.</remarks>
     public static IReadOnlyList<LinkHolder> Scan(IReadOnlyList<Link> links)
     {
         var here = LinkText("/proc/thread-self/ns/net");
+        var macvtaps = links.Where(l => l.Kind == "macvtap").ToList();
+        var devices = macvtaps.Count == 0 ? [] : MacvtapDevice.Find(macvtaps.Select(l => (l.Name, l.Index)))
+            .ToDictionary(n => FileStatus.Pack(n.Value.Major, n.Value.Minor), n => macvtaps.First(l => l.Index == n.Key).Name);
         var holders = new List<LinkHolder>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(folder.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
             {
-                Scan(pid, links, here, holders);
+                Scan(pid, devices, here, holders);
             }
         }
         return holders;
     }
 
-    private static void Scan(int pid, IReadOnlyList<Link> links, string? here, List<LinkHolder> holders)
+    private static void Scan(int pid, Dictionary<ulong, string> devices, string? here, List<LinkHolder> holders)
     {
         try
         {
             Dictionary<string, int>? queues = null;
             foreach (var fd in Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd"))
             {
-                if (LinkText(fd) is { } target && LinkOf(pid, Path.GetFileName(fd), target, links) is { } link)
+                if (LinkText(fd) is { } target && LinkOf(pid, fd, target, devices, here) is { } link)
                 {
                     queues ??= [];
                     queues[link] = queues.GetValueOrDefault(link) + 1;
                 }
             }
-            if (queues is not null && LinkText($"/proc/{pid}/ns/net") == here)
+            if (queues is not null)
             {
                 var name = File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n');
                 holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
@@ -54,15 +57,16 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
         }
     }
 
-    private static string? LinkOf(int pid, string fd, string target, IReadOnlyList<Link> links)
+    private static string? LinkOf(int pid, string fd, string target, Dictionary<ulong, string> devices, string? here)
     {
         if (target.EndsWith("/net/tun", StringComparison.Ordinal))
         {
-            return File.ReadLines($"/proc/{pid}/fdinfo/{fd}").FirstOrDefault(l => l.StartsWith("iff:", StringComparison.Ordinal))?[4..].Trim() is { Length: > 0 } name ? name : null;
+            return LinkText($"/proc/{pid}/ns/net") == here && File.ReadLines($"/proc/{pid}/fdinfo/{Path.GetFileName(fd)}")
+                .FirstOrDefault(l => l.StartsWith("iff:", StringComparison.Ordinal))?[4..].Trim() is { Length: > 0 } name ? name : null;
         }
-        var file = Path.GetFileName(target.Split(' ')[0].AsSpan());
-        return file.StartsWith("tap") && int.TryParse(file[3..], NumberStyles.None, CultureInfo.InvariantCulture, out var index)
-            ? links.FirstOrDefault(l => l.Index == index && l.Kind == "macvtap")?.Name : null;
+        // Only a device's file is looked at: a look at one on a dead network mount would hang.
+        return devices.Count > 0 && target.StartsWith("/dev/", StringComparison.Ordinal) && FileStatus.OfTarget(fd) is { IsCharacterDevice: true } status
+            ? devices.GetValueOrDefault(status.Device) : null;
     }
 
     private static unsafe string? LinkText(string path)

@@ -12,7 +12,8 @@ public sealed record MacvtapNode(string Path, uint Major, uint Minor, uint User,
 /// <summary>The character devices of macvtaps, found without /sys/class/net, which shows the namespace of its mount and not ours.</summary>
 public static unsafe class MacvtapDevice
 {
-    private const string Private = "/run/microvm/macvtap";
+    // Beside the kernel's own nodes: /run is mounted nodev on most systems, and a node there could not be opened.
+    private const string Private = "/dev/microvm";
     private const int O_RDWR = 2, O_PATH = 0x200000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, AT_EMPTY_PATH = 0x1000;
 
     /// <summary>The numbers N of every tapN device on the machine, in whichever network namespace: devtmpfs is one for all.</summary>

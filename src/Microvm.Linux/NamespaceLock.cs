@@ -13,8 +13,10 @@ public sealed class NamespaceLock : IDisposable
     /// <summary>Waits for the lock.</summary>
     /// <param name="patience">How long; anybody on the host may hold such a lock, so a wait must end.</param>
     /// <param name="waiting">Called once if the lock is not free at once.</param>
+    /// <param name="interrupted">Asked while waiting; once it says true, the wait ends.</param>
+    /// <exception cref="OperationCanceledException">It was interrupted.</exception>
     /// <exception cref="LinuxException">EAGAIN: it was held all that time.</exception>
-    public NamespaceLock(TimeSpan patience, Action? waiting = null)
+    public NamespaceLock(TimeSpan patience, Action? waiting = null, Func<bool>? interrupted = null)
     {
         _namespace = new((int)Libc.Check(Libc.open("/proc/thread-self/ns/net", O_CLOEXEC), "open this network namespace"));
         var start = Stopwatch.GetTimestamp();
@@ -29,6 +31,11 @@ public sealed class NamespaceLock : IDisposable
             {
                 _namespace.Dispose();
                 throw new LinuxException("lock this network namespace", errno, errno == EAGAIN ? $"another microvm has held it for {patience.TotalSeconds:0} s; lslocks(8) tells which" : null);
+            }
+            if (interrupted?.Invoke() == true)
+            {
+                _namespace.Dispose();
+                throw new OperationCanceledException("interrupted while waiting for another microvm; nothing was changed");
             }
             waiting?.Invoke();
             waiting = null;

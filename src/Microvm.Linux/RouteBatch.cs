@@ -15,8 +15,6 @@ public sealed class RouteBatch
     private const uint IFF_UP = 1, IFF_ALLMULTI = 0x200;
 
     private readonly List<(string Verb, string Name)> _entries = [];
-    private ushort _lastFlags;
-    private int _last;
 
     internal NetlinkWriter Writer { get; } = new();
     internal uint FirstSequence { get; set; }
@@ -141,13 +139,6 @@ public sealed class RouteBatch
         Writer.Clear();
     }
 
-    /// <summary>A refusal is always answered; only the last request asks to hear of success, so that answers never fill the socket's buffer.</summary>
-    internal void AcknowledgeLast()
-    {
-        const ushort NLM_F_ACK = 4;
-        System.Buffers.Binary.BinaryPrimitives.WriteUInt16LittleEndian(Writer.Buffer[(_last + 6)..], (ushort)(_lastFlags | NLM_F_ACK));
-    }
-
     private void Macvlan(ReadOnlySpan<byte> kind, MacvlanMode mode, IReadOnlyList<byte[]> sources)
     {
         var info = Writer.Open(IFLA_LINKINFO);
@@ -169,11 +160,9 @@ public sealed class RouteBatch
 
     private NetlinkWriter Begin(string verb, string name, ushort type, ushort flags)
     {
-        _last = Writer.Length;
-        _lastFlags = (ushort)(NLM_F_REQUEST | flags);
         _entries.Add((verb, name));
         // The socket numbers the requests when it sends them.
-        return Writer.Begin(type, _lastFlags, 0);
+        return Writer.Begin(type, (ushort)(NLM_F_REQUEST | flags), 0);
     }
 
     private RouteBatch End()

@@ -95,19 +95,24 @@ public sealed unsafe class RouteSocket : IDisposable
         }
         try
         {
-            batch.AcknowledgeLast();
             Renumber(batch);
-            Send(batch.Writer.Written, "change the links");
             LinuxException? refused = null;
-            Receive("change the links", (type, sequence, flags, body) =>
+            var first = batch.FirstSequence;
+            for (var at = 0; at < batch.Writer.Length;)
             {
-                var request = (int)(sequence - batch.FirstSequence);
-                if (type == NLMSG_ERROR && request >= 0 && request < batch.Count)
+                var (length, last) = Slice(batch.Writer.Buffer[at..], first);
+                Send(batch.Writer.Written.Slice(at, length), "change the links");
+                Receive("change the links", (type, sequence, flags, body) =>
                 {
-                    refused ??= Refusal(batch.What(request), flags, body);
-                }
-                return type == NLMSG_ERROR && sequence == _sequence;
-            });
+                    var request = (int)(sequence - batch.FirstSequence);
+                    if (type == NLMSG_ERROR && request >= 0 && request < batch.Count)
+                    {
+                        refused ??= Refusal(batch.What(request), flags, body);
+                    }
+                    return type == NLMSG_ERROR && sequence == last;
+                });
+                (at, first) = (at + length, last + 1);
+            }
             if (refused is not null)
             {
                 throw refused;
@@ -135,6 +140,29 @@ public sealed unsafe class RouteSocket : IDisposable
             BinaryPrimitives.WriteUInt32LittleEndian(rest[8..], n);
             rest = rest[Math.Min((int)(BinaryPrimitives.ReadUInt32LittleEndian(rest) + 3 & ~3u), rest.Length)..];
         }
+    }
+
+    /// <summary>The part of a batch for one sendmsg: the kernel takes no more than the socket's send buffer at once, and its answers
+    /// have to fit into the receive buffer even where it refuses every request. A refusal is always answered; only the last
+    /// request asks to hear of success.</summary>
+    /// <returns>The bytes, and the sequence number of the last request in them.</returns>
+    private static (int Length, uint Last) Slice(Span<byte> rest, uint first)
+    {
+        const int mostRequests = 200, mostBytes = 64 * 1024;
+        var (length, lastAt) = (0, 0);
+        var last = first;
+        for (var n = 0; n < mostRequests && length < rest.Length; n++)
+        {
+            var next = (int)(BinaryPrimitives.ReadUInt32LittleEndian(rest[length..]) + 3 & ~3u);
+            if (n > 0 && length + next > mostBytes)
+            {
+                break;
+            }
+            (lastAt, last, length) = (length, first + (uint)n, Math.Min(length + next, rest.Length));
+        }
+        var flags = rest[(lastAt + 6)..];
+        BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | NLM_F_ACK));
+        return (length, last);
     }
 
     /// <summary>Sends the request and hands over its answers; false where the kernel says that a dump is not consistent.</summary>

@@ -18,7 +18,7 @@ public sealed class HostNetwork : IDisposable
 
     /// <summary>What <see cref="Up"/> would do.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
-    public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null) => Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
+    public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null) => Plan.ForUp(wanted, HostState.Read(Route, wanted, vms: options?.Vms), options);
 
     /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
     /// <returns>The plan that was carried out.</returns>
@@ -26,8 +26,8 @@ public sealed class HostNetwork : IDisposable
     /// <exception cref="OperationCanceledException">It was interrupted; the host is as it was.</exception>
     public Plan Up(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null, Func<Plan, Plan>? filter = null)
     {
-        using var alone = new NamespaceLock(s_patience, Waiting);
-        var state = HostState.Read(Route, wanted);
+        using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
+        var state = HostState.Read(Route, wanted, vms: options?.Vms);
         var plan = Plan.ForUp(wanted, state, options);
         plan = RefuseHeld(filter?.Invoke(plan) ?? plan, state, options);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
@@ -42,13 +42,12 @@ public sealed class HostNetwork : IDisposable
     /// <exception cref="LinuxException">The kernel refused, or something is left.</exception>
     public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All)
     {
-        using var alone = new NamespaceLock(s_patience, Waiting);
-        var state = HostState.Read(Route, []);
+        using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
+        var state = HostState.Read(Route, [], vms: vms);
         var plan = Plan.ForDown(vms, state, only);
         if (plan.HasChanges)
         {
-            var macvtaps = plan.Steps.Where(s => s.Observed!.Kind == "macvtap").Select(s => (s.Name, s.Observed!.Index));
-            new Applier(Route, Interrupted).Apply(plan, state with { Nodes = MacvtapDevice.Find(macvtaps) }, () =>
+            new Applier(Route, Interrupted).Apply(plan, state, () =>
             {
                 if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only).Steps is [var left, ..])
                 {

@@ -12,17 +12,22 @@ public sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<in
 
     /// <summary>Looks: one dump of the links, and more only where something wanted asks for it.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static HostState Read(RouteSocket route, IReadOnlyList<DesiredLink> wanted, bool statistics = false)
+    /// <param name="vms">VMs of which nothing may be wanted any more.</param>
+    public static HostState Read(RouteSocket route, IReadOnlyList<DesiredLink> wanted, bool statistics = false, IReadOnlyCollection<string>? vms = null)
     {
         var links = route.Links(statistics);
-        if (wanted.All(w => w.Kind == LinkKind.Tap && w.RedirectTo is null))
+        // A renamed link is known by its alias, one to be adopted by its name; what is to go has to be known in case it is put back.
+        var names = wanted.Where(w => w.Kind != LinkKind.Tap || w.RedirectTo is not null).Select(w => w.Name).ToHashSet();
+        HashSet<string> owners = [.. wanted.Select(w => w.Vm), .. vms ?? []];
+        var macvlans = links.Where(l => l.Macvlan is not null || Ownership.IsPart(l.Alias))
+            .Where(l => names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))).ToList();
+        if (macvlans.Count == 0)
         {
             return Of(links);
         }
-        var names = wanted.ToLookup(w => w.Name);
-        var nodes = MacvtapDevice.Find(links.Where(l => l.Kind == "macvtap" && names.Contains(l.Name)).Select(l => (l.Name, l.Index)));
+        var nodes = MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
         var redirects = new Dictionary<int, int>();
-        foreach (var link in links.Where(l => names[l.Name].Any(w => w.RedirectTo is not null)))
+        foreach (var link in macvlans.Where(l => l.Kind != "macvtap"))
         {
             if (route.RedirectTarget(link.Index) is { } target)
             {

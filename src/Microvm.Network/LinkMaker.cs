@@ -133,21 +133,18 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
 /// in all network namespaces, which share one /dev.</summary>
 internal sealed class FreeIndexes
 {
-    // The kernel's own next numbers are near the highest: left free for whoever else makes links right now.
-    private const int Gap = 100;
+    // The kernel counts its own numbers up from 1, and does not come here in the life of a host. A place at random besides:
+    // a request that follows "make this link" in one batch must not meet somebody else's link under that number.
+    private const int First = 1 << 24, Last = 1 << 30;
+    private readonly HashSet<int> _used;
     private readonly IReadOnlySet<int> _nodes;
-    private int _next;
+    private int _next = Random.Shared.Next(First, Last);
 
     internal FreeIndexes(IReadOnlyList<Link> links, bool macvtaps)
     {
         _nodes = macvtaps ? MacvtapDevice.UsedNumbers() : new HashSet<int>();
-        var highest = links.Count == 0 ? 0 : links.Max(l => l.Index);
-        // Somebody may have taken a number near the end of the range.
-        _next = highest < int.MaxValue / 2 ? highest + Gap + Random.Shared.Next(Gap) : 1 << 16;
-        _used = highest < int.MaxValue / 2 ? [] : [.. links.Select(l => l.Index)];
+        _used = [.. links.Select(l => l.Index)];
     }
-
-    private readonly HashSet<int> _used;
 
     internal int[] Take(int count)
     {

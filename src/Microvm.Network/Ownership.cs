@@ -17,6 +17,9 @@ public static class Ownership
     /// <summary>The interface that an alias names, or null for somebody else's link.</summary>
     public static string? Id(string? alias) => Vm(alias) is null ? null : alias![(alias!.IndexOf('/') + 1)..].Split(':')[0];
 
+    /// <summary>Whether the alias is that of one of two links that stand for one interface.</summary>
+    public static bool IsPart(string? alias) => Vm(alias) is not null && alias!.LastIndexOf(':') > Prefix.Length;
+
     /// <summary>A VM's link group: a hash of its name (FNV-1a), moved on while others have that number.</summary>
     public static uint LinkGroup(string vm, Func<uint, bool> takenByOthers)
     {

@@ -103,7 +103,7 @@ internal sealed class Planner
         {
             return;
         }
-        if (comparison.Differs.HasFlag(Difference.Fixed) || (comparison.Differs.HasFlag(Difference.Owner) && link.Tun is { MultiQueue: false, Queues: > 0 }))
+        if (comparison.Differs.HasFlag(Difference.Fixed) || (comparison.Differs.HasFlag(Difference.Owner) && link is { InUse: true, Tun.MultiQueue: false }))
         {
             Held(link, want.Vm, $"must be replaced ({comparison.Reason})");
             _steps.Add(new(StepKind.Replace, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs));
@@ -195,7 +195,7 @@ internal sealed class Planner
 
     private void Held(Link link, string vm, string what)
     {
-        if (link.Tun is { Queues: > 0 } && !_options.ReplaceRunning)
+        if (link.InUse && !_options.ReplaceRunning)
         {
             _refusals.Add($"'{link.Name}' {what}, but a VM has it open; stop '{vm}' first, or say --replace-running");
         }
@@ -216,5 +216,5 @@ internal sealed class Planner
 
     /// <summary>Whether a link of ours is of that selection: the two of a redirected pair say so in their aliases.</summary>
     internal static bool Selected(Link link, LinkSelection only) => only == LinkSelection.All
-        || (link.Kind == "macvtap" || link.Alias!.AsSpan().LastIndexOf(':') > "microvm:".Length ? LinkSelection.Macvtap : LinkSelection.Tap) == only;
+        || (link.Kind == "macvtap" || Ownership.IsPart(link.Alias) ? LinkSelection.Macvtap : LinkSelection.Tap) == only;
 }

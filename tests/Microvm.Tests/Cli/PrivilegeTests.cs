@@ -119,7 +119,7 @@ public sealed class PrivilegeTests : IDisposable
     [InlineData("plan", 0ul)]
     [InlineData("status", SysPtrace | DacReadSearch)]
     [InlineData("command", 0ul)]
-    [InlineData("up", NetAdmin | Chown | Fowner | Mknod)]
+    [InlineData("up", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]
     [InlineData("down", NetAdmin | Chown | Fowner | Mknod)]
     [InlineData("watch", NetAdmin | Chown | Fowner | Mknod)]
     public void All_else_is_given_up_before_a_declaration_is_read(string command, ulong kept)
