@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Hypervisors;
 using Microvm.Linux;
 using Microvm.Nix;
 
@@ -15,6 +16,10 @@ internal static class Declarations
         var reader = new DeclarationReader(diagnostics);
         var vms = files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>().Select(reader.Read).OfType<MicrovmConfig>().ToList();
         FleetRules.Check(vms, diagnostics);
+        foreach (var vm in vms)
+        {
+            HypervisorTable.Check(vm, diagnostics);
+        }
         return vms;
     }
 

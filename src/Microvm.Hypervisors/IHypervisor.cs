@@ -8,42 +8,24 @@ public interface IHypervisor
     /// <summary>The name of <c>microvm.hypervisor</c>.</summary>
     string Name { get; }
 
+    /// <summary>Its own documentation or source file that the syntax of its network arguments comes from.</summary>
+    string Source { get; }
+
     /// <summary>The attachments it accepts for a type, best first; none where it can't serve the type.</summary>
     IReadOnlyList<AttachmentKind> Accepts(InterfaceType type);
 
-    /// <summary>Whether more than one queue pair can be used over that attachment.</summary>
-    bool MultiQueue(AttachmentKind kind);
+    /// <summary>How many queue pairs it can use over that attachment, 1 or more.</summary>
+    /// <param name="vhost">Whether the kernel's vhost-net moves the packets.</param>
+    int MaxQueuePairs(AttachmentKind kind, bool vhost);
 
-    /// <summary>Why it can't run this VM, or null.</summary>
-    string? Refuse(MicrovmConfig vm);
+    /// <summary>Reports what of the declaration it can't do, each with its reason and the nearest choice that works.</summary>
+    void Check(MicrovmConfig vm, Findings findings);
 
-    /// <summary>The command line and what goes with it. Call it only where <see cref="Refuse"/> has nothing to say.</summary>
+    /// <summary>The words of the command line, or the part of the configuration, that stand for one interface.</summary>
+    /// <param name="index">Counts interfaces from 0.</param>
+    /// <param name="descriptor">The first inherited descriptor, where the attachment has any.</param>
+    IReadOnlyList<string> Network(MicrovmConfig vm, Attachment attachment, int index, int descriptor, HostFacts host);
+
+    /// <summary>The command line and what goes with it. Call it only where <see cref="Check"/> found nothing and a kernel is given.</summary>
     Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host);
-}
-
-/// <summary>The hypervisors that are known, and the choice of attachments.</summary>
-public static class HypervisorTable
-{
-    public static IReadOnlyList<IHypervisor> All { get; } = [new Qemu()];
-
-    public static IHypervisor? Find(string name) => All.FirstOrDefault(h => h.Name == name);
-
-    /// <summary>The attachment of each interface, or why there is none.</summary>
-    public static IReadOnlyList<Attachment> Attach(MicrovmConfig vm, out string? refusal)
-    {
-        refusal = null;
-        var attachments = new List<Attachment>();
-        var hypervisor = Find(vm.Hypervisor);
-        foreach (var i in vm.Interfaces)
-        {
-            var kinds = hypervisor?.Accepts(i.Type) ?? [];
-            if (kinds.Count == 0)
-            {
-                refusal = $"'{vm.Name}': {vm.Hypervisor} can't be given '{i.Id}' of type {i.Type.ToString().ToLowerInvariant()} by this version";
-                continue;
-            }
-            attachments.Add(new(vm.Name, i, kinds[0], hypervisor!.MultiQueue(kinds[0]) ? vm.Vcpu : 1));
-        }
-        return attachments;
-    }
 }

@@ -12,6 +12,9 @@ public sealed record Invocation(
     IReadOnlyList<string> Words, IReadOnlyList<GeneratedFile> Files, IReadOnlyList<InheritedQueue> Queues,
     ControlSocket? Control, string? ProcessName = null)
 {
+    /// <summary>Who it runs as when root starts it (<c>microvm.user</c>); null for the same.</summary>
+    public string? User { get; init; }
+
     /// <summary>The first descriptor that is handed over.</summary>
     public const int FirstDescriptor = 3;
 }

@@ -36,7 +36,7 @@ internal static class CommandCommand
             {
                 return null;
             }
-            if ((HypervisorTable.Find(vm.Hypervisor) is { } found ? found.Refuse(vm) : $"command lines for {vm.Hypervisor} are not rendered by this version") is { } why)
+            if (HypervisorTable.Missing(vm) is { } why)
             {
                 Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
                 return null;

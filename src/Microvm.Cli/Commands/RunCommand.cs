@@ -21,6 +21,10 @@ internal static class RunCommand
         {
             return 2;
         }
+        if (vms[0].Hypervisor == "vfkit")
+        {
+            throw new UsageException("vfkit runs on macOS only; 'microvm command' prints its command line, or choose another microvm.hypervisor");
+        }
         using (var route = HostSession.Open(result))
         {
             var links = route.Links().ToDictionary(l => l.Name);

@@ -20,7 +20,7 @@ public sealed class CommandTests : IDisposable
     [Theory]
     [InlineData("microvm", 1, "virtio-net-device,netdev=net0,mac=02:00:00:00:00:01")]
     [InlineData("microvm", 2, "virtio-net-device,netdev=net0,mac=02:00:00:00:00:01,mq=on")]
-    [InlineData("q35", 2, "virtio-net-pci,netdev=net0,mac=02:00:00:00:00:01,mq=on,vectors=6")]
+    [InlineData("q35", 2, "virtio-net-pci,netdev=net0,mac=02:00:00:00:00:01,romfile=,mq=on,vectors=6")]
     public void The_queue_mode_follows_the_vcpus(string machine, int vcpu, string device)
     {
         var words = Words($$"""  "vcpu":{{vcpu}},"qemu":{"machine":"{{machine}}"},""", """{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}""");

@@ -1,0 +1,81 @@
+using Microvm.Declaration;
+
+namespace Microvm.Hypervisors;
+
+/// <summary>The hypervisors that are known, and the choice of attachments: the one place that decides the queue mode.</summary>
+public static class HypervisorTable
+{
+    public static IReadOnlyList<IHypervisor> All { get; } =
+        [new Qemu(), new CloudHypervisor(), new Firecracker(), new Crosvm(), new Kvmtool(), new StratoVirt(), new Alioth(), new Vfkit()];
+
+    public static IHypervisor? Find(string name) => All.FirstOrDefault(h => h.Name == name);
+
+    /// <summary>Reports what the VM's hypervisor can't do, each at the option that asks for it.</summary>
+    public static void Check(MicrovmConfig vm, DiagnosticBag diagnostics)
+    {
+        if (Find(vm.Hypervisor) is not { } hypervisor)
+        {
+            return;
+        }
+        var findings = new Findings(vm, hypervisor.Name, diagnostics);
+        foreach (var i in vm.Interfaces)
+        {
+            if (Kind(hypervisor, i) is null)
+            {
+                findings.Refuse(i.BridgeHelper == true ? i.OptionAt : i.At, Refusal(hypervisor, i));
+            }
+            if (i.KernelIp && hypervisor.Name != "kvmtool")
+            {
+                findings.Refuse(i.OptionAt, "user.kernelIp is for kvmtool, which has no DHCP; here the guest asks DHCP for its address");
+            }
+        }
+        hypervisor.Check(vm, findings);
+    }
+
+    /// <summary>The attachment of each interface, or in <paramref name="refusal"/> why there is none.</summary>
+    public static IReadOnlyList<Attachment> Attach(MicrovmConfig vm, out string? refusal)
+    {
+        refusal = null;
+        var attachments = new List<Attachment>(vm.Interfaces.Count);
+        var hypervisor = Find(vm.Hypervisor)!;
+        foreach (var i in vm.Interfaces)
+        {
+            if (Kind(hypervisor, i) is { } kind)
+            {
+                attachments.Add(new(vm.Name, i, kind, Math.Min(vm.Vcpu, hypervisor.MaxQueuePairs(kind, i.Vhost))));
+            }
+            else
+            {
+                refusal = $"'{vm.Name}': {Refusal(hypervisor, i)}";
+            }
+        }
+        return attachments;
+    }
+
+    /// <summary>What a declaration lacks for a start, or null. An interface can be made without it.</summary>
+    public static string? Missing(MicrovmConfig vm) =>
+        vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image" : null;
+
+    private static AttachmentKind? Kind(IHypervisor hypervisor, NetworkInterface i)
+    {
+        foreach (var kind in hypervisor.Accepts(i.Type))
+        {
+            if (i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper))
+            {
+                return kind;
+            }
+        }
+        return null;
+    }
+
+    private static string Refusal(IHypervisor hypervisor, NetworkInterface i)
+    {
+        var type = i.Type.ToString().ToLowerInvariant();
+        if (i.BridgeHelper == true && hypervisor.Accepts(i.Type).Count > 0)
+        {
+            return $"only QEMU starts qemu-bridge-helper; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
+        }
+        var served = Enum.GetValues<InterfaceType>().Where(t => hypervisor.Accepts(t).Count > 0).Select(t => t.ToString().ToLowerInvariant());
+        return $"{hypervisor.Name} can't serve '{i.Id}' of type {type}; it serves {string.Join(", ", served)}";
+    }
+}

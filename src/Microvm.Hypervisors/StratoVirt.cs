@@ -1,0 +1,102 @@
+using Microvm.Declaration;
+using static Microvm.Hypervisors.Syntax;
+
+namespace Microvm.Hypervisors;
+
+/// <summary>StratoVirt (its docs/config_guidebook.md and machine_manager/src/config).</summary>
+public sealed class StratoVirt : IHypervisor
+{
+    public string Name => "stratovirt";
+
+    public string Source => "machine_manager/src/config/network.rs (NetDevcfg, NetworkInterfaceConfig)";
+
+    public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
+    {
+        InterfaceType.Macvtap => [AttachmentKind.TapByFd],
+        InterfaceType.User => [AttachmentKind.UserNamespace],
+        _ => [AttachmentKind.TapByName, AttachmentKind.TapByFd],
+    };
+
+    public int MaxQueuePairs(AttachmentKind kind, bool vhost) => kind == AttachmentKind.UserNamespace ? 1 : 16;
+
+    public void Check(MicrovmConfig vm, Findings findings)
+    {
+        findings.RefuseCommon();
+        findings.Unquotable(",=");
+        findings.ForwardsFromHostOnly();
+        findings.ImageTypes("raw", "qcow2");
+        findings.RefuseIf(vm.InitialBalloonMiB > 0, "initialBalloonMem", "StratoVirt's balloon starts empty; use cloud-hypervisor");
+        findings.RefuseIf(vm.HotplugMemoryMiB > 0, "hotplugMem", "StratoVirt can't plug memory in; use cloud-hypervisor, or a balloon");
+        findings.RefuseIf(vm.HugepageMemory, "hugepageMem", "StratoVirt takes huge pages from a mounted hugetlbfs of a name only you know; use qemu or cloud-hypervisor");
+        findings.RefuseIf(vm.Devices.Count > 0, "devices", "StratoVirt's microvm machine has no PCI to hand devices over; use qemu or cloud-hypervisor");
+        foreach (var share in vm.Shares.Where(s => !s.IsVirtiofs))
+        {
+            findings.Refuse(share.At, "StratoVirt has no 9p; set proto = \"virtiofs\"");
+        }
+    }
+
+    public IReadOnlyList<string> Network(MicrovmConfig vm, Attachment attachment, int index, int descriptor, HostFacts host)
+    {
+        var i = attachment.Interface;
+        var end = attachment.Kind == AttachmentKind.TapByFd
+            ? $"{(attachment.MultiQueue ? "fds" : "fd")}={Descriptors.List(attachment, descriptor, ':')}" : $"ifname={i.Id}";
+        return
+        [
+            "-netdev", $"tap,id=net{index},{end}{(attachment.MultiQueue ? $",queues={attachment.QueuePairs}" : "")}{(i.Vhost ? ",vhost=on" : "")}",
+            "-device", $"virtio-net-device,id=card{index},netdev=net{index},mac={i.Mac}{(attachment.MultiQueue ? ",mq=on" : "")}",
+        ];
+    }
+
+    public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
+    {
+        var words = new List<string>
+        {
+            Program(vm.Package, "stratovirt"),
+            "-name", vm.Name,
+            // microvm is its name for the light machine on both architectures' virtio-mmio; virt is aarch64's standard one.
+            "-machine", IsArm(host) ? "virt" : "microvm",
+            "-m", Number(vm.MemoryMiB),
+            "-smp", Number(vm.Vcpu),
+            "-kernel", Kernel(vm, host, elf: false),
+            "-append", $"console={(IsArm(host) ? "ttyAMA0" : "ttyS0")} edd=off reboot=t panic=-1 {vm.KernelParams}".TrimEnd(),
+            "-serial", "stdio",
+            "-object", "rng-random,id=rng,filename=/dev/random",
+            "-device", "virtio-rng-device,rng=rng,id=rng_dev",
+        };
+        if (vm.InitrdPath is { } initrd)
+        {
+            words.AddRange(["-initrd", initrd]);
+        }
+        if (vm.Shares.Count > 0)
+        {
+            words.AddRange(["-object", $"memory-backend-memfd,size={vm.MemoryMiB}M,id=mem,share=on", "-numa", "node,memdev=mem"]);
+        }
+        if (vm.StoreDisk is { } store)
+        {
+            words.AddRange(["-drive", $"id=store,file={store},readonly=on,direct=off", "-device", "virtio-blk-device,drive=store,id=blk_store"]);
+        }
+        foreach (var (n, v) in vm.Volumes.Index())
+        {
+            words.AddRange(["-drive", $"id=volume{n},file={v.Image},format={v.ImageType},direct={OnOff(v.Direct)},readonly={OnOff(v.ReadOnly)}",
+                "-device", $"virtio-blk-device,drive=volume{n},id=blk{n}{(v.Serial is { } s ? $",serial={s}" : "")}"]);
+        }
+        foreach (var (n, share) in vm.Shares.Index())
+        {
+            words.AddRange(["-chardev", $"socket,id=fs{n},path={share.Socket}", "-device", $"vhost-user-fs-device,chardev=fs{n},tag={share.Tag},id=fsdev{n}"]);
+        }
+        words.AddRange(Descriptors.Network(this, vm, attachments, host).SelectMany(w => w));
+        if (vm.VsockCid is { } cid)
+        {
+            words.AddRange(["-device", $"vhost-vsock-device,id=vsock,guest-cid={cid}"]);
+        }
+        if (vm.Balloon)
+        {
+            words.AddRange(["-device", $"virtio-balloon-device,id=balloon,deflate-on-oom={(vm.DeflateOnOutOfMemory ? "true" : "false")},free-page-reporting=true"]);
+        }
+        if (vm.Socket is { } socket)
+        {
+            words.AddRange(["-qmp", $"unix:{socket},server,nowait"]);
+        }
+        return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Qmp, path) : null, ProcessName(vm)) { User = vm.User };
+    }
+}
