@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 
 namespace Microvm.Declaration;
@@ -103,7 +102,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
     /// <summary>The UUID that microvm.nix makes from a host name: the first digits of a SHA-256.</summary>
     private static string MachineId(string name)
     {
-        var h = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"microvm.nix:{name}")));
+        var h = Convert.ToHexStringLower(Sha256.HashData(Encoding.UTF8.GetBytes($"microvm.nix:{name}")));
         return $"{h[..8]}-{h[8..12]}-{h[12..16]}-{h[16..20]}-{h[20..32]}";
     }
 

@@ -11,21 +11,25 @@ public sealed unsafe class RouteSocket : IDisposable
     private const ushort IFLA_IFNAME = 3, IFLA_EXT_MASK = 29;
     private const uint RTEXT_FILTER_SKIP_STATS = 8;
     private const int EAGAIN = 11, ENODEV = 19;
-    private readonly FileDescriptor _socket;
+    private FileDescriptor _socket;
+    private bool _broken;
     private readonly byte[] _buffer = new byte[64 * 1024];
     private readonly NetlinkWriter _request = new();
     private uint _sequence;
 
     /// <exception cref="LinuxException">The kernel has no socket to give.</exception>
-    public RouteSocket()
+    public RouteSocket() => _socket = Open();
+
+    private static FileDescriptor Open()
     {
         const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_NETLINK = 270, NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12;
-        _socket = new((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
+        var socket = new FileDescriptor((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
         var on = 1;
         // Each makes answers better where the kernel has it; none is needed.
-        _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_EXT_ACK, &on, 4);
-        _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_CAP_ACK, &on, 4);
-        _ = Libc.setsockopt(_socket.Value, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, 4);
+        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_EXT_ACK, &on, 4);
+        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_CAP_ACK, &on, 4);
+        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, 4);
+        return socket;
     }
 
     /// <summary>All links of the namespace. A dump that changed under way is taken again.</summary>
@@ -197,6 +201,13 @@ public sealed unsafe class RouteSocket : IDisposable
 
     private void Send(ReadOnlySpan<byte> bytes, string what)
     {
+        if (_broken)
+        {
+            // An exchange ended half-way. Its dump may still be under way, and the kernel would refuse another with EBUSY.
+            _socket.Dispose();
+            _socket = Open();
+            _broken = false;
+        }
         fixed (byte* p = bytes)
         {
             nint sent;
@@ -222,6 +233,7 @@ public sealed unsafe class RouteSocket : IDisposable
             {
                 continue;
             }
+            _broken = got < 0;
             Libc.Check(got, what);
             var rest = _buffer.AsSpan(0, (int)got);
             while (rest.Length >= 16)

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using Microvm.Declaration;
 using Microvm.Linux;
@@ -97,6 +96,6 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     {
         var readable = $"mv-{id}";
         return Encoding.UTF8.GetByteCount(readable) <= InterfaceName.MaxBytes ? readable
-            : $"mv-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(0, 6))}";
+            : $"mv-{Convert.ToHexStringLower(Sha256.HashData(Encoding.UTF8.GetBytes(id)).AsSpan(0, 6))}";
     }
 }
