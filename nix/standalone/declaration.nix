@@ -53,7 +53,7 @@ let
     if isProperty v then within (annotate closed known at (if v._type == "order" then v.priority else order)) v
     else if isOption known then mark at order v
     else if isAttrs v then
-      mapAttrs (name: value: annotate closed known.${name} (place name v at) order value) (intersectAttrs known v)
+      mapAttrs (name: value: annotate (closed || name == "microvm") known.${name} (place name v at) order value) (intersectAttrs known v)
       // (if closed then { } else removeAttrs v (attrNames known))
     else if closed then { } else v;
   # Which options a module defines, whatever the conditions, and what no option takes: [ { path, at, stray, value } ].
@@ -79,6 +79,7 @@ let
       one = head kept;
     in
     if path == "microvm.binScripts" && all (d: isSet d.value) peeled then { p = one.at; v.m = map tagScript (scriptsOf peeled); }
+    else if path == "microvm.vms" && all (d: isSet d.value) peeled then { p = (head peeled).at; v.m = vms peeled; }
     else if all (d: isSet d.value) peeled then { p = (head peeled).at; v.m = members path peeled; }
     else if all (d: isList d.value) kept then { p = one.at; v.l = concatMap (d: concatMap (element path d.at) d.value) kept; }
     else if type == "separatedString" && all (d: isString d.value) kept then { p = one.at; v = builtins.concatStringsSep "\n" (map (d: d.value) kept); }
@@ -119,6 +120,27 @@ let
       ];
     };
 
+  # The VMs of a fleet: each `config` is a declaration of its own, and is evaluated as one.
+  vms = definitions: concatMap
+    (name:
+      let
+        found = concatMap peel (under name definitions);
+        configs = under "config" (filter (d: isSet d.value) found);
+        whole = evaluate name (map (d: d.value) (concatMap peel configs));
+        rest = map (d: if isSet d.value then d // { value = intersectAttrs { flake = null; updateFlake = null; autostart = null; restartIfChanged = null; } d.value; } else d) found;
+        others = (join "microvm.vms.${name}" "" rest).v;
+        known = [ "config" "flake" "updateFlake" "autostart" "restartIfChanged" "evaluatedConfig" "nixpkgs" "pkgs" "specialArgs" "extraModules" ];
+        unknown = concatMap (d: concatMap (n: if elem n known then [ ] else [ { inherit n; p = place n d.value d.at; v = shallow d.value.${n}; } ]) (attrNames d.value)) (filter (d: isSet d.value) found);
+      in
+      if found == [ ] then [ ]
+      else if !isAttrs others || !(others ? m) then [ { n = name; p = (head found).at; v = others; } ]
+      else [ { n = name; p = (head found).at; v.m = others.m ++ unknown ++ (if configs == [ ] then [ ] else [ { n = "config"; p = (head configs).at; inherit (whole) v; } ]); } ])
+    (namesOf definitions);
+  shallow = v: if isList v then { l = [ ]; } else if isAttrs v then { m = [ ]; } else scalar v;
+  # Options of the host, in a file that declares a fleet.
+  fleet = { vms = leaf { }; autostart = leaf [ ]; stateDir = leaf "/var/lib/microvms"; host.enable = leaf true; host.startupTimeout = leaf 150; host.useNotifySockets = leaf false; };
+  leaf = default: lib.mkOption { inherit default; type = lib.types.anything; };
+
   # A tagged value without its positions, for modules that read it.
   plain = t:
     let v = t.v; in
@@ -139,7 +161,7 @@ let
   # One VM out of its modules.
   evaluate = name: modules:
     let
-      known = foldl' (all: o: all // o.options.microvm) { } (map (o: o { inherit lib pkgs; inherit (evaluated) config; }) options);
+      known = fleet // foldl' (all: o: all // o.options.microvm) { } (map (o: o { inherit lib pkgs; inherit (evaluated) config; }) options);
       marks = { microvm = known; networking.hostName = lib.mkOption { }; };
 
       wrap = file: module:
@@ -192,7 +214,7 @@ let
             config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything;
           }
         ] ++ map (wrap "the declaration") modules;
-        specialArgs = { inherit pkgs modulesPath; };
+        specialArgs = { inherit lib pkgs modulesPath; };
       };
       anything = lib.mkOptionType { name = "anything"; description = "anything"; check = _: true; merge = _: d: (head d).value; };
 
@@ -223,7 +245,6 @@ let
             (if rest == [ ] then { inherit n; p = s.at; v = shallow s.value; }
             else { inherit n; p = if old == [ ] then s.at else (head old).p; v.m = insert inside (s // { path = rest; }); })
           ];
-      shallow = v: if isList v then { l = [ ]; } else if isAttrs v then { m = [ ]; } else scalar v;
 
       base = concatMap (m: if m.v.m == [ ] then [ ] else [ m ]) [
         { n = "microvm"; p = null; v.m = defined [ "microvm" ] evaluated.options.microvm known (touched.microvm or { }); }

@@ -13,8 +13,12 @@ let
   new = root + "/lib/minfeatures.nix";
   usable = found.success && pathExists (root + "/lib/default.nix")
     && (!pathExists old || builtins.compareVersions (import old) builtins.nixVersion < 1)
-    && (!pathExists new || (import new).missing == [ ]);
-  lib = if usable then import (root + "/lib") else standalone;
+    && (!pathExists new || (import new).missing == [ ])
+    && (!pathExists release || builtins.compareVersions (builtins.readFile release) "23.05" >= 0);
+  release = root + "/.version";
+  nixpkgsLib = import (root + "/lib");
+  # A function that this nixpkgs is too old to have comes from the stand-in.
+  lib = if usable then functions lib // nixpkgsLib else standalone;
   # A package of the stand-in means the host's own program, which is there to be run; nixpkgs adds what it lacks.
   host = packages standalone;
   pkgs = if usable && pathExists (root + "/default.nix") then import root { config = { }; overlays = [ ]; } // removeAttrs host [ "path" "stdenv" ] // { inherit lib; } else host // { inherit lib; };
@@ -31,7 +35,7 @@ let
   offline = builtins.listToAttrs (map (what: { name = what; value = refuse "builtins.${what}"; }) [ "fetchurl" "fetchTarball" "fetchGit" "fetchMercurial" "fetchTree" "getFlake" "fetchClosure" ]);
 
   evaluate = (declaration { inherit lib pkgs modulesPath load options; }).evaluate;
-  outcome = result: { inherit (result) p v; w = if found.success && !usable then [ "nixpkgs at ${root} needs a newer nix than ${builtins.nixVersion}; the stand-in for its lib serves" ] else [ ]; };
+  outcome = result: { inherit (result) p v; w = if found.success && !usable then [ "nixpkgs at ${root} is too old, or needs a newer nix than ${builtins.nixVersion}: the stand-in for its lib serves" ] else [ ]; };
 
   flakeOutputs = builtins.getFlake flake;
   fromFlake =

@@ -130,7 +130,8 @@ let
       declared = foldl' (a: d: a // d.tree) { } declarations;
       type = declared.type or lib.types.unspecified;
       holding = filter (d: d.when) definitions;
-      standard = if declared ? default then [ ((lib.definition (head declarations).file (lib.mkOptionDefault declared.default))) ] else [ ];
+      # A default that is not needed is not looked at.
+      standard = if declared ? default && all (d: d.priority >= 1500) holding then [ ((lib.definition (head declarations).file (lib.mkOptionDefault declared.default))) ] else [ ];
       merged = lib.mergeDefinitions loc type (definitions ++ standard);
       value =
         if declared.readOnly or false && length holding > 1 then throw "The option `${lib.showOption loc}' is read-only, but it's set multiple times."

@@ -35,6 +35,10 @@ internal static class Declarations
             {
                 node = JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(standardInput.ReadToEnd()), own);
             }
+            else if (NixFrontDoor.IsFlake(file))
+            {
+                node = NixFrontDoor.ReadFlake(file, own);
+            }
             else if (Directory.Exists(file) || (File.Exists(file) && file.EndsWith(".nix", StringComparison.Ordinal)))
             {
                 node = NixFrontDoor.Read(Directory.Exists(file) ? Path.Combine(file, "default.nix") : file, own);
@@ -54,8 +58,15 @@ internal static class Declarations
         }
         foreach (var d in own.All)
         {
-            diagnostics.Error(d.At, d.Message);
+            if (d.Severity == Severity.Error)
+            {
+                diagnostics.Error(d.At, d.Message);
+            }
+            else
+            {
+                diagnostics.Warning(d.At, d.Message);
+            }
         }
-        return own.HasErrors ? null : node;
+        return node;
     }
 }

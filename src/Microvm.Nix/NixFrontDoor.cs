@@ -1,38 +1,51 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Microvm.Declaration;
 
 namespace Microvm.Nix;
 
-/// <summary>Reads a <c>.nix</c> declaration by asking the real nix; no Nix parser of our own.</summary>
-public static partial class NixFrontDoor
+/// <summary>Reads a declaration in Nix by asking the real nix; no Nix parser of our own.</summary>
+public static class NixFrontDoor
 {
     /// <summary>How long an evaluation may take before it is ended.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
 
-    private static readonly Lazy<string> s_expression = new(() =>
-    {
-        using var stream = typeof(NixFrontDoor).Assembly.GetManifestResourceStream("eval.nix")!;
-        return new StreamReader(stream).ReadToEnd();
-    });
+    /// <summary>How long a flake may take, whose inputs nix has to fetch first.</summary>
+    public static readonly TimeSpan FlakeLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>The declaration as a node, or null after an error in <paramref name="diagnostics"/>.</summary>
+    /// <summary>The declaration in a <c>.nix</c> file as a node, or null after an error in <paramref name="diagnostics"/>.</summary>
     public static Node? Read(string file, DiagnosticBag diagnostics)
     {
-        var here = new SourcePosition(file, 0, 0);
-        var start = new ProcessStartInfo("nix-instantiate") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        foreach (var argument in (string[])["--store", "dummy://", "--eval", "--json", "--strict", "--expr", s_expression.Value, "--argstr", "file", Path.GetFullPath(file)])
-        {
-            start.ArgumentList.Add(argument);
-        }
-        start.Environment["NIX_CONFIG"] = "";
+        var source = new NixSource(file, Path.GetFullPath(file));
+        return Evaluate(NixEnvironment.ForFile(source.FullPath), source, Limit, diagnostics);
+    }
+
+    /// <summary>Whether this argument names a declaration of a flake, <c>REF#NAME</c>, rather than a file.</summary>
+    public static bool IsFlake(string argument) => argument.IndexOf('#') is > 0 and var at && at < argument.Length - 1 && !File.Exists(argument);
+
+    /// <summary>What a flake declares under <c>nixosConfigurations.NAME</c>, or, evaluated as a file would be, under
+    /// <c>nixosModules.NAME</c>. Nix may need the network for the flake's inputs.</summary>
+    /// <param name="reference"><c>REF#NAME</c>; a REF that is a directory needs no scheme.</param>
+    /// <returns>The declaration, or null after an error in <paramref name="diagnostics"/>.</returns>
+    public static Node? ReadFlake(string reference, DiagnosticBag diagnostics)
+    {
+        var at = reference.IndexOf('#');
+        var (flake, name) = (reference[..at], reference[(at + 1)..]);
+        var directory = Directory.Exists(flake);
+        var source = new NixSource(flake, directory ? Path.GetFullPath(flake) : flake) { IsFlake = true };
+        return Evaluate(NixEnvironment.ForFlake(source.FullPath, name), source, FlakeLimit, diagnostics);
+    }
+
+    private static Node? Evaluate(ProcessStartInfo start, NixSource source, TimeSpan limit, DiagnosticBag diagnostics)
+    {
+        var here = new SourcePosition(source.Name, 0, 0);
         Process process;
         try
         {
             process = Process.Start(start)!;
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (Win32Exception e) when (e.NativeErrorCode == 2)
         {
             diagnostics.Error(here, "a .nix declaration needs nix, and 'nix-instantiate' is not on the PATH; install it (Debian: apt install nix-bin), or write the declaration as JSON");
             return null;
@@ -42,63 +55,47 @@ public static partial class NixFrontDoor
             process.StandardInput.Close();
             var output = process.StandardOutput.ReadToEndAsync();
             var errors = process.StandardError.ReadToEndAsync();
-            if (!process.WaitForExit(Limit))
+            // The pipes close with the last process that nix started, or the limit ends them all.
+            if (!Task.WaitAll([output, errors], limit) || !process.WaitForExit(limit))
             {
                 process.Kill(true);
-                diagnostics.Error(here, $"nix did not finish within {Limit.TotalSeconds:0} s; is there an endless recursion in the declaration?");
+                diagnostics.Error(here, $"nix did not finish within {limit.TotalSeconds:0} s; is there an endless recursion in the declaration?");
                 return null;
             }
             if (process.ExitCode != 0)
             {
-                Explain(file, errors.Result, diagnostics);
+                NixError.Explain(source, errors.Result, diagnostics);
                 return null;
             }
-            using var document = JsonDocument.Parse(output.Result, new JsonDocumentOptions { MaxDepth = 512 });
-            return ToNode(document.RootElement, here);
-        }
-    }
-
-    private static void Explain(string file, string errors, DiagnosticBag diagnostics)
-    {
-        var plain = Colour().Replace(errors, "");
-        var message = Message().Match(plain) is { Success: true } m ? m.Groups[1].Value.Trim() : "nix could not evaluate this";
-        var full = Path.GetFullPath(file);
-        var at = new SourcePosition(file, 0, 0);
-        foreach (Match place in Place().Matches(plain))
-        {
-            if (place.Groups[1].Value == full)
+            try
             {
-                at = new(file, int.Parse(place.Groups[2].Value), int.Parse(place.Groups[3].Value));
-                break;
+                using var document = JsonDocument.Parse(output.Result, new JsonDocumentOptions { MaxDepth = 512 });
+                return TaggedValue.Read(document.RootElement, source, diagnostics);
+            }
+            catch (JsonException)
+            {
+                diagnostics.Error(here, "nix's answer can't be read: is a value in the declaration nested too deeply, or no text?");
+                return null;
             }
         }
-        diagnostics.Error(at, Printable.Of(message.Replace("\n", " ")));
     }
+}
 
-    private static Node ToNode(JsonElement tagged, SourcePosition outer)
+/// <summary>What is evaluated: as the user wrote it, and as nix names it.</summary>
+internal sealed record NixSource(string Name, string FullPath)
+{
+    internal bool IsFlake { get; init; }
+
+    /// <summary>A file that nix names, in the user's words.</summary>
+    internal string Shown(string file)
     {
-        var at = outer;
-        if (tagged.GetProperty("p") is { ValueKind: JsonValueKind.Object } p)
+        if (file == FullPath)
         {
-            at = new(p.GetProperty("file").GetString()!, p.GetProperty("line").GetInt32(), p.GetProperty("column").GetInt32());
-            at = Path.GetFullPath(outer.File) == at.File ? at with { File = outer.File } : at;
+            return Name;
         }
-        var value = tagged.GetProperty("v");
-        switch (value.ValueKind)
-        {
-            case JsonValueKind.Object when value.TryGetProperty("m", out var members):
-                var list = members.EnumerateArray().Select(m => ToNode(m, at) is var node ? new Member(m.GetProperty("n").GetString()!, node.At, node) : null!).ToList();
-                return new ObjectNode(at, list);
-            case JsonValueKind.Object when value.TryGetProperty("l", out var items):
-                return new ArrayNode(at, [.. items.EnumerateArray().Select(i => ToNode(i, at))]);
-            case JsonValueKind.String: return new StringNode(at, value.GetString()!);
-            case JsonValueKind.Number: return new NumberNode(at, value.TryGetInt64(out var n) ? n : null);
-            case JsonValueKind.True or JsonValueKind.False: return new BoolNode(at, value.GetBoolean());
-            default: return new NullNode(at);
-        }
+        // A flake is evaluated from a copy in the store: …/store/HASH-source/FILE.
+        const string copy = "-source/";
+        return IsFlake && file.Contains("/store/", StringComparison.Ordinal) && file.IndexOf(copy, StringComparison.Ordinal) is > 0 and var at
+            ? $"{Name}/{file[(at + copy.Length)..]}" : file;
     }
-
-    [GeneratedRegex("\u001b\\[[0-9;]*m")] private static partial Regex Colour();
-    [GeneratedRegex(@"error: (.*?)(\n\n|\n\s+at |\n\s+…|\n\(use|$)", RegexOptions.Singleline)] private static partial Regex Message();
-    [GeneratedRegex(@"at (/[^\n]*?):(\d+):(\d+)")] private static partial Regex Place();
 }

@@ -1,0 +1,51 @@
+# Evaluates the modules with a given lib, and hands back what they made, as plain data.
+{ lib, pkgs }:
+let
+  # The options of NixOS that the modules write to.
+  nixos = {
+    freeformType = lib.types.lazyAttrsOf lib.types.anything;
+    options.networking.hostName = lib.mkOption { type = lib.types.str; default = "nixos"; };
+    options.boot.kernelParams = lib.mkOption { type = lib.types.listOf lib.types.str; default = [ ]; };
+    options.assertions = lib.mkOption { type = lib.types.listOf lib.types.unspecified; default = [ ]; };
+    options.systemd.services = lib.mkOption { type = lib.types.attrsOf lib.types.unspecified; default = { }; };
+  };
+  evaluate = modules: lib.evalModules { modules = [ nixos { _module.args = { inherit pkgs; }; } ] ++ modules; };
+  runner = { outPath = "/nix/store/00000000000000000000000000000000-microvm-qemu-web"; type = "derivation"; name = "runner"; };
+  system = { build.toplevel = "/nix/store/00000000000000000000000000000000-system"; };
+  package = { outPath = "/nix/store/00000000000000000000000000000000-microvm-net"; type = "derivation"; name = "microvm-net"; meta.mainProgram = "microvm"; };
+  tap = { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; };
+  macvtap = { type = "macvtap"; id = "vm-m1"; mac = "02:00:00:00:00:02"; macvtap = { link = "eth0"; mode = "bridge"; }; };
+
+  guest = evaluate [ ./modules/microvm { microvm.interfaces = [ tap macvtap ]; microvm.kernel = "/nix/store/00000000000000000000000000000000-linux"; microvm.initrdPath = "/boot/initrd"; } ];
+  twins = evaluate [ ./modules/microvm { microvm.interfaces = [ tap tap ]; microvm.kernel = "/nix/store/00000000000000000000000000000000-linux"; microvm.initrdPath = "/boot/initrd"; } ];
+  host = evaluate [
+    ./modules/host
+    {
+      microvm.vms.web.evaluatedConfig.config = { inherit system; microvm.declaredRunner = runner; };
+      microvm.vms.db = { autostart = false; flake = "/nix/store/00000000000000000000000000000000-flake"; };
+      microvm.host.package = package;
+    }
+  ];
+  # What microvm.nix declares and generates, in a file of the name that it has there.
+  beside = more: evaluate ([
+    ./modules/microvm/options.nix
+    ./modules/microvm-nix
+    { _file = "/nix/store/00000000000000000000000000000000-source/nixos-modules/microvm/interfaces.nix"; microvm.binScripts.tap-up = "ip tuntap add"; microvm.binScripts.tap-down = "ip link delete"; }
+    { networking.hostName = "web"; microvm.network.package = package; microvm.interfaces = [ tap ]; }
+  ] ++ more);
+in
+{
+  interfaces = map (i: { inherit (i) id bridge; }) guest.config.microvm.interfaces;
+  declaration = guest.config.microvm.declaration.microvm.interfaces;
+  failed = map (a: a.message) (builtins.filter (a: !a.assertion) twins.config.assertions);
+  passed = builtins.all (a: a.assertion) guest.config.assertions;
+  autostart = host.config.microvm.autostart;
+  wants = host.config.systemd.targets.microvms.wants;
+  units = builtins.attrNames (builtins.removeAttrs host.config.systemd.services [ "install-microvm-db" "microvm@db" ]);
+  tapUnit = removeAttrs host.config.systemd.services."microvm-tap-interfaces@".serviceConfig [ "CapabilityBoundingSet" ];
+  vmUnit = host.config.systemd.services."microvm@";
+  install = host.config.systemd.services.install-microvm-web.script;
+  bridges = host.config.environment.etc."qemu/bridge.conf".text;
+  scripts = (beside [ { microvm.binScripts.tap-up = lib.mkAfter "ip link set dev vm-a1 master br0"; } { microvm.binScripts.tap-up = lib.mkBefore "echo first"; microvm.binScripts.mine = "echo mine"; } ]).config.microvm.binScripts;
+  scriptsOff = (beside [ { microvm.network.enable = false; } ]).config.microvm.binScripts;
+}

@@ -1,0 +1,52 @@
+# A NixOS host that runs MicroVMs: user, units, bridge helper. On other systems `microvm host install` does the same.
+{ config, lib, pkgs, ... }:
+let
+  cfg = config.microvm;
+  user = "microvm";
+  group = "kvm";
+  names = builtins.attrNames cfg.vms;
+  guestOf = name:
+    let vm = cfg.vms.${name}; in
+    if vm.flake != null then vm.flake.nixosConfigurations.${name}.config
+    else if vm.evaluatedConfig != null then vm.evaluatedConfig.config
+    else vm.config.config;
+in
+{
+  imports = [ ./options.nix ];
+
+  config = lib.mkIf cfg.host.enable {
+    assertions = map
+      (name: {
+        assertion = cfg.vms.${name}.config == null || (cfg.vms.${name}.flake == null && cfg.vms.${name}.updateFlake == null);
+        message = "microvm.vms.${name} has both 'config' and a flake; keep one of them";
+      })
+      names;
+
+    boot.kernelModules = [ "tap" "macvtap" "vhost_net" ];
+    users.users.${user} = { isSystemUser = true; inherit group; };
+    environment.systemPackages = [ cfg.host.package ];
+    systemd.tmpfiles.settings."10-microvm".${cfg.stateDir}.d = { inherit user group; mode = "0775"; };
+    # A VM with devices passed through locks all its memory.
+    security.pam.loginLimits = map (type: { domain = user; item = "memlock"; inherit type; value = "infinity"; }) [ "soft" "hard" ];
+
+    # Type "bridge": QEMU asks this program, which may do the one thing, and only to these bridges.
+    security.wrappers.qemu-bridge-helper = lib.mkIf (!(config.virtualisation.libvirtd.enable or false)) {
+      source = "${pkgs.qemu-utils}/libexec/qemu-bridge-helper";
+      owner = "root";
+      group = "root";
+      capabilities = "cap_net_admin+ep";
+    };
+    environment.etc."qemu/bridge.conf".text = lib.mkDefault (lib.concatMapStrings (bridge: "allow ${bridge}\n") cfg.host.bridges);
+
+    microvm.autostart = builtins.filter (name: cfg.vms.${name}.autostart) names;
+    systemd.targets.microvms = {
+      description = "All MicroVMs of this host";
+      wantedBy = [ "multi-user.target" ];
+      wants = map (name: "microvm@${name}.service") cfg.autostart;
+    };
+
+    systemd.services = lib.mkMerge ([
+      (import ./units.nix { inherit cfg lib pkgs user group; })
+    ] ++ map (name: import ./vm.nix { inherit cfg lib name user group; guest = guestOf name; }) names);
+  };
+}

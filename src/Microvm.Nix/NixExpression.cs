@@ -1,0 +1,32 @@
+using System.Text;
+
+namespace Microvm.Nix;
+
+/// <summary>The expression that nix evaluates: the files of <c>nix/</c> that this library carries, joined into one.</summary>
+internal static class NixExpression
+{
+    private static readonly Lazy<string> s_whole = new(Join);
+
+    /// <summary>A function of <c>{ file }</c>, or of <c>{ flake; name; }</c>. It is one argument of a process, so it stays
+    /// under the kernel's 128 KiB for one (MAX_ARG_STRLEN).</summary>
+    internal static string Whole => s_whole.Value;
+
+    private static string Join()
+    {
+        var text = new StringBuilder("(let\n", 96 * 1024);
+        foreach (var part in (string[])["functions", "properties", "types", "modules", "packages", "declaration", "entry"])
+        {
+            text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
+        }
+        // These are written as modules are; the front door takes only their options.
+        text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("interfaces")).Append(") ];\n");
+        return text.Append("in entry { inherit functions properties types modules packages declaration options; })").ToString();
+    }
+
+    private static string Read(string part)
+    {
+        using var stream = typeof(NixExpression).Assembly.GetManifestResourceStream($"{part}.nix")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
