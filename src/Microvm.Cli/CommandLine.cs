@@ -26,6 +26,7 @@ internal static class CommandLine
         ("mac", MacCommand.Create),
         ("completions", CompletionsCommand.Create),
         ("man", ManCommand.Create),
+        (UserNetworkCommand.Name, UserNetworkCommand.Create),
     ];
 
     /// <summary>What the root's help shows first.</summary>

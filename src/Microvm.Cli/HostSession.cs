@@ -19,19 +19,20 @@ internal static class HostSession
     }
 
     /// <summary>The attachments of all interfaces, or null after a refusal was printed.</summary>
-    internal static IReadOnlyList<Attachment>? Attach(IReadOnlyList<MicrovmConfig> vms)
+    internal static IReadOnlyList<Attachment>? Attach(IReadOnlyList<MicrovmConfig> vms, ParseResult? result = null)
     {
+        var chosen = result?.CommandResult.Command.Options.Contains(CommonOptions.Attachment) == true ? AttachmentChoice.Parse(result.GetValue(CommonOptions.Attachment)!) : [];
         var attachments = new List<Attachment>();
         foreach (var vm in vms)
         {
-            attachments.AddRange(HypervisorTable.Attach(vm, out var refusal));
+            attachments.AddRange(HypervisorTable.Attach(vm, out var refusal).Select(a => chosen.Remove(a.Interface.Id.Value, out var kind) ? AttachmentChoice.Apply(vm, a, kind) : a));
             if (refusal is not null)
             {
                 Console.Error.WriteLine($"microvm: {refusal}");
                 return null;
             }
         }
-        return attachments;
+        return chosen.Count == 0 ? attachments : throw new UsageException($"--attachment names '{Printable.Of(chosen.Keys.First())}', and no interface has that id");
     }
 
     internal static List<DesiredLink> Desired(ParseResult result, IReadOnlyList<Attachment> attachments)

@@ -53,7 +53,11 @@ internal static class Privilege
         }
         else if (command.Name == "run")
         {
-            Caller.Keep(Files(result));
+            // Inside a namespace of its own there is no other user to act as.
+            if (Host.Run.UserNetwork.Inside is null)
+            {
+                Caller.Keep(Files(result));
+            }
             Privileges.Prepare(s_run);
         }
     }

@@ -30,7 +30,7 @@ internal sealed class Survey : IDisposable
     /// <summary>Null after a diagnostic or refusal was printed. Takes <see cref="CommonOptions.MaybeFiles"/>, User, Group and Netns.</summary>
     internal static Survey? Open(ParseResult result)
     {
-        if (HostSession.Read(result, CommonOptions.MaybeFiles) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        if (HostSession.Read(result, CommonOptions.MaybeFiles) is not { } vms || HostSession.Attach(vms, result) is not { } attachments)
         {
             return null;
         }

@@ -38,6 +38,9 @@ public enum Capability
 
     /// <summary>CAP_MKNOD: make a device node.</summary>
     Mknod = 27,
+
+    /// <summary>CAP_SETFCAP: set file capabilities; root needs it to map itself into a user namespace (user_namespaces(7)).</summary>
+    SetFcap = 31,
 }
 
 /// <summary>A set of capabilities, as the kernel's 64 bits.</summary>

@@ -30,6 +30,9 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
     [LibraryImport("libc")] internal static partial uint geteuid();
     [LibraryImport("libc", SetLastError = true)] internal static partial int execvp(byte* file, byte** arguments);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int pipe2(int* ends, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int fcntl(int fd, int command, int argument);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int dup2(int from, int to);
 
     /// <summary>Throws with what was tried and the kernel's own words when a call returned -1.</summary>
     internal static nint Check(nint result, string what) =>

@@ -16,15 +16,55 @@ public static unsafe class PosixProcess
     }
 
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
+    /// <param name="words">The program first.</param>
+    /// <param name="name">What the process calls itself, in the place of the program's own argv[0]; null for that.</param>
+    /// <param name="descriptors">Descriptors to hand over: the first becomes fd 3, the next fd 4, and so on.</param>
     /// <exception cref="LinuxException">The program could not be started.</exception>
-    public static void Exec(IReadOnlyList<string> words)
+    public static void Exec(IReadOnlyList<string> words, string? name = null, IReadOnlyList<int>? descriptors = null)
     {
+        Inherit(descriptors ?? []);
         // Freed only when exec fails, at the end of the process.
         var arguments = (byte**)NativeMemory.AllocZeroed((nuint)words.Count + 1, (nuint)sizeof(byte*));
         for (var i = 0; i < words.Count; i++)
         {
             arguments[i] = (byte*)Marshal.StringToCoTaskMemUTF8(words[i]);
         }
-        Libc.Check(Libc.execvp(arguments[0], arguments), $"start {words[0]}");
+        var program = arguments[0];
+        if (name is not null)
+        {
+            arguments[0] = (byte*)Marshal.StringToCoTaskMemUTF8(name);
+        }
+        Libc.Check(Libc.execvp(program, arguments), $"start {words[0]}");
+    }
+
+    /// <summary>A pipe whose ends stay open in programs that are started, the writing one at a high number, out of the way of
+    /// descriptors that are handed over. The caller closes them with <see cref="Close"/>.</summary>
+    /// <exception cref="LinuxException">No descriptor is free.</exception>
+    public static (int Read, int Write) OpenPipe()
+    {
+        const int F_DUPFD = 0, High = 400;
+        var ends = stackalloc int[2];
+        Libc.Check(Libc.pipe2(ends, 0), "make a pipe");
+        var write = (int)Libc.Check(Libc.fcntl(ends[1], F_DUPFD, High), "make a pipe");
+        Close(ends[1]);
+        return (ends[0], write);
+    }
+
+    /// <summary>Closes a descriptor that no handle owns.</summary>
+    public static void Close(int descriptor) => _ = Libc.close(descriptor);
+
+    // The places from 3 on belong to the runtime, so the last thing before exec is to take them. First all go out of the way of each other.
+    private static void Inherit(IReadOnlyList<int> descriptors)
+    {
+        const int F_DUPFD_CLOEXEC = 1030, First = 3;
+        var aside = new int[descriptors.Count];
+        for (var n = 0; n < aside.Length; n++)
+        {
+            aside[n] = (int)Libc.Check(Libc.fcntl(descriptors[n], F_DUPFD_CLOEXEC, First + aside.Length), "move a descriptor");
+        }
+        for (var n = 0; n < aside.Length; n++)
+        {
+            Libc.Check(Libc.dup2(aside[n], First + n), "hand over a descriptor");
+        }
     }
 }

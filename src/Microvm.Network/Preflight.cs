@@ -2,14 +2,44 @@ using Microvm.Linux;
 
 namespace Microvm.Network;
 
-/// <summary>Why a VM could not open a tap, told before the hypervisor's EINVAL does.</summary>
+/// <summary>Why a VM could not open its links, told before the hypervisor's EINVAL does.</summary>
 public static class Preflight
 {
-    /// <summary>What is wrong with the tap for this user, ending where the mending command is to be named; null where all is right.</summary>
-    public static string? Fault(DesiredLink wanted, Link? link, uint user) =>
+    /// <summary>What is wrong with each link for this user, ending where the mending command is to be named.</summary>
+    public static IEnumerable<string> Faults(IEnumerable<DesiredLink> wanted, HostState state, uint user)
+    {
+        var links = state.Links.ToDictionary(l => l.Name);
+        return wanted.Select(w => links.GetValueOrDefault(w.Name) is var link && w.Kind == LinkKind.Tap ? Tap(w, link, state, links, user) : Macvlan(w, link, state, links, user)).OfType<string>();
+    }
+
+    private static string? Tap(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user) =>
         link is null ? $"the tap '{wanted.Name}' is not there; make it with"
         : link.Tun is not { IsTap: true } tun ? $"the link '{wanted.Name}' is there but is no tap; delete it, then"
         : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one vCPU" : "one vCPU")}; mend it with"
         : tun.Owner is { } owner && owner != user ? $"the tap '{wanted.Name}' belongs to user {owner}, and the VM would run as user {user}; mend it with"
-        : null;
+        : Unjoined(wanted, link, state, links);
+
+    private static string? Macvlan(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user)
+    {
+        var kind = wanted.Kind == LinkKind.Macvtap ? "macvtap" : "macvlan";
+        if (link is null)
+        {
+            return $"the {kind} '{wanted.Name}' is not there; make it with";
+        }
+        if (link.Kind != kind)
+        {
+            return $"the link '{wanted.Name}' is there but is no {kind}; delete it, then";
+        }
+        if (wanted.Kind == LinkKind.Macvlan)
+        {
+            return Unjoined(wanted, link, state, links);
+        }
+        return state.Nodes.GetValueOrDefault(link.Index) is not { Present: true } node ? $"the macvtap '{wanted.Name}' has no node to open; mend it with"
+            : user != 0 && node.User != user && (node.Mode & 0x12) == 0 ? $"{node.Path} of the macvtap '{wanted.Name}' belongs to user {node.User}, and the VM would run as user {user}; mend it with"
+            : null;
+    }
+
+    private static string? Unjoined(DesiredLink wanted, Link link, HostState state, IReadOnlyDictionary<string, Link> links) =>
+        wanted.RedirectTo is { } to && (!links.TryGetValue(to, out var target) || state.Redirects.GetValueOrDefault(link.Index) != target.Index)
+            ? $"the link '{wanted.Name}' is not joined to '{to}'; mend it with" : null;
 }

@@ -9,7 +9,7 @@ internal static class UpCommand
 
     internal static Command Create() => Verb.Define("up", "Make the declared interfaces, all or nothing",
         ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix", "sudo microvm up --replace-running vm.nix"], Run,
-        CommonOptions.Files, s_adopt, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.Files, s_adopt, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     /// <summary>What <c>up</c> and <c>plan</c> are told beyond the declarations.</summary>
     internal static PlanOptions Options(ParseResult result, IReadOnlyList<Declaration.MicrovmConfig> vms) => new()
@@ -23,7 +23,7 @@ internal static class UpCommand
     private static int Run(ParseResult result)
     {
         // What can't be made is refused before anything is made.
-        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || HostSession.Attach(vms, result) is not { } attachments)
         {
             return 2;
         }

@@ -6,16 +6,21 @@ namespace Microvm.Host.Doctor;
 public sealed class BridgeHelper : ICheck
 {
     private const string Acl = "/etc/qemu/bridge.conf";
-    private static readonly string[] s_places =
+
+    /// <summary>Where NixOS, Debian and others keep it.</summary>
+    public static IReadOnlyList<string> Places { get; } =
         ["/run/wrappers/bin/qemu-bridge-helper", "/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper", "/usr/local/libexec/qemu-bridge-helper"];
 
     public string Name => "bridge-helper";
+
+    /// <summary>The helper to look at; null for the one at its usual places.</summary>
+    public string? Path { get; init; }
 
     public IEnumerable<Finding> Look(HostView host)
     {
         var users = host.Attachments.Where(a => a.Kind == AttachmentKind.BridgeHelper).ToList();
         var bad = users.Count > 0 ? Severity.Problem : Severity.Note;
-        if (s_places.FirstOrDefault(host.Exists) is not { } path || host.Security(path) is not { } helper)
+        if ((Path ?? Places.FirstOrDefault(host.Exists)) is not { } path || host.Security(path) is not { } helper)
         {
             yield return new(Name, bad, "there is no qemu-bridge-helper", "QEMU starts it for interfaces of type bridge; taps with a bridge do without", "sudo apt install qemu-system-common");
             yield break;

@@ -1,0 +1,51 @@
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+
+namespace Microvm.Cli;
+
+/// <summary>The user's own choice of an attachment: <c>--attachment ID=KIND</c>.</summary>
+internal static class AttachmentChoice
+{
+    private static readonly Dictionary<string, AttachmentKind> s_kinds = new()
+    {
+        ["tap-by-name"] = AttachmentKind.TapByName,
+        ["tap-by-fd"] = AttachmentKind.TapByFd,
+        ["tap-redirect"] = AttachmentKind.TapRedirect,
+        ["user-namespace"] = AttachmentKind.UserNamespace,
+        ["bridge-helper"] = AttachmentKind.BridgeHelper,
+    };
+
+    internal static Dictionary<string, AttachmentKind> Parse(IEnumerable<string> choices)
+    {
+        var chosen = new Dictionary<string, AttachmentKind>();
+        foreach (var choice in choices)
+        {
+            var parts = choice.Split('=', 2);
+            if (parts.Length != 2 || !s_kinds.TryGetValue(parts[1], out var kind))
+            {
+                throw new UsageException($"--attachment takes ID=KIND with one of {string.Join(", ", s_kinds.Keys)}; this is '{Printable.Of(choice)}'");
+            }
+            chosen[parts[0]] = kind;
+        }
+        return chosen;
+    }
+
+    /// <exception cref="UsageException">The type and the kind don't go together, or the hypervisor can't.</exception>
+    internal static Attachment Apply(MicrovmConfig vm, Attachment attachment, AttachmentKind kind)
+    {
+        var type = attachment.Interface.Type;
+        var fits = kind switch
+        {
+            AttachmentKind.TapRedirect => type == InterfaceType.Macvtap,
+            AttachmentKind.UserNamespace => type == InterfaceType.User,
+            AttachmentKind.BridgeHelper => type == InterfaceType.Bridge,
+            AttachmentKind.TapByName => type is InterfaceType.Tap or InterfaceType.Bridge,
+            _ => type is InterfaceType.Tap or InterfaceType.Bridge or InterfaceType.Macvtap,
+        };
+        var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
+        // A tap is a tap, whatever it is joined to.
+        var able = kind is AttachmentKind.TapRedirect or AttachmentKind.UserNamespace ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName) : hypervisor.Accepts(type).Contains(kind);
+        return fits && able ? attachment with { Kind = kind, QueuePairs = Math.Min(vm.Vcpu, hypervisor.MaxQueuePairs(kind, attachment.Interface.Vhost)) }
+            : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {s_kinds.First(k => k.Value == kind).Key} to {vm.Hypervisor}");
+    }
+}
