@@ -24,7 +24,7 @@ public sealed class NixFilesTests
         Assert.Contains("flake.nix", files);
         foreach (var file in files)
         {
-            var outcome = Binary.Run("nix-instantiate", null, "--parse", Path.Combine(Binary.Root, file));
+            var outcome = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--parse", Path.Combine(Binary.Root, file));
             Assert.True(outcome.Code == 0, outcome.Err);
         }
     }
