@@ -50,11 +50,11 @@ internal sealed class Figures
     }
 
     /// <summary>Puts the table between the two markers of a document.</summary>
-    internal void Write(string document)
+    internal void Write(string document, string extent)
     {
         const string Begin = "<!-- figures: made by tests/faults -->", End = "<!-- end of figures -->";
         var text = File.ReadAllText(document);
         var from = text.IndexOf(Begin, StringComparison.Ordinal) + Begin.Length;
-        File.WriteAllText(document, $"{text[..from]}\n{Table()}{text[text.IndexOf(End, StringComparison.Ordinal)..]}");
+        File.WriteAllText(document, $"{text[..from]}\n{extent}\n\n{Table()}{text[text.IndexOf(End, StringComparison.Ordinal)..]}");
     }
 }

@@ -60,7 +60,7 @@ try
     Console.Write(figures.Table());
     if (Option("--write") is { } document)
     {
-        figures.Write(document);
+        figures.Write(document, all ? "Every fault of every call:" : $"A random sample, drawn for {seconds:0} seconds; `./test.sh --all` tries every one:");
     }
     return figures.Failures == 0 && figures.Rows.All(r => r.Survived > 0) ? 0 : 1;
 }
