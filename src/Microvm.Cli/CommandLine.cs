@@ -24,6 +24,7 @@ internal static class CommandLine
         ("run", RunCommand.Create),
         ("doctor", DoctorCommand.Create),
         ("mac", MacCommand.Create),
+        ("schema", SchemaCommand.Create),
         ("completions", CompletionsCommand.Create),
         ("man", ManCommand.Create),
         (UserNetworkCommand.Name, UserNetworkCommand.Create),

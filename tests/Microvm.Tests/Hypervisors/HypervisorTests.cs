@@ -1,0 +1,280 @@
+using System.Text.Json;
+using CsCheck;
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+
+namespace Microvm.Tests;
+
+/// <summary>What each hypervisor is given, without starting one.</summary>
+public sealed class HypervisorTests
+{
+    private static readonly HostFacts s_host = new(Kvm: true);
+
+    private static MicrovmConfig Read(string microvm)
+    {
+        var diagnostics = new DiagnosticBag();
+        var node = JsonFrontDoor.Read("vm.json", System.Text.Encoding.UTF8.GetBytes($$"""{"networking":{"hostName":"a"},"microvm":{{microvm}} }"""), diagnostics);
+        var vm = new DeclarationReader(diagnostics).Read(node!);
+        Assert.True(vm is not null, string.Join('\n', diagnostics.All));
+        return vm;
+    }
+
+    private static List<Diagnostic> Findings(string microvm)
+    {
+        var diagnostics = new DiagnosticBag();
+        HypervisorTable.Check(Read(microvm), diagnostics);
+        return [.. diagnostics.All];
+    }
+
+    private static Invocation Render(MicrovmConfig vm)
+    {
+        var attachments = HypervisorTable.Attach(vm, out var refusal);
+        Assert.Null(refusal);
+        return HypervisorTable.Find(vm.Hypervisor)!.Render(vm, attachments, s_host);
+    }
+
+    [Fact]
+    public void Every_Linux_hypervisor_serves_every_type() =>
+        Assert.Equal(28, HypervisorTable.All.Where(h => h.Name != "vfkit").Sum(h => Enum.GetValues<InterfaceType>().Count(t => h.Accepts(t).Count > 0)));
+
+    [Fact]
+    public void Vfkit_serves_user_only()
+    {
+        var tap = Assert.Single(Findings("""{"hypervisor":"vfkit","interfaces":[{"type":"tap","id":"t","mac":"02:00:00:00:00:01"}]}"""));
+        Assert.Equal((Severity.Error, "vfkit can't serve 't' of type tap; it serves user"), (tap.Severity, tap.Message));
+    }
+
+    [Theory]
+    [InlineData("qemu", """ "hotplugMem":256 """, "no virtio-mem", 50)]
+    [InlineData("qemu", """ "balloon":true,"initialBalloonMem":8 """, "starts empty", 65)]
+    [InlineData("cloud-hypervisor", """ "credentialFiles":{"a":"/b"} """, "no way to hand credentials", 62)]
+    [InlineData("firecracker", """ "vcpu":3 """, "even number", 57)]
+    [InlineData("firecracker", """ "shares":[{"tag":"a","source":"/b"}] """, "neither 9p nor virtiofs", 57)]
+    [InlineData("firecracker", """ "socket":null """, "API socket", 57)]
+    [InlineData("crosvm", """ "hotplugMem":256 """, "can't plug memory", 52)]
+    [InlineData("crosvm", """ "devices":[{"bus":"usb","path":"hostbus=1"}] """, "USB", 63)]
+    [InlineData("kvmtool", """ "shares":[{"tag":"a","source":"/b,c"}] """, "splits its arguments", 63)]
+    [InlineData("kvmtool", """ "volumes":[{"image":"a=b","autoCreate":false}] """, "splits its arguments", 64)]
+    [InlineData("stratovirt", """ "devices":[{"bus":"pci","path":"0000:01:00.0"}] """, "no PCI", 56)]
+    [InlineData("alioth", """ "balloon":true """, "no control socket", 52)]
+    [InlineData("vfkit", """ "kernelParams":["a\"b"] """, "double quotes", 51)]
+    public void What_it_cant_do_is_refused_where_it_stands(string hypervisor, string option, string why, int column)
+    {
+        var refusal = Findings($$"""{"hypervisor":"{{hypervisor}}",{{option}} }""").First(d => d.Severity == Severity.Error);
+        Assert.Contains(why, refusal.Message);
+        Assert.Equal(1, refusal.At.Line);
+        // After the hypervisor, at the option or inside it, not at the start of the declaration.
+        Assert.True(refusal.At.Column >= column, $"column {refusal.At.Column}");
+    }
+
+    [Theory]
+    [InlineData("cloud-hypervisor", true)]
+    [InlineData("firecracker", true)]
+    [InlineData("alioth", true)]
+    [InlineData("qemu", false)]
+    [InlineData("crosvm", false)]
+    [InlineData("kvmtool", false)]
+    [InlineData("stratovirt", false)]
+    public void Vhost_is_refused_where_there_is_none(string hypervisor, bool refused)
+    {
+        var declared = $$"""{"hypervisor":"{{hypervisor}}","interfaces":[{"type":"tap","id":"t","mac":"02:00:00:00:00:01","tap":{"vhost":true} }]}""";
+        Assert.Equal(refused, Findings(declared).Any(d => d.Message.Contains("has no vhost-net")));
+        if (!refused)
+        {
+            Assert.Contains(Render(Read(declared.Replace("\"hypervisor\"", "\"kernel\":\"/k\",\"hypervisor\""))).Words, w => w.Contains("vhost"));
+        }
+    }
+
+    [Fact]
+    public void The_sandbox_denies_all_unless_the_helper_makes_the_tap()
+    {
+        const string bridge = """{"kernel":"/k","interfaces":[{"type":"bridge","id":"t","bridge":"br0","mac":"02:00:00:00:00:01"HELPER}]}""";
+        var helper = Render(Read(bridge.Replace("HELPER", ""))).Words;
+        Assert.DoesNotContain("-sandbox", helper);
+        Assert.Contains("bridge,id=net0,br=br0,helper=/usr/lib/qemu/qemu-bridge-helper", helper);
+        var made = Render(Read(bridge.Replace("HELPER", ",\"bridgeHelper\":false"))).Words;
+        Assert.Contains("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", made);
+        Assert.Contains("tap,id=net0,ifname=t,script=no,downscript=no", made);
+    }
+
+    [Fact]
+    public void Only_QEMU_starts_the_helper() => Assert.Contains(
+        Findings("""{"hypervisor":"crosvm","interfaces":[{"type":"bridge","id":"t","bridge":"br0","bridgeHelper":true,"mac":"02:00:00:00:00:01"}]}"""),
+        d => d.Message.Contains("only QEMU starts qemu-bridge-helper"));
+
+    [Fact]
+    public void Inherited_queues_are_numbered_from_3_in_order()
+    {
+        var invocation = Render(Read("""
+            {"kernel":"/k","vcpu":2,"interfaces":[
+              {"type":"macvtap","id":"m1","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"bridge"}},
+              {"type":"tap","id":"t","mac":"02:00:00:00:00:02"},
+              {"type":"macvtap","id":"m2","mac":"02:00:00:00:00:03","macvtap":{"link":"eth0","mode":"bridge"}}]}
+            """));
+        Assert.Contains("tap,id=net0,fds=3:4", invocation.Words);
+        Assert.Contains("tap,id=net2,fds=5:6", invocation.Words);
+        Assert.Equal(["m1 0", "m1 1", "m2 0", "m2 1"], invocation.Queues.Select(q => $"{q.Attachment.Interface.Id} {q.Index}"));
+    }
+
+    [Fact]
+    public void Pit_and_pic_go_only_under_KVM()
+    {
+        var vm = Read("""{"kernel":"/k"}""");
+        Assert.Contains(Render(vm).Words, w => w.StartsWith("microvm,accel=kvm", StringComparison.Ordinal) && w.Contains("pit=off,pic=off"));
+        var tcg = new Qemu().Render(vm, [], new(Kvm: false)).Words;
+        Assert.Contains(tcg, w => w.StartsWith("microvm,accel=tcg", StringComparison.Ordinal) && !w.Contains("pit=") && !w.Contains("pic="));
+    }
+
+    [Fact]
+    public void On_aarch64_QEMU_is_a_virt_machine_with_its_own_console()
+    {
+        var words = new Qemu().Render(Read("""{"kernel":"/nix/store/abc-linux-6"}"""), [], new(Kvm: true, System.Runtime.InteropServices.Architecture.Arm64)).Words;
+        Assert.Equal("qemu-system-aarch64", words[0]);
+        Assert.Contains("virt,accel=kvm,gic-version=max", words);
+        Assert.Contains("/nix/store/abc-linux-6/Image", words);
+        Assert.Contains(words, w => w.StartsWith("console=ttyAMA0", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Exactly_2048_MiB_on_QEMU_is_warned_about() =>
+        Assert.Contains(Findings("""{"mem":2048}"""), d => d.Severity == Severity.Warning && d.Message.Contains("2048"));
+
+    [Fact]
+    public void A_source_mode_macvtap_without_sources_is_an_error()
+    {
+        var outcome = Binary.Run(Binary.Path, """{"microvm":{"interfaces":[{"type":"macvtap","id":"m","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"source"}}]}}""", "check", "-");
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("it would drop every frame", outcome.Out);
+    }
+
+    [Fact]
+    public void The_static_address_of_kvmtools_user_network_is_told_and_passed_on_request()
+    {
+        const string user = """{"kernel":"/k","hypervisor":"kvmtool","interfaces":[{"type":"user","id":"u","mac":"02:00:00:00:00:01","user":{"kernelIp":IP}}]}""";
+        Assert.Contains(Findings(user.Replace("IP", "false")), d => d.Message.Contains("192.168.33.15/24, gateway 192.168.33.1"));
+        Assert.Contains(Render(Read(user.Replace("IP", "true"))).Words, w => w.Contains("ip=192.168.33.15::192.168.33.1:255.255.255.0:a:eth0:off"));
+    }
+
+    /// <summary>Hostile text in every field: QEMU's own parser, and models of the others', take back what was put in.</summary>
+    [Fact]
+    public void No_value_breaks_out_of_its_argument() => Gen.String[Gen.OneOf(Gen.Char[' ', '~'], Gen.Char["é,=\"'\\:;[]"]), 1, 12].Where(t => t[0] != '-').Sample(text =>
+    {
+        Assert.Equal(text, Model.Qemu($"a=1,file={Syntax.Qemu(text)},b=2")["file"]);
+        Assert.Equal(text.Trim(), Model.CloudHypervisor($"a=1,path={Syntax.CloudHypervisor(text)},b=2")["path"].Trim());
+        Assert.Equal(text, Model.Crosvm($"a=1,path={Syntax.Crosvm(text)},b=2")["path"]);
+        var json = JsonSerializer.Serialize(text);
+        foreach (var hypervisor in HypervisorTable.All)
+        {
+            // Either refused, or as many words as with a harmless name, with no word of the value's own.
+            var declared = $$"""{"kernel":"/k","hypervisor":"{{hypervisor.Name}}","volumes":[{"image":IMAGE,"autoCreate":false}]}""";
+            var vm = Read(declared.Replace("IMAGE", json));
+            var diagnostics = new DiagnosticBag();
+            HypervisorTable.Check(vm, diagnostics);
+            if (!diagnostics.HasErrors)
+            {
+                var hostile = Render(vm);
+                var harmless = Render(Read(declared.Replace("IMAGE", "\"x\"")));
+                Assert.Equal(harmless.Words.Count, hostile.Words.Count);
+                Assert.Equal(harmless.Words.Zip(hostile.Words).Count(p => p.First != p.Second), hypervisor.Name == "firecracker" ? 0 : text == "x" ? 0 : 1);
+                Assert.All(hostile.Files, f => JsonDocument.Parse(f.Content).Dispose());
+            }
+        }
+    }, iter: 300);
+
+    /// <summary>How the three parsers that can quote split an argument: written from their documentation, not from ours.</summary>
+    private static class Model
+    {
+        internal static Dictionary<string, string> Qemu(string argument)
+        {
+            var parts = new List<string> { "" };
+            for (var i = 0; i < argument.Length; i++)
+            {
+                if (argument[i] == ',' && i + 1 < argument.Length && argument[i + 1] == ',')
+                {
+                    parts[^1] += ',';
+                    i++;
+                }
+                else if (argument[i] == ',')
+                {
+                    parts.Add("");
+                }
+                else
+                {
+                    parts[^1] += argument[i];
+                }
+            }
+            return Pairs(parts);
+        }
+
+        internal static Dictionary<string, string> CloudHypervisor(string argument)
+        {
+            var parts = new List<string> { "" };
+            var (quoted, brackets) = (false, 0);
+            foreach (var c in argument)
+            {
+                quoted ^= c == '"';
+                brackets += quoted ? 0 : c == '[' ? 1 : c == ']' ? -1 : 0;
+                Assert.True(brackets >= 0);
+                if (c == ',' && !quoted && brackets == 0)
+                {
+                    parts.Add("");
+                }
+                else
+                {
+                    parts[^1] += c;
+                }
+            }
+            Assert.True(!quoted && brackets == 0);
+            return Pairs(parts.Select(Dequote));
+        }
+
+        // A quote right after a closing one opens again, and is one itself.
+        private static string Dequote(string part)
+        {
+            var (text, quoted, before) = ("", false, '\0');
+            foreach (var c in part)
+            {
+                if (c != '"')
+                {
+                    text += c;
+                }
+                else
+                {
+                    text += before == '"' && !quoted ? "\"" : "";
+                    quoted = !quoted;
+                }
+                before = c;
+            }
+            return text;
+        }
+
+        internal static Dictionary<string, string> Crosvm(string argument)
+        {
+            var parts = new List<string> { "" };
+            var quoted = false;
+            for (var i = 0; i < argument.Length; i++)
+            {
+                if (quoted && argument[i] == '\\')
+                {
+                    parts[^1] += argument[++i];
+                }
+                else if (argument[i] == '"')
+                {
+                    quoted = !quoted;
+                }
+                else if (argument[i] == ',' && !quoted)
+                {
+                    parts.Add("");
+                }
+                else
+                {
+                    parts[^1] += argument[i];
+                }
+            }
+            Assert.False(quoted);
+            return Pairs(parts);
+        }
+
+        private static Dictionary<string, string> Pairs(IEnumerable<string> parts) => parts.Select(p => p.Split('=', 2)).ToDictionary(p => p[0], p => p[1]);
+    }
+}
