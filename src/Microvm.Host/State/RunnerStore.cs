@@ -1,0 +1,63 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Microvm.Host;
+
+/// <summary>Keeps runners in a VM's directory, one a content: <c>runners/HASH</c>, so that the same declaration built twice is
+/// the same runner, and <c>current</c> equals <c>booted</c> exactly where no restart is needed.</summary>
+public static class RunnerStore
+{
+    /// <summary>The name of a runner, from all its files.</summary>
+    public static string Identity(IReadOnlyDictionary<string, string> files)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (path, content) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
+        {
+            var bytes = Encoding.UTF8.GetBytes(content);
+            hash.AppendData(Encoding.UTF8.GetBytes($"{path}\0{bytes.Length}\0"));
+            hash.AppendData(bytes);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
+    }
+
+    /// <summary>Writes the runner and points <c>current</c> at it; runners that are neither current nor booted are removed.</summary>
+    /// <returns>Whether <c>current</c> changed.</returns>
+    public static bool Publish(VmDirectory vm, IReadOnlyDictionary<string, string> files)
+    {
+        // 1775: the hypervisor's group makes its sockets and volumes here, and can't replace what is root's.
+        const UnixFileMode Mode = UnixFileMode.StickyBit | (UnixFileMode)0b111_111_101, Plain = (UnixFileMode)0b111_101_101;
+        Directory.CreateDirectory(vm.Path);
+        File.SetUnixFileMode(vm.Path, Mode);
+        var target = $"runners/{Identity(files)}";
+        if (!Directory.Exists(vm.At(target)))
+        {
+            var fresh = vm.At("runners/.new");
+            if (Directory.Exists(fresh))
+            {
+                Directory.Delete(fresh, true);
+            }
+            foreach (var (path, content) in files)
+            {
+                var to = Path.Combine(fresh, path);
+                Directory.CreateDirectory(Path.GetDirectoryName(to)!, Plain);
+                File.WriteAllText(to, content);
+                File.SetUnixFileMode(to, path.StartsWith("bin/", StringComparison.Ordinal) ? Plain : Plain & (UnixFileMode)0b110_100_100);
+            }
+            foreach (var directory in (string[])[vm.At("runners"), fresh, .. Directory.EnumerateDirectories(fresh, "*", SearchOption.AllDirectories)])
+            {
+                File.SetUnixFileMode(directory, Plain);
+            }
+            Directory.Move(fresh, vm.At(target));
+        }
+        var changed = vm.Current != target;
+        if (changed)
+        {
+            vm.Point("current", target);
+        }
+        foreach (var old in Directory.EnumerateDirectories(vm.At("runners")).Where(d => $"runners/{Path.GetFileName(d)}" is var r && r != target && r != vm.Booted))
+        {
+            Directory.Delete(old, true);
+        }
+        return changed;
+    }
+}
