@@ -14,7 +14,9 @@ internal static class Declarations
     internal static IReadOnlyList<MicrovmConfig> Read(IReadOnlyList<string> files, TextReader standardInput, DiagnosticBag diagnostics)
     {
         var reader = new DeclarationReader(diagnostics);
-        var vms = files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>().Select(reader.Read).OfType<MicrovmConfig>().ToList();
+        var vms = files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>()
+            .SelectMany(n => FleetReader.IsFleet(n) ? FleetReader.Read(n, diagnostics)?.Vms.Select(v => v.Config) ?? [] : [reader.Read(n)])
+            .OfType<MicrovmConfig>().ToList();
         FleetRules.Check(vms, diagnostics);
         foreach (var vm in vms)
         {
@@ -22,6 +24,9 @@ internal static class Declarations
         }
         return vms;
     }
+
+    /// <summary>One file's values as they were written, before any rule; null after an error.</summary>
+    internal static Node? Open(string file, DiagnosticBag diagnostics) => Open(file, Console.In, diagnostics);
 
     private static Node? Open(string file, TextReader standardInput, DiagnosticBag diagnostics)
     {

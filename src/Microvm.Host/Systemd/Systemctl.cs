@@ -42,29 +42,37 @@ public static class Systemctl
     /// <returns>Its exit code.</returns>
     public static int Run(params IReadOnlyList<string> arguments)
     {
-        using var process = Start(arguments, false);
+        using var process = Start("systemctl", arguments, false);
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+
+    /// <summary>Runs another of systemd's tools; what it says goes to the terminal.</summary>
+    public static int Tool(params IReadOnlyList<string> words)
+    {
+        using var process = Start(words[0], [.. words.Skip(1)], false);
         process.WaitForExit();
         return process.ExitCode;
     }
 
     private static (int Code, string Output, string Errors) Capture(IReadOnlyList<string> arguments)
     {
-        using var process = Start(arguments, true);
+        using var process = Start("systemctl", arguments, true);
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return (process.ExitCode, output, errors.Result);
     }
 
-    private static Process Start(IReadOnlyList<string> arguments, bool capture)
+    private static Process Start(string program, IReadOnlyList<string> arguments, bool capture)
     {
         try
         {
-            return Process.Start(new ProcessStartInfo("systemctl", arguments) { RedirectStandardOutput = capture, RedirectStandardError = capture })!;
+            return Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = capture, RedirectStandardError = capture })!;
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new IOException($"this needs systemd, and systemctl can't be started: {e.Message}", e);
+            throw new IOException($"this needs systemd, and {program} can't be started: {e.Message}", e);
         }
     }
 }

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Host.Systemd;
+
+namespace Microvm.Cli.Commands;
+
+internal static class FleetCommand
+{
+    private static readonly Argument<string> s_file = new("FILE") { Description = "A host's VMs: microvm.vms.NAME.config or .flake, microvm.autostart, microvm.stateDir" };
+    private static readonly Option<bool> s_noStart = new("--no-start") { Description = "Only create and update; start nothing" };
+
+    internal static Command Create()
+    {
+        var fleet = new Command("fleet", "All VMs of one file together");
+        fleet.Add(Verb.Define("up", "Create or update all VMs of the file, start those that don't run, and set which start with the host",
+            ["sudo microvm fleet up host.nix", "sudo microvm fleet up host.json --no-start"], Up, s_file, s_noStart, VmHost.State));
+        fleet.Add(Verb.Define("down", "Stop all VMs of the file", ["sudo microvm fleet down host.nix"], Down, s_file, VmHost.State));
+        return fleet;
+    }
+
+    /// <summary>The VM of that name, where the file is a fleet's; null where it is a single declaration or can't be read.</summary>
+    internal static FleetVm? Find(string file, string name)
+    {
+        var diagnostics = new DiagnosticBag();
+        return Declarations.Open(file, diagnostics) is { } node && FleetReader.IsFleet(node) ? FleetReader.Read(node, diagnostics)?.Vms.FirstOrDefault(v => v.Name == name) : null;
+    }
+
+    private static Fleet? Read(ParseResult result)
+    {
+        var diagnostics = new DiagnosticBag();
+        var file = result.GetValue(s_file)!;
+        if (file == "-")
+        {
+            throw new UsageException("a fleet's path is kept for updates; write it to a file");
+        }
+        Fleet? fleet = null;
+        if (Declarations.Open(file, diagnostics) is { } node)
+        {
+            if (!FleetReader.IsFleet(node))
+            {
+                diagnostics.Error(node.At, "this declares no microvm.vms; a single VM is brought up with 'microvm create' and 'microvm start'");
+            }
+            else
+            {
+                fleet = FleetReader.Read(node, diagnostics);
+                FleetRules.Check([.. fleet?.Vms.Select(v => v.Config).OfType<MicrovmConfig>() ?? []], diagnostics);
+            }
+        }
+        DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
+        return diagnostics.HasErrors ? null : fleet;
+    }
+
+    private static StateDirectory State(ParseResult result, Fleet fleet) =>
+        new(result.GetResult(VmHost.State) is { Implicit: false } || fleet.StateDirectory is null ? result.GetValue(VmHost.State)! : fleet.StateDirectory);
+
+    private static int Up(ParseResult result)
+    {
+        if (Read(result) is not { } fleet)
+        {
+            return 2;
+        }
+        var state = State(result, fleet);
+        var file = result.GetValue(s_file)!;
+        // Everything that can be refused is, before the first VM changes.
+        if (HostSession.Attach([.. fleet.Vms.Select(v => v.Config).OfType<MicrovmConfig>()]) is null)
+        {
+            return 2;
+        }
+        foreach (var it in fleet.Vms)
+        {
+            var name = VmName.Parse(it.Name);
+            var isNew = state.Of(name).Current is null;
+            var changed = it.Config is { } config ? VmHost.Publish(state, name, config, it.Declaration!, file) : VmHost.Registry(state).Publish(name, it.Flake!);
+            if (changed is null)
+            {
+                return 2;
+            }
+            Console.WriteLine(isNew ? $"created {name}" : changed.Value ? $"updated {name}" : $"{name} is current");
+        }
+        if (!Systemctl.IsRunning || result.GetValue(s_noStart))
+        {
+            return 0;
+        }
+        var autostart = fleet.Vms.ToLookup(v => v.Autostart, v => VmName.Parse(v.Name).Unit);
+        foreach (var (on, verb) in (ReadOnlySpan<(bool, string)>)[(true, "enable"), (false, "disable")])
+        {
+            if (autostart[on].Any() && Systemctl.Run(["--quiet", verb, "--", .. autostart[on]]) != 0)
+            {
+                return 1;
+            }
+        }
+        // One call for all: systemd starts them side by side.
+        var code = fleet.Vms.Count == 0 ? 0 : Systemctl.Run(["start", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name).Unit)]);
+        foreach (var vm in fleet.Vms.Select(v => state.Of(VmName.Parse(v.Name))).Where(v => v.Booted is { } b && b != v.Current))
+        {
+            Console.WriteLine($"{vm.Name} runs from an older declaration; apply it with: microvm restart {vm.Name}");
+        }
+        return code == 0 ? 0 : 1;
+    }
+
+    private static int Down(ParseResult result) =>
+        Read(result) is not { } fleet ? 2
+        : fleet.Vms.Count == 0 || Systemctl.Run(["stop", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name).Unit)]) == 0 ? 0 : 1;
+}

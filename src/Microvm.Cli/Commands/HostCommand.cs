@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.Text.Json;
+using Microvm.Host;
+using Microvm.Host.Install;
+using Microvm.Host.Systemd;
+
+namespace Microvm.Cli.Commands;
+
+internal static class HostCommand
+{
+    private static readonly Option<string> s_root = new("--root") { Description = "Install below this directory; nothing of the running host is touched", HelpName = "DIR", DefaultValueFactory = _ => "/" };
+    private static readonly Option<string> s_prefix = new("--prefix") { Description = "Where lib/systemd and the like are; packages use /usr", HelpName = "DIR", DefaultValueFactory = _ => "/usr/local" };
+    private static readonly Option<string?> s_binary = new("--binary") { Description = "The binary that the units call (default: this one, or PREFIX/bin/microvm below a root)", HelpName = "PATH" };
+    private static readonly Option<int> s_stop = new("--stop-timeout") { Description = "Seconds that a guest may take to power off before its hypervisor is killed", HelpName = "SECONDS", DefaultValueFactory = _ => 150 };
+    private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only tell what would be done" };
+    private static readonly Option<int> s_pid = new("--pid") { Description = "The hypervisor", DefaultValueFactory = _ => 0 };
+
+    internal static Command Create()
+    {
+        var host = new Command("host", "Make this machine a host of MicroVMs under systemd");
+        host.Add(Verb.Define("install", "Write the units, the account and the state directory; again changes nothing",
+            ["sudo microvm host install", "microvm host install --root pkg --prefix /usr", "sudo microvm host install --dry-run"], Install,
+            s_root, s_prefix, s_binary, s_stop, VmHost.State, s_dryRun, CommonOptions.Json));
+        host.Add(Verb.Define("uninstall", "Take away exactly what 'install' wrote; VMs and what was edited stay",
+            ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
+        host.Add(Hidden("set-booted", r => { _ = Boot.SetBooted(Vm(r)); return 0; }));
+        host.Add(Hidden("release", r => Boot.Release(Vm(r)) ? 0 : 1));
+        host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid)) ? 0 : 1, s_pid));
+        return host;
+
+        static Command Hidden(string name, Func<ParseResult, int> action, params Symbol[] more)
+        {
+            var command = Verb.Define(name, "For the units", [$"microvm host {name} web"], action, [VmHost.Name, VmHost.State, .. more]);
+            command.Hidden = true;
+            return command;
+        }
+    }
+
+    private static VmDirectory Vm(ParseResult result) => VmHost.Directory(result).Of(VmName.Parse(result.GetValue(VmHost.Name)!));
+
+    private static string Prefix(ParseResult result) => result.GetValue(s_prefix) is { } p && p.StartsWith('/') ? p : throw new UsageException("--prefix takes an absolute path");
+    private static HostInstaller Installer(ParseResult result) => new(result.GetValue(s_root)!, $"{Prefix(result)}/lib/microvm/installed");
+    private static bool IsThisHost(ParseResult result) => Path.GetFullPath(result.GetValue(s_root)!) == "/";
+
+    private static int Install(ParseResult result)
+    {
+        if (result.GetValue(s_stop) is < 1 or > 86400)
+        {
+            throw new UsageException("--stop-timeout takes 1 to 86400 seconds");
+        }
+        var binary = result.GetValue(s_binary) ?? (IsThisHost(result) ? VmHost.Binary : $"{Prefix(result)}/bin/microvm");
+        var settings = new UnitSettings(binary, result.GetValue(VmHost.State)!, TimeSpan.FromSeconds(result.GetValue(s_stop)));
+        var dryRun = result.GetValue(s_dryRun);
+        var steps = Installer(result).Install(HostFile.Of(Prefix(result), settings), dryRun);
+        Print(result, steps);
+        if (dryRun || !IsThisHost(result))
+        {
+            return 0;
+        }
+        var lib = $"{Prefix(result)}/lib";
+        foreach (var words in (string[][])[["systemd-sysusers", $"{lib}/sysusers.d/microvm.conf"], ["systemd-tmpfiles", "--create", $"{lib}/tmpfiles.d/microvm.conf"]])
+        {
+            if (Systemctl.Tool(words) != 0)
+            {
+                Console.Error.WriteLine($"microvm: {words[0]} failed; the files are installed");
+                return 1;
+            }
+        }
+        return Reload();
+    }
+
+    private static int Uninstall(ParseResult result)
+    {
+        var dryRun = result.GetValue(s_dryRun);
+        var steps = Installer(result).Uninstall(dryRun);
+        Print(result, steps);
+        return dryRun || !IsThisHost(result) ? 0 : Reload();
+    }
+
+    private static int Reload() => !Systemctl.IsRunning || Systemctl.Run("daemon-reload") == 0 ? 0 : 1;
+
+    private static void Print(ParseResult result, IReadOnlyList<InstallStep> steps)
+    {
+        if (result.GetValue(CommonOptions.Json))
+        {
+            Console.WriteLine(JsonSerializer.Serialize([.. steps.Select(s => new InstallStepReport(s.Action, s.Path, s.Reason))], VmReports.Default.InstallStepReportArray));
+            return;
+        }
+        var told = steps.Where(s => s.Action != "keep").ToList();
+        told.ForEach(s => Console.WriteLine($"{s.Action,-7}{s.Path}{(s.Reason is { } r ? $": {r}" : "")}"));
+        if (told.Count == 0)
+        {
+            Console.WriteLine("nothing to do");
+        }
+    }
+}

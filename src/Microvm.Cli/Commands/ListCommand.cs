@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Host.Systemd;
+
+namespace Microvm.Cli.Commands;
+
+internal static class ListCommand
+{
+    internal static Command Create() => Verb.Define("list", "List this host's VMs: whether they run, and whether from their current declaration",
+        ["microvm list", "microvm list --json"], Run, VmHost.State, CommonOptions.Json);
+
+    private static int Run(ParseResult result)
+    {
+        var vms = VmHost.Directory(result).All();
+        var states = Systemctl.States([.. vms.Select(v => v.Name)]);
+        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit))).ToArray();
+        if (result.GetValue(CommonOptions.Json))
+        {
+            Console.WriteLine(JsonSerializer.Serialize(rows, VmReports.Default.VmReportArray));
+            return 0;
+        }
+        if (rows.Length == 0)
+        {
+            Console.WriteLine($"no VM is in {VmHost.Directory(result).Path}; 'microvm create' makes one");
+            return 0;
+        }
+        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("FROM", 30, 8));
+        foreach (var r in rows)
+        {
+            table.Add(r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
+                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), Printable.Of(r.From ?? "-"));
+        }
+        table.Print(Terminal.Output, Console.Out);
+        return 0;
+    }
+
+    private static VmReport Row(VmDirectory vm, UnitState? unit)
+    {
+        var state = unit switch
+        {
+            null => "unknown",
+            { Active: "active" } => "running",
+            { Sub: "auto-restart" } => "restarting",
+            { Active: "activating" } => "starting",
+            { Active: "deactivating" } => "stopping",
+            { Active: "failed" } => "failed",
+            _ => "stopped",
+        };
+        var runner = vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
+        return new(vm.Name.Value, state, runner, unit?.Enabled ?? false, unit is { MainPid: > 0 } ? unit.MainPid : null, vm.Hypervisor,
+            vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference);
+    }
+}
+
+/// <summary>One VM of <c>microvm list --json</c>. Fields are only ever added.</summary>
+/// <param name="Runner">current, stale (a restart applies the current one) or not booted.</param>
+internal sealed record VmReport(string Name, string State, string Runner, bool Autostart, int? Pid, string? Hypervisor, string? Current, string? Booted, string Source, string? From);
+
+internal sealed record InstallStepReport(string Action, string Path, string? Reason);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(VmReport[]))]
+[JsonSerializable(typeof(InstallStepReport[]))]
+internal sealed partial class VmReports : JsonSerializerContext;

@@ -1,0 +1,9 @@
+using System.CommandLine;
+
+namespace Microvm.Cli.Commands;
+
+internal static class RestartCommand
+{
+    internal static Command Create() => Verb.Define("restart", "Restart VMs; a changed declaration applies, interfaces that are right stay",
+        ["sudo microvm restart web", "sudo microvm restart web db"], result => VmHost.Power(result, "restart"), VmHost.Names, VmHost.State);
+}

@@ -1,0 +1,9 @@
+using System.CommandLine;
+
+namespace Microvm.Cli.Commands;
+
+internal static class StopCommand
+{
+    internal static Command Create() => Verb.Define("stop", "Stop VMs: their guests power off, then their interfaces are taken down",
+        ["sudo microvm stop web", "sudo microvm stop web db"], result => VmHost.Power(result, "stop"), VmHost.Names, VmHost.State);
+}

@@ -1,0 +1,64 @@
+using System.CommandLine;
+using Microvm.Host;
+using Microvm.Host.Systemd;
+
+namespace Microvm.Cli.Commands;
+
+internal static class UpdateCommand
+{
+    private static readonly Option<bool> s_restart = new("--restart", "-R") { Description = "Restart the VM if its runner changed" };
+    private static readonly Option<string?> s_file = new("--file", "-f") { Description = "From now on take it from this declaration", HelpName = "FILE" };
+    private static readonly Option<bool?> s_autostart = new("--autostart") { Description = "Whether it starts with the host", HelpName = "true|false" };
+
+    internal static Command Create() => Verb.Define("update", "Build VMs again from their declaration or flake; it applies on the next start",
+        ["sudo microvm update web", "sudo microvm update --restart web db", "sudo microvm update web --autostart false"], Run,
+        VmHost.Names, s_restart, s_file, s_autostart, VmHost.State);
+
+    private static int Run(ParseResult result)
+    {
+        var state = VmHost.Directory(result);
+        var vms = result.GetValue(VmHost.Names)!.Select(n => VmHost.Existing(state, n)).ToList();
+        var file = result.GetValue(s_file);
+        if (file is not null && vms.Count > 1)
+        {
+            throw new UsageException("--file goes with one VM");
+        }
+        var code = 0;
+        foreach (var vm in vms)
+        {
+            var changed = file is not null ? VmHost.Publish(state, vm.Name, file) : Build(state, vm);
+            if (changed is null)
+            {
+                code = 2;
+                continue;
+            }
+            VmHost.Tell(vm, changed.Value, false);
+            if (result.GetValue(s_autostart) is { } on && VmHost.Autostart(vm.Name, on) != 0)
+            {
+                code = 1;
+            }
+            if (result.GetValue(s_restart) && vm.Booted != vm.Current && Systemctl.Run("restart", "--", vm.Name.Unit) != 0)
+            {
+                code = 1;
+            }
+        }
+        return code;
+    }
+
+    private static bool? Build(StateDirectory state, VmDirectory vm) => vm.Source switch
+    {
+        VmSource.File => Again(state, vm),
+        VmSource.Flake => VmHost.Registry(state).Publish(vm.Name, vm.Reference!),
+        VmSource.Toplevel => throw new UsageException($"'{vm.Name}' is declared in this host's NixOS configuration; change it there and rebuild the host"),
+        _ => throw new UsageException($"nothing in {vm.Path} tells what '{vm.Name}' is made from; give --file FILE"),
+    };
+
+    private static bool? Again(StateDirectory state, VmDirectory vm)
+    {
+        // A VM out of a fleet file is looked up there under its name.
+        var reference = vm.Reference!;
+        return FleetCommand.Find(reference, vm.Name.Value) is { } found ? found.Config is { } config
+                ? VmHost.Publish(state, vm.Name, config, found.Declaration!, reference) : null
+            : VmHost.Publish(state, vm.Name, reference);
+    }
+}
