@@ -85,6 +85,16 @@ internal static class VmHost
             : $"{vm.Name} is updated");
     }
 
+    /// <summary>Brings bridge.conf and the units' exceptions in step with the VMs, where this machine is their host.</summary>
+    internal static void Synchronise(StateDirectory state)
+    {
+        var host = new HostConfiguration("/");
+        if (host.IsInstalled && host.Update(state.All()) && Systemctl.IsRunning)
+        {
+            _ = Systemctl.Run("daemon-reload");
+        }
+    }
+
     /// <summary>Starts with the host, or no longer.</summary>
     internal static int Autostart(VmName name, bool on) => Systemctl.Run("--quiet", on ? "enable" : "disable", "--", name.Unit);
 

@@ -35,6 +35,7 @@ internal static class CreateCommand
         {
             return 2;
         }
+        VmHost.Synchronise(state);
         VmHost.Tell(state.Of(name), true, true);
         return result.GetValue(s_autostart) ? VmHost.Autostart(name, true) : 0;
     }

@@ -78,6 +78,7 @@ internal static class FleetCommand
             }
             Console.WriteLine(isNew ? $"created {name}" : changed.Value ? $"updated {name}" : $"{name} is current");
         }
+        VmHost.Synchronise(state);
         if (!Systemctl.IsRunning || result.GetValue(s_noStart))
         {
             return 0;

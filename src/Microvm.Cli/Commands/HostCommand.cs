@@ -66,12 +66,18 @@ internal static class HostCommand
                 return 1;
             }
         }
+        VmHost.Synchronise(VmHost.Directory(result));
         return Reload();
     }
 
     private static int Uninstall(ParseResult result)
     {
         var dryRun = result.GetValue(s_dryRun);
+        if (!dryRun && IsThisHost(result))
+        {
+            // Our lines of bridge.conf and our drop-ins go as well.
+            _ = new HostConfiguration("/").Update([]);
+        }
         var steps = Installer(result).Uninstall(dryRun);
         Print(result, steps);
         return dryRun || !IsThisHost(result) ? 0 : Reload();

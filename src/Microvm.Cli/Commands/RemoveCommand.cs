@@ -31,6 +31,7 @@ internal static class RemoveCommand
             _ = VmHost.Autostart(vm.Name, false);
         }
         registry.Remove(vm.Name);
+        VmHost.Synchronise(state);
         Console.WriteLine($"removed {vm.Name}");
         return 0;
     }

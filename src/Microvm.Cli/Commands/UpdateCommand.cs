@@ -32,6 +32,7 @@ internal static class UpdateCommand
                 code = 2;
                 continue;
             }
+            VmHost.Synchronise(state);
             VmHost.Tell(vm, changed.Value, false);
             if (result.GetValue(s_autostart) is { } on && VmHost.Autostart(vm.Name, on) != 0)
             {

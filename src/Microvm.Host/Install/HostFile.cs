@@ -23,8 +23,8 @@ public sealed record HostFile(string Path, string Content, bool IsLink = false)
                 m microvm kvm
 
                 """),
-            // Root's own: a hypervisor that was broken into must not name the scripts that run as root.
-            new($"{lib}/tmpfiles.d/microvm.conf", $"d {settings.StateDirectory} 0755 root kvm -\n"),
+            // Each VM's directory gets the group by the set-group-ID bit. Root's own: a hypervisor that was broken into must not name the scripts that run as root.
+            new($"{lib}/tmpfiles.d/microvm.conf", $"d {settings.StateDirectory} 2755 root kvm -\n"),
             new($"{lib}/modules-load.d/microvm.conf", "# Interfaces of MicroVMs.\ntun\nvhost_net\n"),
         ];
     }

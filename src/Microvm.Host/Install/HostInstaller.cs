@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Microvm.Linux;
 
 namespace Microvm.Host.Install;
 
@@ -122,7 +123,7 @@ public sealed class HostInstaller(string root, string manifest)
             File.WriteAllText(fresh, file.Content);
             File.SetUnixFileMode(fresh, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
         }
-        File.Move(fresh, path, true);
+        PosixFile.Replace(fresh, path);
     }
 
     private static void MakeDirectory(string path, List<string> made)

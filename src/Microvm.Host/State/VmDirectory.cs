@@ -1,3 +1,5 @@
+using Microvm.Linux;
+
 namespace Microvm.Host;
 
 /// <summary>Where a VM's runner comes from.</summary>
@@ -64,7 +66,7 @@ public sealed class VmDirectory
         var fresh = At($".{link}.new");
         File.Delete(fresh);
         File.CreateSymbolicLink(fresh, target);
-        File.Move(fresh, At(link), true);
+        PosixFile.Replace(fresh, At(link));
     }
 
     private string? Target(string link)
