@@ -26,6 +26,10 @@ internal static class HostCommand
         host.Add(Hidden("set-booted", r => { _ = Boot.SetBooted(Vm(r)); return 0; }));
         host.Add(Hidden("release", r => Boot.Release(Vm(r)) ? 0 : 1));
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid)) ? 0 : 1, s_pid));
+        var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
+            _ => { _ = new HostConfiguration("/").Update([]); return 0; });
+        release.Hidden = true;
+        host.Add(release);
         return host;
 
         static Command Hidden(string name, Func<ParseResult, int> action, params Symbol[] more)

@@ -1,0 +1,130 @@
+using System.Text.Json;
+
+namespace Microvm.Tests;
+
+/// <summary>VMs under a real systemd, with QEMU and the guest of guest/.</summary>
+[Collection(nameof(SystemdHost))]
+public sealed class SystemdTests(SystemdHost host)
+{
+    private static string Vm(string name, int vcpu, params string[] ids) => $$"""
+        {"networking":{"hostName":"{{name}}"},"microvm":{ "vcpu":{{vcpu}},
+          "kernel":"{{Binary.Root}}/out/guest/vmlinuz","initrdPath":"{{Binary.Root}}/out/guest/initrd","kernelParams":["seconds=600","guestip=10.0.9.2/24"],
+          "interfaces":[{{string.Join(',', ids.Select((id, i) => $$"""{"type":"tap","id":"{{id}}","mac":"02:00:00:00:{{Math.Abs(name.Sum(c => c)) % 90 + 10}}:0{{i}}"}"""))}}] } }
+        """;
+
+    private void Create(string name, params string[] ids)
+    {
+        host.Write($"/root/{name}.json", Vm(name, 1, ids));
+        host.Microvm("create", name, "--file", $"/root/{name}.json");
+    }
+
+    private string Listed(string name, string field) =>
+        JsonDocument.Parse(host.Microvm("list", "--json")).RootElement.EnumerateArray().Single(v => v.GetProperty("name").GetString() == name).GetProperty(field).ToString();
+
+    private void Gone(string name)
+    {
+        host.Microvm("stop", name);
+        host.Microvm("remove", name, "--data");
+    }
+
+    [Fact]
+    public void Units_are_clean_and_little_exposed()
+    {
+        foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm@", 2.5)])
+        {
+            var verify = host.Run("systemd-analyze", "verify", "--man=no", $"/usr/local/lib/systemd/system/{unit}.service");
+            Assert.True(verify.Code == 0 && !verify.Err.Contains(unit, StringComparison.Ordinal), verify.Out + verify.Err);
+            var security = JsonDocument.Parse(host.Do("systemd-analyze", "security", "--offline=true", "--json=short", "--threshold=100", $"/usr/local/lib/systemd/system/{unit}.service"));
+            Assert.NotEmpty(security.RootElement.EnumerateArray());
+            var exposure = host.Do("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=100", $"/usr/local/lib/systemd/system/{unit}.service");
+            var figure = double.Parse(System.Text.RegularExpressions.Regex.Match(exposure, @"exposure level for \S+: (\d+\.\d+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
+            Assert.True(figure < limit, $"{unit} has an exposure of {figure}:\n{exposure}");
+            Assert.Contains($"| `{unit}` | {figure.ToString("0.0", System.Globalization.CultureInfo.InvariantCulture)} |", File.ReadAllText(Path.Combine(Binary.Root, "docs", "host.md")));
+        }
+    }
+
+    [Fact]
+    public void Interfaces_are_made_before_the_vm_and_removed_after_it()
+    {
+        Create("life", "vm-l1", "vm-l2");
+        Assert.Equal("not booted", Listed("life", "runner"));
+        host.Microvm("start", "life");
+        Assert.NotNull(host.Index("vm-l1"));
+        Assert.NotNull(host.Index("vm-l2"));
+        Assert.Equal("active", host.Property("microvm@life.service", "ActiveState"));
+        Assert.True(ulong.Parse(host.Property("microvm-tap-interfaces@life.service", "ActiveEnterTimestampMonotonic")) <= ulong.Parse(host.Property("microvm@life.service", "ExecMainStartTimestampMonotonic")));
+        host.Until("the guest's console in the journal", () => host.Run("/usr/local/bin/microvm", "logs", "life").Out.Contains("guest: ready", StringComparison.Ordinal));
+        Assert.Equal(("running", "current"), (Listed("life", "state"), Listed("life", "runner")));
+        Assert.Equal(1, host.Run("/usr/local/bin/microvm", "remove", "life").Code);
+        host.Microvm("stop", "life");
+        host.Until("interfaces that are gone", () => host.Index("vm-l1") is null && host.Index("vm-l2") is null);
+        Assert.Equal(("stopped", "not booted"), (Listed("life", "state"), Listed("life", "runner")));
+        Gone("life");
+        Assert.Equal(1, host.Run("test", "-e", "/var/lib/microvms/life").Code);
+    }
+
+    [Fact]
+    public void A_killed_hypervisor_is_started_again_and_its_interfaces_are_not_touched()
+    {
+        Create("crash", "vm-c1");
+        host.Microvm("start", "crash");
+        var (index, pid) = (host.Index("vm-c1"), host.Property("microvm@crash.service", "MainPID"));
+        Assert.NotNull(index);
+        host.Do("kill", "-KILL", pid);
+        host.Until("another hypervisor", () => host.Property("microvm@crash.service", "MainPID") is var now && now != pid && now != "0" && host.Property("microvm@crash.service", "SubState") == "running");
+        Assert.Equal(index, host.Index("vm-c1"));
+        Gone("crash");
+    }
+
+    [Fact]
+    public void A_changed_declaration_applies_on_the_next_start_by_plan()
+    {
+        Create("change", "vm-d1", "vm-d2");
+        host.Microvm("start", "change");
+        var kept = host.Index("vm-d1");
+        host.Write("/root/change.json", Vm("change", 1, "vm-d1", "vm-d3"));
+        Assert.Contains("microvm restart change", host.Microvm("update", "change"));
+        Assert.Equal("stale", Listed("change", "runner"));
+        Assert.Null(host.Index("vm-d3"));
+        host.Microvm("restart", "change");
+        Assert.Equal(kept, host.Index("vm-d1"));
+        Assert.NotNull(host.Index("vm-d3"));
+        Assert.Equal("current", Listed("change", "runner"));
+        Gone("change");
+    }
+
+    [Fact]
+    public void A_vm_starts_with_the_host_where_it_was_told_to()
+    {
+        Create("late", "vm-e1");
+        Create("early", "vm-f1");
+        host.Microvm("update", "early", "--autostart", "true");
+        host.Reboot();
+        host.Until("the VM", () => host.Property("microvm@early.service", "SubState") == "running");
+        Assert.NotNull(host.Index("vm-f1"));
+        Assert.Equal("stopped", Listed("late", "state"));
+        Assert.Null(host.Index("vm-e1"));
+        Gone("early");
+        Gone("late");
+    }
+
+    [Fact]
+    public void A_fleet_comes_up_in_one_go()
+    {
+        static string Config(string name, string id) => $"\"config\":{Vm(name, 1, id)}";
+        host.Write("/root/fleet.json", $$"""{"microvm":{"vms":{"one":{{{Config("one", "vm-g1")}}},"two":{{{Config("two", "vm-g2")}},"autostart":false} } } }""");
+        Assert.Contains("created two", host.Microvm("fleet", "up", "/root/fleet.json"));
+        foreach (var (name, id) in (IEnumerable<(string, string)>)[("one", "vm-g1"), ("two", "vm-g2")])
+        {
+            Assert.Equal("running", Listed(name, "state"));
+            Assert.NotNull(host.Index(id));
+        }
+        Assert.Equal(("True", "False"), (Listed("one", "autostart"), Listed("two", "autostart")));
+        Assert.Contains("two is current", host.Microvm("fleet", "up", "/root/fleet.json"));
+        Assert.Contains("one is current", host.Microvm("update", "one"));
+        host.Microvm("fleet", "down", "/root/fleet.json");
+        Assert.Equal(("stopped", "stopped"), (Listed("one", "state"), Listed("two", "state")));
+        Gone("one");
+        Gone("two");
+    }
+}
