@@ -24,10 +24,10 @@ internal static class HostCommand
         host.Add(Verb.Define("uninstall", "Take away exactly what 'install' wrote; VMs and what was edited stay",
             ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
         host.Add(Hidden("set-booted", r => { _ = Boot.SetBooted(Vm(r)); return 0; }));
-        host.Add(Hidden("release", r => Boot.Release(Vm(r)) ? 0 : 1));
+        host.Add(Hidden("release", r => Boot.Release(Vm(r), VmHost.Binary) ? 0 : 1));
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid)) ? 0 : 1, s_pid));
         var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
-            _ => { _ = new HostConfiguration("/").Update([]); return 0; });
+            result => { _ = new HostConfiguration("/").Update([]); return 0; });
         release.Hidden = true;
         host.Add(release);
         return host;

@@ -24,7 +24,7 @@ public sealed record HostFile(string Path, string Content, bool IsLink = false)
 
                 """),
             // Each VM's directory gets the group by the set-group-ID bit. Root's own: a hypervisor that was broken into must not name the scripts that run as root.
-            new($"{lib}/tmpfiles.d/microvm.conf", $"d {settings.StateDirectory} 2755 root kvm -\n"),
+            new($"{lib}/tmpfiles.d/microvm.conf", $"d {settings.StateDirectory} 2755 root kvm -\n# Nodes of macvtaps whose number another network namespace has taken.\nd /run/microvm 0755 root root -\n"),
             new($"{lib}/modules-load.d/microvm.conf", "# Interfaces of MicroVMs.\ntun\nvhost_net\n"),
         ];
     }

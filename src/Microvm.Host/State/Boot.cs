@@ -21,7 +21,7 @@ public static class Boot
 
     /// <summary>Takes the interfaces of the booted runner down and forgets it. Runs each script even where one fails.</summary>
     /// <returns>Whether all scripts succeeded.</returns>
-    public static bool Release(VmDirectory vm)
+    public static bool Release(VmDirectory vm, string binary)
     {
         var good = true;
         foreach (var script in (string[])["macvtap-down", "tap-down"])
@@ -29,6 +29,8 @@ public static class Boot
             var path = vm.At($"booted/bin/{script}");
             good &= !File.Exists(path) || Run(path, vm.Path) == 0;
         }
+        // What an earlier declaration made and the last one no longer has.
+        good &= Run(binary, vm.Path, "down", "--vm", vm.Name.Value) == 0;
         if (good)
         {
             File.Delete(vm.At("booted"));
@@ -57,9 +59,9 @@ public static class Boot
         return true;
     }
 
-    private static int Run(string program, string directory)
+    private static int Run(string program, string directory, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program) { WorkingDirectory = directory })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = directory })!;
         process.WaitForExit();
         return process.ExitCode;
     }

@@ -21,10 +21,13 @@ public static class Runner
             ["share/microvm/hypervisor"] = vm.Hypervisor + "\n",
             ["bin/microvm-run"] = Script($"{call} run \"$here/share/microvm/declaration.json\""),
         };
-        if (vm.Interfaces.Any(i => i.Type != InterfaceType.User))
+        foreach (var (type, declares) in (ReadOnlySpan<(string, Func<InterfaceType, bool>)>)[("tap", t => t is InterfaceType.Tap or InterfaceType.Bridge), ("macvtap", t => t == InterfaceType.Macvtap)])
         {
-            files["bin/tap-up"] = Script($"{call} up --user microvm \"$here/share/microvm/declaration.json\"");
-            files["bin/tap-down"] = Script($"{call} down \"$here/share/microvm/declaration.json\"");
+            if (vm.Interfaces.Any(i => declares(i.Type)))
+            {
+                files[$"bin/{type}-up"] = Script($"{call} up --user microvm --only {type} \"$here/share/microvm/declaration.json\"");
+                files[$"bin/{type}-down"] = Script($"{call} down --only {type} \"$here/share/microvm/declaration.json\"");
+            }
         }
         return files;
     }
