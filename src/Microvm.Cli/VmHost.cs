@@ -103,6 +103,6 @@ internal static class VmHost
     {
         var state = Directory(result);
         var vms = result.GetValue(Names)!.Select(n => Existing(state, n)).ToList();
-        return Systemctl.Run([verb, "--", .. vms.Select(v => v.Name.Unit)]) == 0 ? 0 : 1;
+        return Systemctl.Run([verb, "--", .. vms.Select(v => v.Name.Unit), .. verb == "stop" ? vms.Select(v => v.Name.InterfacesUnit) : []]) == 0 ? 0 : 1;
     }
 }

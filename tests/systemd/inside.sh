@@ -17,6 +17,9 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "
 mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 mount --rbind /dev "$root/dev"
+# As udev's rules would have it: anybody may open it.
+[ -e "$dir/tun" ] || mknod -m 666 "$dir/tun" c 10 200
+mount --bind "$dir/tun" "$root/dev/net/tun"
 mount -t tmpfs -o mode=755 run "$root/run"
 mount -t tmpfs -o mode=1777 tmp "$root/tmp"
 while read -r device mounted kind options _; do

@@ -12,6 +12,9 @@ Requires=basic.target
 After=basic.target
 Wants=microvms.target
 UNIT
+# The kernel's log is the whole machine's.
+mkdir -p "$dir/upper/etc/systemd/journald.conf.d"
+printf '[Journal]\nReadKMsg=no\nStorage=volatile\n' >"$dir/upper/etc/systemd/journald.conf.d/test.conf"
 for unit in systemd-{udevd,udev-trigger,sysctl,modules-load,tmpfiles-setup-dev,tmpfiles-setup,update-utmp,remount-fs,binfmt,random-seed,sysusers,machine-id-commit,journal-flush}.service \
     systemd-udevd-{control,kernel}.socket kmod-static-nodes.service {dev-hugepages,dev-mqueue,sys-kernel-debug,sys-kernel-tracing,sys-fs-fuse-connections,sys-kernel-config,tmp}.mount \
     proc-sys-fs-binfmt_misc.automount; do

@@ -102,5 +102,5 @@ internal static class FleetCommand
 
     private static int Down(ParseResult result) =>
         Read(result) is not { } fleet ? 2
-        : fleet.Vms.Count == 0 || Systemctl.Run(["stop", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name).Unit)]) == 0 ? 0 : 1;
+        : fleet.Vms.Count == 0 || Systemctl.Run(["stop", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name)).SelectMany(n => new[] { n.Unit, n.InterfacesUnit })]) == 0 ? 0 : 1;
 }

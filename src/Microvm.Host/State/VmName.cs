@@ -14,6 +14,9 @@ public sealed record VmName
     /// <summary>The VM's service.</summary>
     public string Unit => $"microvm@{Value}.service";
 
+    /// <summary>The unit that takes the VM's interfaces down when it stops; waiting for it is waiting for that.</summary>
+    public string InterfacesUnit => $"microvm-interfaces@{Value}.service";
+
     /// <summary>Takes 1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.', with a letter, digit or '_' in front.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out VmName? name)
     {
