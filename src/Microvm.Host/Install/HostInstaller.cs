@@ -92,7 +92,10 @@ public sealed class HostInstaller(string root, string manifest)
         {
             File.Delete(Real(step.Path));
         }
-        File.Delete(Real(manifest));
+        if (File.Exists(Real(manifest)))
+        {
+            File.Delete(Real(manifest));
+        }
         RemoveEmpty(known.Directories);
         return steps;
     }

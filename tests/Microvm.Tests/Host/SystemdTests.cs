@@ -72,7 +72,7 @@ public sealed class SystemdTests(SystemdHost host)
         Assert.NotNull(host.Index("vm-l2"));
         Assert.Equal("active", host.Property("microvm@life.service", "ActiveState"));
         Assert.True(ulong.Parse(host.Property("microvm-tap-interfaces@life.service", "ActiveEnterTimestampMonotonic")) <= ulong.Parse(host.Property("microvm@life.service", "ExecMainStartTimestampMonotonic")));
-        host.Until("the guest's console in the journal", () => host.Run("/usr/local/bin/microvm", "logs", "life").Out.Contains("guest: ready", StringComparison.Ordinal));
+        host.Until("the guest's console in the journal", () => host.Run("/usr/local/bin/microvm", "logs", "life").Out.Contains("Linux version", StringComparison.Ordinal));
         Assert.Equal(("running", "current"), (Listed("life", "state"), Listed("life", "runner")));
         Assert.Equal(1, host.Run("/usr/local/bin/microvm", "remove", "life").Code);
         host.Microvm("stop", "life");
