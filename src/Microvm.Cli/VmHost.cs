@@ -54,6 +54,7 @@ internal static class VmHost
             else
             {
                 FleetRules.Check([config], diagnostics);
+                HypervisorTable.Check(config, diagnostics);
             }
         }
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
@@ -64,7 +65,7 @@ internal static class VmHost
     internal static bool? Publish(StateDirectory state, VmName name, MicrovmConfig config, ObjectNode declaration, string file)
     {
         var refusal = "";
-        if (HostSession.Attach([config]) is null || (refusal = HypervisorTable.Find(config.Hypervisor)?.Refuse(config)) is not null)
+        if (HostSession.Attach([config]) is null || (refusal = HypervisorTable.Missing(config)) is not null)
         {
             if (refusal is { Length: > 0 })
             {

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Systemd;
+using Microvm.Hypervisors;
 
 namespace Microvm.Cli.Commands;
 
@@ -44,7 +45,12 @@ internal static class FleetCommand
             else
             {
                 fleet = FleetReader.Read(node, diagnostics);
-                FleetRules.Check([.. fleet?.Vms.Select(v => v.Config).OfType<MicrovmConfig>() ?? []], diagnostics);
+                MicrovmConfig[] configs = [.. fleet?.Vms.Select(v => v.Config).OfType<MicrovmConfig>() ?? []];
+                FleetRules.Check(configs, diagnostics);
+                foreach (var config in configs)
+                {
+                    HypervisorTable.Check(config, diagnostics);
+                }
             }
         }
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
