@@ -22,6 +22,8 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("init", InitCommand.Create),
+        ("explain", ExplainCommand.Create),
         ("doctor", DoctorCommand.Create),
         ("create", CreateCommand.Create),
         ("update", UpdateCommand.Create),

@@ -28,6 +28,7 @@ internal static class Privilege
         ["command"] = default,
         // The firewall tells its chains to CAP_NET_ADMIN only; bridge.conf may be for root and a group.
         ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch),
+        ["explain"] = default,
         ["mac"] = default,
         ["completions"] = default,
         ["man"] = default,

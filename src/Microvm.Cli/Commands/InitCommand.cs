@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Text;
+using Microvm.Cli.Explain;
+using Microvm.Declaration;
+using Microvm.Linux;
+
+namespace Microvm.Cli.Commands;
+
+internal static class InitCommand
+{
+    private static readonly Option<string?> s_name = new("--name") { Description = "The VM's name", HelpName = "VM-NAME" };
+    private static readonly Option<string?> s_hypervisor = Choice("--hypervisor", "What runs it", DeclarationReader.Hypervisors);
+    private static readonly Option<string?> s_type = Choice("--type", "The interface's type", Words.Types);
+    private static readonly Option<string?> s_id = new("--id") { Description = "The interface's name on the host (default: vm- and the VM's name)", HelpName = "ID" };
+    private static readonly Option<string?> s_bridge = new("--bridge") { Description = "The bridge, for types bridge and tap", HelpName = "LINK" };
+    private static readonly Option<string?> s_link = new("--link") { Description = "The lower device, for type macvtap", HelpName = "LINK" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file, which must not be there yet (-: standard output); one that ends in .json becomes JSON", HelpName = "FILE" };
+
+    internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration, with comments, by asking four questions or none",
+        ["microvm init", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
+    { Details = ["On a terminal it asks for what no option gives: name, hypervisor, type, and bridge or lower device. Without a terminal it takes the usual: the name vm, qemu, type tap. The MAC comes from the name, as 'microvm mac' gives it."] },
+        Run, s_name, s_hypervisor, s_type, s_id, s_bridge, s_link, s_output);
+
+    private static Option<string?> Choice(string name, string description, IReadOnlyList<string> choices)
+    {
+        var option = new Option<string?>(name) { Description = $"{description}: {string.Join(", ", choices)}", HelpName = name.TrimStart('-').ToUpperInvariant() };
+        option.AcceptOnlyFromAmong([.. choices]);
+        return option;
+    }
+
+    private static int Run(ParseResult result)
+    {
+        var asks = TerminalDevice.IsTerminal(TerminalDevice.Input) && TerminalDevice.IsTerminal(TerminalDevice.Errors);
+        var name = result.GetValue(s_name) ?? Ask(asks, "Name of the VM", "vm", null);
+        var hypervisor = result.GetValue(s_hypervisor) ?? Ask(asks, "Hypervisor", "qemu", DeclarationReader.Hypervisors);
+        var given = result.GetValue(s_bridge) is not null ? "tap" : result.GetValue(s_link) is not null ? "macvtap" : null;
+        var type = result.GetValue(s_type) ?? given ?? Ask(asks, "Type of its interface", "tap", Words.Types);
+        if (type == "user" && result.GetValue(s_bridge) is not null || type == "macvtap" && result.GetValue(s_bridge) is not null || type != "macvtap" && result.GetValue(s_link) is not null)
+        {
+            throw new UsageException($"type {type} takes {(type == "macvtap" ? "--link, not --bridge" : type == "user" ? "neither --bridge nor --link" : "--bridge, not --link")}");
+        }
+        var on = type switch
+        {
+            "macvtap" => result.GetValue(s_link) ?? Ask(asks, "Card of the host whose network the guest joins", "eth0", null),
+            "bridge" => result.GetValue(s_bridge) ?? Ask(asks, "Bridge of the host", "br0", null),
+            "tap" => (result.GetValue(s_bridge) ?? Ask(asks, "Bridge of the host (empty: none)", "", null)) is { Length: > 0 } bridge ? bridge : null,
+            _ => null,
+        };
+        var start = new StartingDeclaration(name, hypervisor, type, result.GetValue(s_id) ?? Id(name), on);
+        var output = result.GetValue(s_output) ?? (asks ? $"{name}.nix" : "-");
+        // What is wrong with the answers, the rules themselves say.
+        var diagnostics = new DiagnosticBag();
+        if (JsonFrontDoor.Read("answers", Encoding.UTF8.GetBytes(start.ToJson()), diagnostics) is { } node)
+        {
+            new DeclarationReader(diagnostics).Read(node);
+        }
+        if (diagnostics.HasErrors)
+        {
+            throw new UsageException(string.Join("; ", diagnostics.All.Where(d => d.Severity == Severity.Error).Select(d => d.Message)));
+        }
+        var text = output.EndsWith(".json", StringComparison.Ordinal) ? start.ToJson() : start.ToNix();
+        if (output == "-")
+        {
+            Console.Out.Write(text);
+            return 0;
+        }
+        using (var file = new FileStream(output, FileMode.CreateNew, FileAccess.Write))
+        {
+            file.Write(Encoding.UTF8.GetBytes(text));
+        }
+        Console.WriteLine($"wrote {output}; next: microvm explain {Host.Shell.Quote(output)}; microvm doctor {Host.Shell.Quote(output)}; sudo microvm up {Host.Shell.Quote(output)}");
+        return 0;
+    }
+
+    // VM names may be longer than the 15 bytes of an interface's name.
+    private static string Id(string name) => name.StartsWith("vm", StringComparison.Ordinal) ? Cut(name) : Cut($"vm-{name}");
+    private static string Cut(string text) => text.Length > InterfaceName.MaxBytes ? text[..InterfaceName.MaxBytes] : text;
+
+    private static string Ask(bool asks, string question, string usual, IReadOnlyList<string>? choices)
+    {
+        while (asks)
+        {
+            Console.Error.Write($"{question}{(choices is null ? "" : $" ({string.Join(", ", choices)})")}{(usual.Length > 0 ? $" [{usual}]" : "")}: ");
+            if (Console.In.ReadLine() is not { } line)
+            {
+                throw new UsageException("the questions were not answered; nothing was written");
+            }
+            var answer = line.Trim() is { Length: > 0 } text ? text : usual;
+            if (choices is null || choices.Contains(answer))
+            {
+                return answer;
+            }
+            Console.Error.WriteLine($"'{Printable.Of(answer)}' is none of them{(Printable.Nearest(answer, choices) is { } near ? $"; did you mean '{near}'?" : "")}");
+        }
+        return usual;
+    }
+}

@@ -1,0 +1,105 @@
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+
+namespace Microvm.Cli.Explain;
+
+/// <summary>Explanations as lines of text. Which hypervisor takes what is asked of the hypervisors themselves.</summary>
+internal static class Words
+{
+    internal static readonly IReadOnlyList<string> Types = [.. Enum.GetNames<InterfaceType>().Select(n => n.ToLowerInvariant())];
+
+    internal static IEnumerable<string> OfType(InterfaceType type)
+    {
+        var text = TypeText.Of(type);
+        yield return $"type \"{Name(type)}\"";
+        yield return text.What;
+        yield return $"Choose it when: {text.When}";
+        yield return $"Rather not when: {text.WhenNot}";
+        yield return $"It needs: {text.Needs}";
+        yield return $"Declared: {text.Example}";
+        foreach (var hypervisor in HypervisorTable.All)
+        {
+            yield return $"  {hypervisor.Name}: {Accepted(hypervisor, type)}";
+        }
+    }
+
+    internal static IEnumerable<string> OfHypervisor(IHypervisor hypervisor)
+    {
+        yield return $"hypervisor \"{hypervisor.Name}\"";
+        foreach (var type in Enum.GetValues<InterfaceType>())
+        {
+            yield return $"  {Name(type)}: {Accepted(hypervisor, type)}";
+        }
+        var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(hypervisor.MultiQueue).ToList();
+        yield return many.Count == 0 ? "With more than one vCPU it still has one queue pair an interface."
+            : $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(Look.Word))}.";
+    }
+
+    /// <summary>What 'up' and 'run' will do for a VM, interface by interface.</summary>
+    internal static IEnumerable<string> OfVm(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, string? refusal)
+    {
+        yield return $"VM '{vm.Name}': {vm.Hypervisor} with {vm.Vcpu} vCPU{(vm.Vcpu == 1 ? "" : "s")} and {vm.MemoryMiB} MiB, {attachments.Count} interface{(attachments.Count == 1 ? "" : "s")}.";
+        foreach (var a in attachments)
+        {
+            var i = a.Interface;
+            yield return $"Interface '{i.Id}', type {Name(i.Type)}, the guest's MAC {i.Mac}:";
+            yield return $"  On the host: {Host(a)}";
+            yield return $"  The bytes' way: {Way(a, vm.Hypervisor)}";
+            if (a.MultiQueue)
+            {
+                yield return $"  {a.QueuePairs} queue pairs, one a vCPU, so that vCPUs don't wait for each other.";
+            }
+            if (i.Vhost)
+            {
+                yield return "  The kernel's vhost-net moves the packets between tap and guest; the hypervisor sleeps meanwhile.";
+            }
+        }
+        foreach (var p in vm.ForwardPorts.Where(p => p.From == "host"))
+        {
+            yield return $"{p.Proto} port {p.HostPort} of the host{(p.HostAddress.Length > 0 ? $" ({p.HostAddress})" : ", on every address,")} leads to port {p.GuestPort} of the guest.";
+        }
+        if (refusal is not null)
+        {
+            yield return $"Refused: {refusal}.";
+        }
+    }
+
+    private static string Host(Attachment a)
+    {
+        var i = a.Interface;
+        var ours = $"marked as ours by its alias microvm:{a.Vm}/{i.Id}, and left alone by 'up' while it is right";
+        return a.Kind switch
+        {
+            AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type == InterfaceType.Macvtap => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), {ours}.",
+            AttachmentKind.MacvtapPath => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), {ours}.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd => $"'up' makes the tap {i.Id}{(a.MultiQueue ? " with multi_queue" : "")}{(i.Bridge is { } b ? $", attaches it to the bridge {b}, which must be there," : "")} and brings it up; it is {ours}.",
+            AttachmentKind.BridgeHelper => $"nothing before the start; qemu-bridge-helper then makes a tap and puts it onto {i.Bridge}, if /etc/qemu/bridge.conf allows that.",
+            AttachmentKind.TapRedirect => $"'up' makes a macvlan on {i.MacvtapLink} with the guest's MAC and the tap {i.Id}, and has the kernel redirect (mirred) all frames of the one to the other.",
+            AttachmentKind.UserMode => "nothing; no link is made and no privilege is needed.",
+            _ => "nothing that stays: 'run' makes a namespace with a tap and slirp4netns in it.",
+        };
+    }
+
+    private static string Way(Attachment a, string hypervisor)
+    {
+        var i = a.Interface;
+        var tap = i.Bridge is { } bridge ? $"tap {i.Id} -> bridge {bridge} -> its other ports" : $"tap {i.Id} -> the host's own routing";
+        return "guest's virtio-net -> " + a.Kind switch
+        {
+            AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type != InterfaceType.Macvtap => $"{hypervisor} -> {tap}.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath => $"{hypervisor} -> /dev/tapN of {i.Id} -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
+            AttachmentKind.BridgeHelper => $"{hypervisor} -> a tap named by the helper -> bridge {i.Bridge} -> its other ports.",
+            AttachmentKind.TapRedirect => $"{hypervisor} -> tap {i.Id} -> mirred redirect -> macvlan -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
+            AttachmentKind.UserMode => $"{hypervisor}'s own TCP/IP -> ordinary sockets of the user who runs it -> wherever the host can reach.",
+            _ => $"{hypervisor} -> tap in a namespace of its own -> mirred redirect -> slirp4netns's TCP/IP -> ordinary sockets -> wherever the host can reach.",
+        };
+    }
+
+    private static string Accepted(IHypervisor hypervisor, InterfaceType type) => hypervisor.Accepts(type) switch
+    {
+        [] => "not in this version",
+        var kinds => string.Join(", or ", kinds.Select(Look.Word)),
+    };
+
+    private static string Name(InterfaceType type) => type.ToString().ToLowerInvariant();
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using Microvm.Declaration;
+
+namespace Microvm.Cli;
+
+/// <summary>A first declaration for somebody to go on from.</summary>
+/// <param name="On">The bridge for types bridge and tap (there it may be missing), the lower device for macvtap.</param>
+internal sealed record StartingDeclaration(string Name, string Hypervisor, string Type, string Id, string? On)
+{
+    private string Mac => MacFromName.Of($"{Name}/{Id}").ToString();
+
+    internal string ToNix() => $$"""
+        # A MicroVM. Look at it with:  microvm check FILE; microvm explain FILE; microvm plan FILE
+        { lib, ... }:
+        {
+          # The VM's name.
+          networking.hostName = {{Text(Name)}};
+
+          # qemu, cloud-hypervisor, firecracker, crosvm, kvmtool, stratovirt, alioth or vfkit.
+          microvm.hypervisor = {{Text(Hypervisor)}};
+          microvm.vcpu = 1;
+          # MiB
+          microvm.mem = 512;
+
+          # What 'microvm run' boots: paths of a kernel image and of an initial ramdisk.
+          # microvm.kernel = "/path/to/vmlinuz";
+          # microvm.initrdPath = "/path/to/initrd";
+
+          microvm.interfaces = [ {
+            # {{TypeLine()}}
+            type = {{Text(Type)}};
+
+            # {{(Type == "user" ? "a name; no link of the host" : "interface name on the host, 15 bytes at most")}}
+            id = {{Text(Id)}};
+
+            # Ethernet address of the MicroVM's interface, not the host's: microvm mac {{Name}}/{{Id}}
+            mac = {{Text(Mac)}};
+        {{(Type, On) switch
+    {
+        ("macvtap", { } link) => $"\n    # the host's card whose network the guest joins, and how macvtaps on it see each other\n    macvtap.link = {Text(link)};\n    macvtap.mode = \"bridge\";\n",
+        (_, { } bridge) => $"\n    # the host's bridge; 'microvm doctor FILE' tells how to make it\n    bridge = {Text(bridge)};\n",
+        ("tap", null) => "\n    # attach it to a bridge of the host:\n    # bridge = \"br0\";\n",
+        _ => "",
+    }}}  } ];
+        {{(Type == "user" && Hypervisor == "qemu" ? "\n  # Reach the guest's ssh by port 2222 of the host:\n  # microvm.forwardPorts = [ { host.address = \"127.0.0.1\"; host.port = 2222; guest.port = 22; } ];\n" : "")}}}
+
+        """;
+
+    internal string ToJson()
+    {
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream, new() { Indented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("networking");
+            json.WriteString("hostName", Name);
+            json.WriteEndObject();
+            json.WriteStartObject("microvm");
+            json.WriteString("hypervisor", Hypervisor);
+            json.WriteNumber("vcpu", 1);
+            json.WriteNumber("mem", 512);
+            json.WriteStartArray("interfaces");
+            json.WriteStartObject();
+            json.WriteString("type", Type);
+            json.WriteString("id", Id);
+            json.WriteString("mac", Mac);
+            if (Type == "macvtap")
+            {
+                json.WriteStartObject("macvtap");
+                json.WriteString("link", On);
+                json.WriteString("mode", "bridge");
+                json.WriteEndObject();
+            }
+            else if (On is not null)
+            {
+                json.WriteString("bridge", On);
+            }
+            json.WriteEndObject();
+            json.WriteEndArray();
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray()) + "\n";
+    }
+
+    private string TypeLine() => Type switch
+    {
+        "user" => "user: the guest reaches out, nothing to set up on the host",
+        "tap" => "tap: a card of the host whose cable ends in the guest; bridge it, route it, or NAT it",
+        "macvtap" => "macvtap: the guest is a host of the physical network, with a MAC of its own",
+        _ => "bridge: a tap that qemu-bridge-helper makes when the VM starts",
+    };
+
+    // Nix: in a double-quoted string, backslash, quote and ${ need a backslash.
+    private static string Text(string value) =>
+        $"\"{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("${", "\\${", StringComparison.Ordinal)}\"";
+}

@@ -1,0 +1,64 @@
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+
+namespace Microvm.Tests;
+
+public sealed class ExplainTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    public void Dispose() => _folder.Dispose();
+
+    [Theory]
+    [InlineData("user", "10.0.2.15")]
+    [InlineData("tap", "CAP_NET_ADMIN")]
+    [InlineData("macvtap", "MAC of its own")]
+    [InlineData("bridge", "bridge.conf")]
+    public void A_type_is_told_with_when_to_choose_it_and_who_takes_it(string type, string says)
+    {
+        var text = Binary.Microvm("explain", type).Out;
+        Assert.Contains($"type \"{type}\"", text);
+        Assert.Contains("Choose it when:", text);
+        Assert.Contains(says, text.ReplaceLineEndings(" ").Replace("     ", " "));
+        Assert.All(HypervisorTable.All, h => Assert.Contains($"  {h.Name}: ", text));
+    }
+
+    [Fact]
+    public void Which_hypervisor_takes_what_comes_from_the_hypervisors_themselves()
+    {
+        foreach (var hypervisor in HypervisorTable.All)
+        {
+            var text = Binary.Microvm("explain", hypervisor.Name).Out;
+            foreach (var type in Enum.GetValues<InterfaceType>())
+            {
+                Assert.Contains($"  {type.ToString().ToLowerInvariant()}: {(hypervisor.Accepts(type).Count == 0 ? "not" : "")}", text);
+            }
+        }
+    }
+
+    [Fact]
+    public void The_table_without_arguments_has_every_hypervisor()
+    {
+        var lines = Binary.Microvm("explain").Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(HypervisorTable.All.Select(h => h.Name).Prepend("HYPERVISOR"), lines.Select(l => l.Split(' ')[0]));
+    }
+
+    [Fact]
+    public void A_file_is_told_in_words_with_the_bytes_way()
+    {
+        var file = _folder.File("vm.json", """{"networking":{"hostName":"web"},"microvm":{"vcpu":2,"interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01","bridge":"br0"}]}}""");
+        var outcome = Binary.Microvm("explain", file);
+        Assert.Equal(0, outcome.Code);
+        var text = string.Join(' ', outcome.Out.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("makes the tap vm-a1 with multi_queue, attaches it to the bridge br0", text);
+        Assert.Contains("guest's virtio-net -> qemu -> tap vm-a1 -> bridge br0", text);
+        Assert.Contains("2 queue pairs", text);
+    }
+
+    [Fact]
+    public void A_word_that_is_nothing_gets_the_nearest_that_is_something()
+    {
+        var outcome = Binary.Microvm("explain", "macvtab");
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("did you mean 'macvtap'?", outcome.Err);
+    }
+}

@@ -1,0 +1,101 @@
+namespace Microvm.Tests;
+
+public sealed class InitTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("microvm-init-").FullName;
+    public void Dispose() => Directory.Delete(_folder, true);
+
+    public static TheoryData<string, string, string> Every()
+    {
+        var data = new TheoryData<string, string, string>();
+        foreach (var hypervisor in Microvm.Declaration.DeclarationReader.Hypervisors)
+        {
+            foreach (var type in (string[])["user", "tap", "macvtap", "bridge"])
+            {
+                data.Add(hypervisor, type, type is "tap" or "user" ? "nix" : "json");
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Every))]
+    public void What_init_writes_passes_check_for_every_type_and_hypervisor(string hypervisor, string type, string format)
+    {
+        var file = Path.Combine(_folder, $"vm.{format}");
+        var outcome = Binary.Microvm("init", "--name", "web", "--hypervisor", hypervisor, "--type", type, "-o", file);
+        if (outcome.Code == 2)
+        {
+            // What this hypervisor can't have is refused in words, and nothing is written.
+            Assert.Contains(hypervisor, outcome.Err);
+            Assert.False(File.Exists(file));
+            return;
+        }
+        Assert.True(outcome.Code == 0, outcome.Err);
+        var check = Binary.Microvm("check", file);
+        Assert.True(check.Code == 0, check.Out);
+        Assert.DoesNotContain("warning", check.Out);
+    }
+
+    [Fact]
+    public void Without_a_terminal_and_flags_it_prints_the_usual_declaration_and_it_passes_check()
+    {
+        var outcome = Binary.Microvm("init");
+        Assert.Equal(0, outcome.Code);
+        Assert.Contains("# Ethernet address of the MicroVM's interface", outcome.Out);
+        var file = Path.Combine(_folder, "vm.nix");
+        File.WriteAllText(file, outcome.Out);
+        Assert.Equal((0, "1 VM, 1 interfaces: all right\n"), (Binary.Microvm("check", file).Code, Binary.Microvm("check", file).Out));
+    }
+
+    [Fact]
+    public void A_file_that_is_there_is_never_overwritten()
+    {
+        var file = Path.Combine(_folder, "vm.nix");
+        File.WriteAllText(file, "mine");
+        var outcome = Binary.Microvm("init", "-o", file);
+        Assert.Equal(1, outcome.Code);
+        Assert.Equal("mine", File.ReadAllText(file));
+        Assert.DoesNotContain("   at ", outcome.Err);
+    }
+
+    [Theory]
+    [InlineData("--name", "a b", "is not a host name")]
+    [InlineData("--id", "way-too-long-for-linux", "can't be an interface name")]
+    [InlineData("--bridge", "b/r", "can't be an interface name")]
+    [InlineData("--name", "a\nb", "is not a host name")]
+    public void Answers_that_check_would_refuse_are_refused(string option, string value, string says)
+    {
+        var file = Path.Combine(_folder, "vm.nix");
+        var outcome = Binary.Microvm("init", option, value, "-o", file);
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains(says, outcome.Err);
+        Assert.False(File.Exists(file));
+    }
+
+    [Fact]
+    public void Options_that_contradict_each_other_are_wrong_usage() =>
+        Assert.Contains("type user takes neither", Binary.Microvm("init", "--type", "user", "--bridge", "br0").Err);
+
+    [Fact]
+    public void Hostile_text_stays_text_in_nix()
+    {
+        var file = Path.Combine(_folder, "vm.nix");
+        Assert.Equal(0, Binary.Microvm("init", "--id", "a${x}\"\\", "-o", file).Code);
+        var check = Binary.Microvm("check", file);
+        Assert.True(check.Code == 0, check.Out);
+        Assert.Contains("a${x}", Binary.Microvm("explain", file).Out);
+    }
+
+    [Fact]
+    public void On_a_terminal_it_asks_four_questions_and_asks_again_after_a_slip()
+    {
+        var outcome = Binary.Run("env", "web\n\nmacvtab\nmacvtap\nenp1s0\n", "-C", _folder, "script", "-qec", $"{Binary.Path} init", "/dev/null");
+        Assert.True(outcome.Code == 0, outcome.Out);
+        Assert.Contains("Name of the VM [vm]: ", outcome.Out);
+        Assert.Contains("did you mean 'macvtap'?", outcome.Out);
+        Assert.Contains("wrote web.nix", outcome.Out);
+        Assert.Contains("macvtap.link = \"enp1s0\";", File.ReadAllText(Path.Combine(_folder, "web.nix")));
+        Assert.Equal(0, Binary.Microvm("check", Path.Combine(_folder, "web.nix")).Code);
+    }
+}
