@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Microvm.Tests;
+
+/// <summary>Everything in README.md and docs/ that a reader might type is run, in a namespace and a folder of its own, or says in its source why it isn't.</summary>
+public sealed partial class PageTests : IDisposable
+{
+    private static readonly string[] s_shells = ["bash", "sh", "console"];
+    private readonly string _folder = Directory.CreateTempSubdirectory("microvm-page-").FullName;
+    private readonly Namespace _ns = new();
+
+    public void Dispose()
+    {
+        foreach (var other in Binary.Run("ip", null, "netns", "list").Out.Split('\n').Select(l => l.Split(' ')[0]).Where(n => n.StartsWith(_ns.Name + "-", StringComparison.Ordinal)))
+        {
+            Binary.Run("ip", null, "netns", "del", other);
+        }
+        _ns.Dispose();
+        Directory.Delete(_folder, true);
+    }
+
+    public static TheoryData<string> Pages() => [.. Page.All];
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_command_of_a_page_runs(string path)
+    {
+        var page = Page.Read(path);
+        if (!page.Blocks.Any(b => s_shells.Contains(b.Language) && b.NotRun is null))
+        {
+            return;
+        }
+        var bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
+        var work = Directory.CreateDirectory(Path.Combine(_folder, "work")).FullName;
+        File.CreateSymbolicLink(Path.Combine(bin, "microvm"), Binary.Path);
+        // The page's reader is not root; this test is.
+        File.WriteAllText(Path.Combine(bin, "sudo"), "#!/bin/sh\nexec \"$@\"\n");
+        Binary.Run("chmod", null, "+x", Path.Combine(bin, "sudo"));
+        File.WriteAllText(Path.Combine(_folder, "page.sh"), Script(page));
+        var outcome = Binary.Run("ip", null, "netns", "exec", _ns.Name, "env", "-C", work, $"PATH={bin}:{Environment.GetEnvironmentVariable("PATH")}", $"NS={_ns.Name}",
+            $"GUEST={Binary.Root}/out/guest", $"REPOSITORY={Binary.Root}", "NO_COLOR=1", "setsid", "--wait", "timeout", "300", "bash", Path.Combine(_folder, "page.sh"));
+        var last = Regex.Matches(outcome.Out, "^== block at line [0-9]+$", RegexOptions.Multiline).LastOrDefault()?.Value ?? "its set-up";
+        Assert.True(outcome.Code == 0, $"{path}, {last}: exit code {outcome.Code}\n{outcome.Out}\n{outcome.Err}");
+    }
+
+    /// <summary>One script of the whole page, so that a variable, a file and a VM of one block are there in the next.</summary>
+    private static string Script(Page page)
+    {
+        // What a page starts in the background ends with it.
+        var script = new StringBuilder("set -euo pipefail\ntrap 'jobs=$(jobs -p); [ -z \"$jobs\" ] || { kill $jobs 2>/dev/null || true; wait; }' EXIT\n");
+        foreach (var block in page.Blocks.Where(b => b.NotRun is null))
+        {
+            block.Marks.Where(m => m.Kind == "setup").ToList().ForEach(m => script.Append(m.Text).Append('\n'));
+            if (block.FileName is { } name)
+            {
+                script.Append($"cat > {Host.Shell.Quote(name)} <<'END-OF-FILE'\n{block.Text}END-OF-FILE\n");
+            }
+            if (s_shells.Contains(block.Language))
+            {
+                script.Append($"echo; echo '== block at line {block.Line}'\n{block.Commands}\n");
+            }
+            block.Marks.Where(m => m.Kind == "then").ToList().ForEach(m => script.Append(m.Text).Append('\n'));
+        }
+        return script.ToString();
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_declaration_of_a_page_passes_check(string path)
+    {
+        foreach (var block in Page.Read(path).Blocks.Where(b => b.Language is "nix" or "json" && b.NotRun is null && (b.Text.Contains("microvm.") || b.Text.Contains("\"microvm\""))))
+        {
+            var file = Path.Combine(_folder, $"block-{block.Line}.{block.Language}");
+            File.WriteAllText(file, block.Text);
+            var check = Binary.Microvm("check", file);
+            Assert.True(check.Code == 0, $"{path}, the block at line {block.Line}: {check.Out}{check.Err}");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void No_command_hides_in_a_block_that_is_not_run(string path)
+    {
+        foreach (var block in Page.Read(path).Blocks.Where(b => b.Language is "" && b.NotRun is null))
+        {
+            Assert.False(CommandLike().IsMatch(block.Text), $"{path}, line {block.Line}: say sh or console, or <!-- not run: why --> before it");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_link_of_a_page_leads_somewhere(string path)
+    {
+        var page = Page.Read(path);
+        foreach (var target in Link().Matches(page.Text).Select(m => m.Groups[1].Value).Where(t => !t.Contains("://") && !t.StartsWith('#') && !t.StartsWith("mailto:", StringComparison.Ordinal)))
+        {
+            var file = Path.GetFullPath(Path.Combine(Binary.Root, Path.GetDirectoryName(path)!, target.Split('#')[0]));
+            Assert.True(File.Exists(file) || Directory.Exists(file), $"{path} links to {target}, which is not there");
+        }
+    }
+
+    [Fact]
+    public void Every_page_is_in_the_index_of_the_book()
+    {
+        var index = Page.Read("docs/README.md").Text;
+        Assert.All(Page.All.Where(p => p is not ("README.md" or "docs/README.md")), p => Assert.Contains($"({p["docs/".Length..]})", index));
+    }
+
+    [GeneratedRegex(@"^(\$ |sudo |microvm |\./|git clone)", RegexOptions.Multiline)] private static partial Regex CommandLike();
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")] private static partial Regex Link();
+}
