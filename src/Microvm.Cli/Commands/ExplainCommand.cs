@@ -43,10 +43,6 @@ internal static class ExplainCommand
             {
                 Print(Words.OfHypervisor(hypervisor));
             }
-            else if (DeclarationReader.Hypervisors.Contains(one))
-            {
-                Console.WriteLine($"{one} can be declared; this version does not start it.");
-            }
             else if (one != "-" && !File.Exists(one) && !Directory.Exists(one))
             {
                 var near = Printable.Nearest(one, [.. Words.Types, .. DeclarationReader.Hypervisors]);

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text;
 using Microvm.Cli.Explain;
 using Microvm.Declaration;
+using Microvm.Hypervisors;
 using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
@@ -52,7 +53,10 @@ internal static class InitCommand
         var diagnostics = new DiagnosticBag();
         if (JsonFrontDoor.Read("answers", Encoding.UTF8.GetBytes(start.ToJson()), diagnostics) is { } node)
         {
-            new DeclarationReader(diagnostics).Read(node);
+            if (new DeclarationReader(diagnostics).Read(node) is { } vm)
+            {
+                HypervisorTable.Check(vm, diagnostics);
+            }
         }
         if (diagnostics.HasErrors)
         {

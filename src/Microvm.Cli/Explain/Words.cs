@@ -30,7 +30,7 @@ internal static class Words
         {
             yield return $"  {Name(type)}: {Accepted(hypervisor, type)}";
         }
-        var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(hypervisor.MultiQueue).ToList();
+        var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(k => hypervisor.MaxQueuePairs(k, vhost: false) > 1).ToList();
         yield return many.Count == 0 ? "With more than one vCPU it still has one queue pair an interface."
             : $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(Look.Word))}.";
     }
