@@ -109,6 +109,7 @@ public sealed partial class PageTests : IDisposable
         Assert.All(Page.All.Where(p => p is not ("README.md" or "docs/README.md")), p => Assert.Contains($"({p["docs/".Length..]})", index));
     }
 
-    [GeneratedRegex(@"^(\$ |sudo |microvm |\./|git clone)", RegexOptions.Multiline)] private static partial Regex CommandLike();
+    // The repository's own scripts are what CI runs.
+    [GeneratedRegex(@"^(\$ |sudo |microvm |\./(?!quickstart\.sh|test\.sh|build\.sh)|git clone)", RegexOptions.Multiline)] private static partial Regex CommandLike();
     [GeneratedRegex(@"\]\(([^)\s]+)\)")] private static partial Regex Link();
 }
