@@ -18,6 +18,7 @@ internal static class CommandLine
         ("down", DownCommand.Create),
         ("status", StatusCommand.Create),
         ("top", TopCommand.Create),
+        ("topology", TopologyCommand.Create),
         ("capture", CaptureCommand.Create),
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),

@@ -72,9 +72,14 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
         {
             (wait[0], wait[1]) = (_master, POLLIN);
             var left = until - Environment.TickCount64;
-            if (left <= 0 || poll(wait, 1, (int)left) <= 0)
+            if (left <= 0)
             {
                 return condition(Screen);
+            }
+            if (poll(wait, 1, (int)left) <= 0)
+            {
+                // Over, or interrupted by a signal: that a child stopped, say.
+                continue;
             }
             var got = (int)read(_master, buffer, 4096);
             if (got <= 0)

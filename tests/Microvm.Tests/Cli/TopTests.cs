@@ -167,7 +167,7 @@ public sealed class TopTests : IDisposable
         Assert.Equal(2, outcome.Out.Split("microvm top - ").Length - 1);
         Assert.DoesNotContain('\e', outcome.Out);
         var once = Binary.Microvm("top", "--netns", _host.Name, "--interval", "0.1", "--once");
-        Assert.Matches(@"(?m)^web +vm-a1 +up +veth +- +0 B +0 B +0 +0 +0", once.Out);
+        Assert.Matches(@"(?m)^web +vm-a1 +up +veth +- +[\d.]+ k?B +[\d.]+ k?B +[\d.]+ +0 +0", once.Out);
         Assert.Equal(2, Binary.Microvm("top", "--sort", "luck").Code);
         Assert.Equal(2, Binary.Microvm("top", "--interval", "0").Code);
     }

@@ -1,0 +1,91 @@
+using System.CommandLine;
+using Microvm.Declaration;
+using Microvm.Linux;
+using Microvm.Observation;
+using Microvm.Observation.Topology;
+
+namespace Microvm.Cli.Commands;
+
+internal static class TopologyCommand
+{
+    private static readonly Option<bool> s_host = new("--host") { Description = "Draw what is on this host, not declarations" };
+    private static readonly Option<bool> s_dot = new("--dot") { Description = "For Graphviz" };
+    private static readonly Option<bool> s_mermaid = new("--mermaid") { Description = "As a Mermaid flowchart" };
+    private static readonly Option<bool> s_svg = new("--svg") { Description = "As a picture for a web page, light or dark as the reader's system is" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file, whole or not at all", HelpName = "FILE" };
+
+    internal static Command Create() => Verb.Define("topology", "Draw who is joined to whom: NICs, bridges, lower devices, taps, macvtaps and VMs",
+        ["microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --host --mermaid"], Run,
+        CommonOptions.MaybeFiles, s_host, s_dot, s_mermaid, s_svg, s_output, CommonOptions.Netns);
+
+    private static int Run(ParseResult result)
+    {
+        var declared = result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 };
+        if (declared == result.GetValue(s_host))
+        {
+            throw new UsageException("'topology' takes declarations, or --host for what is on this host");
+        }
+        if (new[] { s_dot, s_mermaid, s_svg }.Count(result.GetValue) > 1)
+        {
+            throw new UsageException("--dot, --mermaid and --svg exclude each other");
+        }
+        if (HostSession.Read(result, CommonOptions.MaybeFiles) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        {
+            return 2;
+        }
+        var graph = declared ? TopologyGraph.Of(vms, attachments) : Host(result);
+        var output = result.GetValue(s_output);
+        var text = result.GetValue(s_dot) ? TextDrawings.Dot(graph)
+            : result.GetValue(s_mermaid) ? TextDrawings.Mermaid(graph)
+            : result.GetValue(s_svg) ? SvgDrawing.Draw(graph, $"Network of {(declared ? string.Join(", ", vms.Select(v => v.Name)) : Environment.MachineName)}")
+            : Tree(graph, output is null ? Terminal.Output : null);
+        if (output is not null)
+        {
+            using (Caller.Act())
+            {
+                AtomicFile.Write(output, text);
+            }
+        }
+        else
+        {
+            Console.Write(text);
+        }
+        return 0;
+    }
+
+    private static TopologyGraph Host(ParseResult result)
+    {
+        using var route = HostSession.Open(result);
+        var links = route.Links();
+        return TopologyGraph.Of(InterfaceStatus.OfHost(links, LinkHolder.Scan(links)), links);
+    }
+
+    /// <summary>A tree from the outside in; a VM with several interfaces stands at each.</summary>
+    private static string Tree(TopologyGraph graph, Terminal? terminal)
+    {
+        var lines = new List<string>();
+        var unicode = terminal?.Unicode ?? true;
+        foreach (var root in graph.Roots)
+        {
+            Walk(root, "", "");
+        }
+        return lines.Count == 0 ? "no interface of a VM\n" : string.Join('\n', lines) + "\n";
+
+        void Walk(TopologyNode node, string first, string rest)
+        {
+            var label = Printable.Of(node.Label);
+            var width = terminal?.Width ?? int.MaxValue;
+            var room = Math.Max(0, width - first.Length);
+            var shown = CellText.Cut(label, room);
+            var detail = CellText.Cut($" ({Printable.Of(node.Detail)})", Math.Max(0, room - CellText.Width(shown)));
+            var style = node.Kind switch { NodeKind.Vm => Style.Bold, NodeKind.Bridge => Style.Magenta, NodeKind.Tap or NodeKind.Macvtap or NodeKind.User => node.State is { } s ? Look.Style(s) : Style.Green, _ => Style.Cyan };
+            lines.Add(first + (terminal?.Paint(style, shown) ?? shown) + (terminal?.Paint(Style.Dim, detail) ?? detail));
+            var below = graph.Below(node.Key).ToList();
+            foreach (var (i, child) in below.Index())
+            {
+                var last = i == below.Count - 1;
+                Walk(child, rest + (unicode ? last ? "└─ " : "├─ " : last ? "`- " : "|- "), rest + (last ? "   " : unicode ? "│  " : "|  "));
+            }
+        }
+    }
+}

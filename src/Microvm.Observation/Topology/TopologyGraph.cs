@@ -1,0 +1,109 @@
+using Microvm.Declaration;
+using Microvm.Linux;
+
+namespace Microvm.Observation.Topology;
+
+/// <summary>What a node of the picture stands for.</summary>
+public enum NodeKind { Nic, Bridge, Lower, Outside, Tap, Macvtap, User, Vm }
+
+/// <summary>A box of the picture.</summary>
+/// <param name="Key">Unique in the graph; never shown.</param>
+/// <param name="State">How an interface stands, where the host was looked at.</param>
+public sealed record TopologyNode(string Key, NodeKind Kind, string Label, string Detail, InterfaceState? State = null);
+
+/// <summary>Who is joined to whom: edges go from the outside world towards the VMs.</summary>
+public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyList<(string From, string To)> Edges)
+{
+    public TopologyNode this[string key] => Nodes.First(n => n.Key == key);
+    public IEnumerable<TopologyNode> Below(string key) => Edges.Where(e => e.From == key).Select(e => this[e.To]);
+    public IEnumerable<TopologyNode> Roots => Nodes.Where(n => Edges.All(e => e.To != n.Key));
+
+    /// <summary>What declarations ask for. Pure.</summary>
+    public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
+    {
+        var graph = new Builder();
+        foreach (var a in attachments)
+        {
+            var i = a.Interface;
+            var parent = i.Type switch
+            {
+                InterfaceType.Macvtap => graph.Add(new($"link:{i.MacvtapLink}", NodeKind.Lower, $"{i.MacvtapLink}", "lower device")),
+                InterfaceType.User => graph.Add(new("outside:user", NodeKind.Outside, "this host's sockets", "user-mode networking")),
+                _ when i.Bridge is { } bridge => graph.Add(new($"link:{bridge}", NodeKind.Bridge, $"{bridge}", "bridge")),
+                _ => graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")),
+            };
+            var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
+            var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
+            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.ToString().ToLowerInvariant()}{queues}, {i.Mac}"));
+            graph.Join(parent, link);
+        }
+        foreach (var vm in vms)
+        {
+            var node = graph.Add(new($"vm:{vm.Name}", NodeKind.Vm, vm.Name, $"{vm.Hypervisor}, {vm.Vcpu} vCPU, {vm.MemoryMiB} MiB"));
+            foreach (var a in attachments.Where(a => a.Vm == vm.Name))
+            {
+                graph.Join($"if:{a.Vm}/{a.Interface.Id}", node);
+            }
+        }
+        return graph.Graph;
+    }
+
+    /// <summary>What is there: our interfaces, and every link that they hang on. Pure.</summary>
+    public static TopologyGraph Of(IReadOnlyList<InterfaceStatus> interfaces, IReadOnlyList<Link> links)
+    {
+        var graph = new Builder();
+        foreach (var i in interfaces.Where(i => i.Link is not null))
+        {
+            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}, {i.State.ToString().ToLowerInvariant()}", i.State));
+            var parent = links.FirstOrDefault(l => l.Index == (i.Link.Master ?? (i.Lower is null ? null : i.Link.Lower)));
+            graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, links), link);
+            var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
+            graph.Join(link, graph.Add(new($"vm:{i.Vm}", NodeKind.Vm, i.Vm, holder)));
+        }
+        return graph.Graph;
+    }
+
+    /// <summary>A link, and what carries it: a bridge's other ports, the device under a VLAN or a bond.</summary>
+    private static string Upstream(Builder graph, Link link, IReadOnlyList<Link> links)
+    {
+        var key = $"link:{link.Name}";
+        if (graph.Has(key))
+        {
+            return key;
+        }
+        var isBridge = link.Kind == "bridge";
+        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {(link.Up ? "up" : "down")}"));
+        var carriers = links.Where(l => l.Master == link.Index && l.Kind is not ("tun" or "macvtap" or "macvlan"))
+            .Concat(links.Where(l => link.Kind is not (null or "veth") && !isBridge && l.Index == link.Lower));
+        foreach (var carrier in carriers.Where(c => c.Index != link.Index))
+        {
+            graph.Join(Upstream(graph, carrier, links), key);
+        }
+        return key;
+    }
+
+    private sealed class Builder
+    {
+        private readonly List<TopologyNode> _nodes = [];
+        private readonly List<(string, string)> _edges = [];
+        internal TopologyGraph Graph => new(_nodes, _edges);
+        internal bool Has(string key) => _nodes.Any(n => n.Key == key);
+
+        internal string Add(TopologyNode node)
+        {
+            if (!Has(node.Key))
+            {
+                _nodes.Add(node);
+            }
+            return node.Key;
+        }
+
+        internal void Join(string from, string to)
+        {
+            if (!_edges.Contains((from, to)))
+            {
+                _edges.Add((from, to));
+            }
+        }
+    }
+}
