@@ -19,6 +19,7 @@ internal static class CommandLine
         ("status", StatusCommand.Create),
         ("top", TopCommand.Create),
         ("topology", TopologyCommand.Create),
+        ("metrics", MetricsCommand.Create),
         ("capture", CaptureCommand.Create),
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),

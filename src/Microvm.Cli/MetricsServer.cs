@@ -1,0 +1,125 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microvm.Observation;
+
+namespace Microvm.Cli;
+
+/// <summary>The least of HTTP/1.1 that a scrape needs: one GET a connection, answered and closed. One at a time, each with little time, on the thread that may look.</summary>
+internal sealed class MetricsServer(Socket listener, Func<string> page)
+{
+    private const int LongestRequest = 8192, Milliseconds = 2000;
+
+    internal void Run(Interrupts interrupts)
+    {
+        while (!interrupts.Stop)
+        {
+            if (!interrupts.WakeUp.Wait((int)listener.Handle, -1))
+            {
+                continue;
+            }
+            try
+            {
+                using var client = listener.Accept();
+                client.SendTimeout = Milliseconds;
+                Answer(client);
+            }
+            catch (SocketException)
+            {
+                // The client left; the next one comes.
+            }
+        }
+    }
+
+    private void Answer(Socket client)
+    {
+        var request = Request(client).Split(' ');
+        var (status, body, type) = request.Length < 3 ? ("400 Bad Request", "this speaks HTTP\n", "text/plain")
+            : request[0] is not ("GET" or "HEAD") ? ("405 Method Not Allowed", "only GET\n", "text/plain")
+            : request[1].Split('?')[0] is "/metrics" or "/" ? ("200 OK", page(), MetricsPage.ContentType)
+            : ("404 Not Found", "look at /metrics\n", "text/plain");
+        var bytes = Encoding.UTF8.GetBytes(body);
+        client.Send(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"));
+        if (request[0] != "HEAD")
+        {
+            for (var sent = 0; sent < bytes.Length;)
+            {
+                sent += client.Send(bytes.AsSpan(sent));
+            }
+        }
+        client.Shutdown(SocketShutdown.Send);
+    }
+
+    /// <summary>The request's first line, once its head is whole; "" where that takes too long or is too much.</summary>
+    private static string Request(Socket client)
+    {
+        var buffer = new byte[LongestRequest];
+        var until = Environment.TickCount64 + Milliseconds;
+        for (var got = 0; got < buffer.Length;)
+        {
+            client.ReceiveTimeout = (int)Math.Max(1, until - Environment.TickCount64);
+            var more = client.Receive(buffer.AsSpan(got));
+            got += more;
+            var text = Encoding.ASCII.GetString(buffer, 0, got);
+            if (text.Contains("\r\n\r\n", StringComparison.Ordinal) || text.Contains("\n\n", StringComparison.Ordinal))
+            {
+                return text.Split('\n')[0].Trim();
+            }
+            if (more == 0 || Environment.TickCount64 >= until)
+            {
+                break;
+            }
+        }
+        return "";
+    }
+
+    /// <summary>Listens on ADDRESS:PORT, on this machine alone unless <paramref name="anywhere"/>.</summary>
+    internal static Socket Tcp(string where, bool anywhere)
+    {
+        if (!IPEndPoint.TryParse(where, out var end) || end.Port == 0 && !where.EndsWith(":0", StringComparison.Ordinal))
+        {
+            throw new UsageException("--listen takes ADDRESS:PORT, such as 127.0.0.1:9477 or [::1]:9477");
+        }
+        if (!IPAddress.IsLoopback(end.Address) && !anywhere)
+        {
+            throw new UsageException($"{end.Address} can be reached from other machines, and metrics have no password; say --anywhere if that is meant");
+        }
+        return Bind(new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp), end, where);
+    }
+
+    /// <summary>Listens on a Unix socket, which only its owner and group may connect to. A socket that nobody listens on any more is replaced.</summary>
+    internal static Socket Unix(string path)
+    {
+        if (File.Exists(path) && (File.GetAttributes(path) & (FileAttributes.Directory | FileAttributes.ReparsePoint)) == 0)
+        {
+            using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                probe.Connect(new UnixDomainSocketEndPoint(path));
+                throw new UsageException($"somebody listens on {path} already");
+            }
+            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && new FileInfo(path).Length == 0)
+            {
+                File.Delete(path);
+            }
+        }
+        var socket = Bind(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), path);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+        return socket;
+    }
+
+    private static Socket Bind(Socket socket, EndPoint end, string where)
+    {
+        try
+        {
+            socket.Bind(end);
+            socket.Listen(16);
+            return socket;
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new IOException($"listen on {where}: {e.Message}");
+        }
+    }
+}
