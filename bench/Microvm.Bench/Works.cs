@@ -1,0 +1,114 @@
+using System.Diagnostics;
+
+namespace Microvm.Bench;
+
+/// <summary>What is measured. Contestants take turns within each round, so that a slow minute of the machine hits all alike.</summary>
+internal static class Works
+{
+    internal static void Links(List<Result> results, string what, int n, Contestant[] contestants)
+    {
+        var rounds = n switch { <= 10 => 11, <= 100 => 7, <= 1000 => 3, _ => 3 };
+        var times = contestants.ToDictionary(c => c.Name, _ => (Up: new List<double>(), Down: new List<double>(), Peak: 0L));
+        for (var round = 0; round < rounds; round++)
+        {
+            foreach (var contestant in contestants)
+            {
+                // Minutes each at 4,000: one round shows the order of size.
+                if (n > 1000 && round > 0 && contestant.Name is Contestant.Documented or Contestant.Batch)
+                {
+                    continue;
+                }
+                Say($"{what} x {n}, round {round + 1} of {rounds}: {contestant.Name}");
+                var up = Child.Time(contestant.Up);
+                var down = Child.Time(contestant.Down);
+                var (ups, downs, peak) = times[contestant.Name];
+                ups.Add(up.Milliseconds);
+                downs.Add(down.Milliseconds);
+                times[contestant.Name] = (ups, downs, Math.Max(peak, up.PeakKiB));
+            }
+        }
+        foreach (var (name, (ups, downs, peak)) in times)
+        {
+            results.Add(new($"{what} up", n, name, [.. ups], peak));
+            results.Add(new($"{what} down", n, name, [.. downs], 0));
+        }
+    }
+
+    /// <summary>A second up of the same links, against our own first.</summary>
+    internal static void UpToDate(List<Result> results, Tools tools, int n)
+    {
+        var ours = Contestant.Taps(tools, n)[0];
+        var (first, second) = (new List<double>(), new List<double>());
+        for (var round = 0; round < 3; round++)
+        {
+            Say($"up twice x {n}, round {round + 1} of 3");
+            first.Add(Child.Time(ours.Up).Milliseconds);
+            second.Add(Child.Time(ours.Up).Milliseconds);
+            Child.Time(ours.Down);
+        }
+        results.Add(new("first up", n, Contestant.Ours + " itself", [.. first], 0));
+        results.Add(new("up where all is right", n, Contestant.Ours + " itself", [.. second], 0));
+    }
+
+    /// <summary>From before <c>microvm run</c> is started until a program in the hypervisor's place runs, against a shell script that ends in exec.</summary>
+    internal static void UntilFirstInstruction(List<Result> results, Tools tools)
+    {
+        var file = tools.Write("run.json", """{"networking":{"hostName":"bench"},"microvm":{"vcpu":2,"kernel":"/dev/null","interfaces":[{"type":"tap","id":"l0","mac":"02:00:00:01:00:01"}]}}""");
+        var words = Child.Time([tools.Microvm, "command", file]).Output.Trim();
+        // The look that microvm.nix's own runner takes is none; an honest equivalent at least tells a missing tap.
+        var script = tools.Write("run.sh", $"#!/bin/bash\nset -eou pipefail\n[ -e /sys/class/net/l0 ] || {{ echo \"no tap l0\" >&2; exit 1; }}\nexec {words}\n");
+        Child.Time([tools.Microvm, "up", "--user", "1000", file]);
+        var bin = Directory.CreateDirectory(Path.Combine(tools.Folder, "bin")).FullName;
+        File.Copy(tools.First, Path.Combine(bin, "qemu-system-x86_64"));
+        var path = Environment.GetEnvironmentVariable("PATH");
+        Environment.SetEnvironmentVariable("PATH", $"{bin}:{path}");
+        var (ours, shell) = (new List<double>(), new List<double>());
+        for (var round = 0; round < 21; round++)
+        {
+            ours.Add(UntilFirst([tools.Microvm, "run", file]));
+            shell.Add(UntilFirst(["bash", script]));
+        }
+        Environment.SetEnvironmentVariable("PATH", path);
+        Child.Time([tools.Microvm, "down", file]);
+        results.Add(new("run until the hypervisor's first instruction", 1, Contestant.Ours + " run", [.. ours], 0));
+        results.Add(new("run until the hypervisor's first instruction", 1, "shell script", [.. shell], 0));
+    }
+
+    private static double UntilFirst(IReadOnlyList<string> words)
+    {
+        // Both read CLOCK_MONOTONIC, in nanoseconds.
+        var before = Stopwatch.GetTimestamp();
+        var first = long.Parse(Child.Time(words).Output.Trim());
+        return (first - before) / 1e6;
+    }
+
+    internal static void Check(List<Result> results, Tools tools)
+    {
+        var file = tools.Write("check.nix", """{ microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ]; }""");
+        var (ours, nix) = (new List<double>(), new List<double>());
+        for (var round = 0; round < 11; round++)
+        {
+            ours.Add(Child.Time([tools.Microvm, "check", file]).Milliseconds);
+            nix.Add(Child.Time(["nix-instantiate", "--store", "dummy://", "--eval", "--json", "--strict", file]).Milliseconds);
+        }
+        results.Add(new("check of a .nix file", 1, Contestant.Ours + " check", [.. ours], 0));
+        results.Add(new("check of a .nix file", 1, "nix-instantiate alone", [.. nix], 0));
+    }
+
+    /// <summary>The rows that have no links to count.</summary>
+    internal static IEnumerable<string> Others(IReadOnlyList<Result> results)
+    {
+        yield return "\n| work | | median, ms (least–most) |";
+        yield return "|---|---|---:|";
+        foreach (var r in results.Where(r => r.Contestant is not (Contestant.Ours or Contestant.Limit or Contestant.Documented or Contestant.Batch)))
+        {
+            yield return $"| {r.Work}{(r.Links > 1 ? $", {r.Links:N0} links" : "")} | {r.Contestant} | {r.Median:0.##} ({r.Least:0.##}–{r.Most:0.##}) |";
+        }
+        foreach (var r in results.Where(r => r.Contestant == Contestant.Ours && r.Work.EndsWith("up", StringComparison.Ordinal) && r.Links >= 500))
+        {
+            yield return $"| peak memory of {r.Work}, {r.Links:N0} links | {r.Contestant} | {r.PeakKiB / 1024.0:0.#} MiB |";
+        }
+    }
+
+    private static void Say(string text) => Console.Error.Write(Console.IsErrorRedirected ? $"{text}\n" : $"\r\u001b[K{text}");
+}
