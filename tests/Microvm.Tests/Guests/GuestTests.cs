@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Text;
 
 namespace Microvm.Tests;
 
@@ -10,68 +8,26 @@ public sealed class GuestTests : IDisposable
 {
     private readonly Folder _folder = new();
     private readonly Namespace _ns = new();
-    private readonly StringBuilder _console = new();
-    private Process? _vm;
+    private Guest? _guest;
 
     public void Dispose()
     {
-        if (_vm is { HasExited: false })
-        {
-            _vm.Kill();
-            _vm.WaitForExit();
-        }
-        _vm?.Dispose();
+        _guest?.Dispose();
         _ns.Dispose();
         _folder.Dispose();
     }
 
     private string Vm(string type, string parameters, string more = "") => _folder.File("vm.json", $$"""
         {"networking":{"hostName":"g"},"microvm":{
-          "kernel":"{{Binary.Root}}/out/guest/vmlinuz","initrdPath":"{{Binary.Root}}/out/guest/initrd",
-          "kernelParams":["seconds=30","{{parameters}}"],{{more}}
+          {{Guest.Boot(parameters)}},{{more}}
           "interfaces":[{"type":"{{type}}","id":"vm-g","mac":"02:00:00:00:00:07"}] } }
         """);
 
-    private void Start(params string[] arguments)
-    {
-        var start = new ProcessStartInfo(Binary.Path, ["run", .. arguments])
-        { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        _vm = new Process { StartInfo = start };
-        _vm.OutputDataReceived += Take;
-        _vm.ErrorDataReceived += Take;
-        _vm.Start();
-        _vm.BeginOutputReadLine();
-        _vm.BeginErrorReadLine();
-    }
+    private void Start(params string[] arguments) => _guest = Guest.Run(arguments);
 
-    private void Take(object sender, DataReceivedEventArgs e)
-    {
-        lock (_console)
-        {
-            _console.AppendLine(e.Data);
-        }
-    }
+    private string Console => _guest!.Console;
 
-    private string Console
-    {
-        get
-        {
-            lock (_console)
-            {
-                return _console.ToString();
-            }
-        }
-    }
-
-    private void WaitFor(string text)
-    {
-        var limit = Stopwatch.StartNew();
-        while (!Console.Contains(text))
-        {
-            Assert.True(limit.Elapsed < TimeSpan.FromSeconds(60) && !_vm!.HasExited, $"no '{text}' on the console:\n{Console}");
-            Thread.Sleep(50);
-        }
-    }
+    private void WaitFor(string text) => _guest!.WaitFor(text);
 
     [Theory]
     [InlineData("microvm", 1)]

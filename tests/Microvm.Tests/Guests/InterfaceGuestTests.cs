@@ -1,0 +1,176 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Microvm.Tests;
+
+/// <summary>Each type of interface with a real guest behind it. The host is a namespace, the world beyond its card another one.</summary>
+public sealed class InterfaceGuestTests : IDisposable
+{
+    private const string WorldMac = "02:00:00:00:01:01";
+    private readonly Folder _folder = new();
+    private readonly Namespace _host = new();
+    private readonly Namespace _world = new();
+
+    public InterfaceGuestTests()
+    {
+        _host.Ip("link", "add", "low0", "type", "veth", "peer", "name", "card", "netns", _world.Name);
+        _world.Ip("link", "set", "card", "address", WorldMac);
+        _world.Ip("addr", "add", "10.0.9.1/24", "dev", "card");
+        _world.Ip("link", "set", "card", "up");
+        _host.Ip("link", "set", "low0", "up");
+    }
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _world.Dispose();
+        _folder.Dispose();
+    }
+
+    private string Declare(string name, int number, string type, string more, string options = "", params string[] parameters) => _folder.File($"{name}.json", $$"""
+        {"networking":{"hostName":"{{name}}"},"microvm":{ {{Guest.Boot([$"guestip=10.0.9.{10 + number}/24", .. parameters])}},{{options}}
+          "interfaces":[{"type":"{{type}}","id":"vm-{{name}}","mac":"02:00:00:00:00:0{{number}}"{{more}} }] } }
+        """);
+
+    private string Macvtap(string name, int number, string mode, string options = "", params string[] parameters) =>
+        Declare(name, number, "macvtap", $$""","macvtap":{"link":"low0","mode":"{{mode}}"{{(mode == "source" ? $",\"sourceMacs\":[\"{WorldMac}\"]" : "")}} }""", options, parameters);
+
+    private Guest Up(string file, params string[] arguments)
+    {
+        var up = Binary.Microvm(["up", "--user", "root", "--netns", _host.Name, .. arguments, file]);
+        Assert.True(up.Code == 0, up.Err);
+        return Guest.Run(["--netns", _host.Name, .. arguments, file]);
+    }
+
+    private static void Answers(Namespace from, string address)
+    {
+        var ping = Binary.Run("ip", null, "netns", "exec", from.Name, "ping", "-c", "2", "-i", "0.2", "-w", "20", address);
+        Assert.True(ping.Code == 0, ping.Out);
+    }
+
+    [Theory]
+    [InlineData("bridge")]
+    [InlineData("vepa")]
+    [InlineData("passthru")]
+    [InlineData("source")]
+    public void A_guest_behind_a_macvtap_answers_the_lower_devices_network(string mode)
+    {
+        using var guest = Up(Macvtap("a", 1, mode));
+        guest.WaitFor("guest: ready");
+        Assert.Contains("guest: mac 02:00:00:00:00:01", guest.Console);
+        Answers(_world, "10.0.9.11");
+    }
+
+    [Fact]
+    public void A_macvtap_gives_a_guest_with_two_vcpus_two_queues()
+    {
+        using var guest = Up(Macvtap("a", 1, "bridge", """ "vcpu":2,"qemu":{"machine":"q35"}, """));
+        guest.WaitFor("guest: ready");
+        Assert.Contains("guest: queues rx-0 rx-1 tx-0 tx-1", guest.Console);
+        Answers(_world, "10.0.9.11");
+    }
+
+    [Fact]
+    public void Two_guests_behind_macvtaps_of_mode_bridge_reach_each_other()
+    {
+        using var one = Up(Macvtap("a", 1, "bridge"));
+        using var two = Up(Macvtap("b", 2, "bridge", "", "ping=10.0.9.11"));
+        two.WaitFor("guest: 10.0.9.11 answers");
+    }
+
+    [Fact]
+    public void Mode_private_keeps_two_guests_apart()
+    {
+        using var one = Up(Macvtap("a", 1, "private"));
+        using var two = Up(Macvtap("b", 2, "private", "", "ping=10.0.9.11"));
+        one.WaitFor("guest: ready");
+        two.WaitFor("guest: ready");
+        Answers(_world, "10.0.9.11");
+        Answers(_world, "10.0.9.12");
+        // The second asks every second since it is ready, and the world's pings took a while.
+        Thread.Sleep(2000);
+        Assert.DoesNotContain("answers", two.Console);
+    }
+
+    [Fact]
+    public void A_hypervisor_that_takes_only_a_tap_reaches_the_lower_devices_network_through_a_redirected_pair()
+    {
+        using var guest = Up(Macvtap("a", 1, "bridge"), "--attachment", "vm-a=tap-redirect");
+        guest.WaitFor("guest: ready");
+        Answers(_world, "10.0.9.11");
+        Assert.Equal(0, Binary.Run("ip", null, "-n", _host.Name, "link", "show", "mv-vm-a").Code);
+    }
+
+    [Fact]
+    public async Task User_networking_in_a_namespace_leases_fetches_and_forwards()
+    {
+        var token = TestContext.Current.CancellationToken;
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        var answer = Task.Run(async () =>
+        {
+            using var client = await server.AcceptTcpClientAsync(token);
+            _ = await client.GetStream().ReadAsync(new byte[4096], token);
+            await client.GetStream().WriteAsync("HTTP/1.0 200 OK\r\n\r\nhello from the host"u8.ToArray(), token);
+        }, token);
+        int forwarded;
+        using (var free = new TcpListener(IPAddress.Loopback, 0))
+        {
+            free.Start();
+            forwarded = ((IPEndPoint)free.LocalEndpoint).Port;
+        }
+        var file = _folder.File("u.json", $$"""
+            {"networking":{"hostName":"u"},"microvm":{ {{Guest.Boot($"fetch=http://10.0.2.2:{((IPEndPoint)server.LocalEndpoint).Port}/", "serve=80")}},
+              "forwardPorts":[{"host":{"address":"127.0.0.1","port":{{forwarded}} },"guest":{"port":80} }],
+              "interfaces":[{"type":"user","id":"vm-u","mac":"02:00:00:00:00:07"}] } }
+            """);
+        using var guest = Guest.Run("--attachment", "vm-u=user-namespace", file);
+        guest.WaitFor("guest: ready");
+        await answer;
+        Assert.Contains("guest: leased 10.0.2.15", guest.Console);
+        Assert.Contains("guest: fetched hello from the host", guest.Console);
+        using var http = new HttpClient();
+        Assert.Equal("hello from the guest\n", await http.GetStringAsync(new Uri($"http://127.0.0.1:{forwarded}/"), token));
+    }
+
+    [Fact]
+    public void Two_guests_reach_each_other_over_a_bridge_through_qemus_helper()
+    {
+        Bridge();
+        var acl = _folder.File("bridge.conf", "allow br0\n");
+        // The helper reads /etc/qemu/bridge.conf and no other: this one stands there in a mount namespace of its own.
+        Guest Start(string file) => new("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /etc/qemu && cp \"$1\" /etc/qemu/bridge.conf && shift && exec \"$@\"", "sh", acl, Binary.Path, "run", "--netns", _host.Name, file);
+        using var one = Start(Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
+        using var two = Start(Declare("b", 2, "bridge", ",\"bridge\":\"br0\"", "", "ping=10.0.9.11"));
+        two.WaitFor("guest: 10.0.9.11 answers");
+        Answers(_host, "10.0.9.12");
+    }
+
+    [Fact]
+    public void A_bridge_that_bridge_conf_does_not_allow_is_told_before_qemu_starts()
+    {
+        Bridge();
+        var outcome = Binary.Run("unshare", null, "--mount", "sh", "-c", "mount -t tmpfs none /etc/qemu && exec \"$@\"", "sh", Binary.Path, "run", "--netns", _host.Name, Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("/etc/qemu/bridge.conf does not allow br0", outcome.Err);
+        Assert.Contains("allow br0", outcome.Err);
+    }
+
+    [Fact]
+    public void A_bridge_without_the_helper_is_a_host_made_tap_and_the_sandbox_stays_whole()
+    {
+        Bridge();
+        var file = Declare("a", 1, "bridge", ",\"bridge\":\"br0\",\"bridgeHelper\":false");
+        using var guest = Up(file);
+        guest.WaitFor("guest: ready");
+        Answers(_host, "10.0.9.11");
+        Assert.Contains("spawn=deny", Binary.Microvm("command", file).Out);
+    }
+
+    private void Bridge()
+    {
+        _host.Ip("link", "add", "br0", "type", "bridge");
+        _host.Ip("addr", "add", "10.0.9.1/24", "dev", "br0");
+        _host.Ip("link", "set", "br0", "up");
+    }
+}
