@@ -137,11 +137,8 @@ public sealed class InterfaceGuestTests : IDisposable
     public void Two_guests_reach_each_other_over_a_bridge_through_qemus_helper()
     {
         Bridge();
-        var acl = _folder.File("bridge.conf", "allow br0\n");
-        // The helper reads /etc/qemu/bridge.conf and no other: this one stands there in a mount namespace of its own.
-        Guest Start(string file) => new("unshare", "--mount", "sh", "-c", "mount -t tmpfs none /etc/qemu && cp \"$1\" /etc/qemu/bridge.conf && shift && exec \"$@\"", "sh", acl, Binary.Path, "run", "--netns", _host.Name, file);
-        using var one = Start(Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
-        using var two = Start(Declare("b", 2, "bridge", ",\"bridge\":\"br0\"", "", "ping=10.0.9.11"));
+        using var one = WithBridgeConf("allow br0\n", Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
+        using var two = WithBridgeConf("allow br0\n", Declare("b", 2, "bridge", ",\"bridge\":\"br0\"", "", "ping=10.0.9.11"));
         two.WaitFor("guest: 10.0.9.11 answers");
         Answers(_host, "10.0.9.12");
     }
@@ -150,7 +147,7 @@ public sealed class InterfaceGuestTests : IDisposable
     public void A_bridge_that_bridge_conf_does_not_allow_is_told_before_qemu_starts()
     {
         Bridge();
-        var outcome = Binary.Run("unshare", null, "--mount", "sh", "-c", "mount -t tmpfs none /etc/qemu && exec \"$@\"", "sh", Binary.Path, "run", "--netns", _host.Name, Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
+        var outcome = Binary.Run("unshare", null, InEtc("allow br1\n", Declare("a", 1, "bridge", ",\"bridge\":\"br0\"")));
         Assert.Equal(1, outcome.Code);
         Assert.Contains("/etc/qemu/bridge.conf does not allow br0", outcome.Err);
         Assert.Contains("allow br0", outcome.Err);
@@ -166,6 +163,20 @@ public sealed class InterfaceGuestTests : IDisposable
         Answers(_host, "10.0.9.11");
         Assert.Contains("spawn=deny", Binary.Microvm("command", file).Out);
     }
+
+    /// <summary>The helper reads /etc/qemu/bridge.conf and no other: ours stands there in a mount namespace of its own.</summary>
+    private string[] InEtc(string rules, string declaration)
+    {
+        const string script = """
+            set -e; cd "$1"; shift; mkdir -p etc; mount -t tmpfs none etc; mkdir etc/upper etc/work
+            mount -t overlay etc -o lowerdir=/etc,upperdir="$PWD/etc/upper",workdir="$PWD/etc/work" /etc
+            mkdir -p /etc/qemu; cp bridge.conf /etc/qemu/; exec "$@"
+            """;
+        var folder = Path.GetDirectoryName(_folder.File("bridge.conf", rules))!;
+        return ["--mount", "sh", "-c", script, "sh", folder, Binary.Path, "run", "--netns", _host.Name, declaration];
+    }
+
+    private Guest WithBridgeConf(string rules, string declaration) => new("unshare", InEtc(rules, declaration));
 
     private void Bridge()
     {
