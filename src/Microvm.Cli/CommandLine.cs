@@ -24,6 +24,8 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("shutdown", ShutdownCommand.Create),
+        ("balloon", BalloonCommand.Create),
         ("init", InitCommand.Create),
         ("explain", ExplainCommand.Create),
         ("doctor", DoctorCommand.Create),

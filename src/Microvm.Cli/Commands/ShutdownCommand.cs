@@ -1,0 +1,54 @@
+using System.CommandLine;
+using Microvm.Host;
+using Microvm.Host.Control;
+
+namespace Microvm.Cli.Commands;
+
+internal static class ShutdownCommand
+{
+    private static readonly Option<int> s_timeout = new("--timeout")
+    {
+        Description = "Seconds that the guest may take; after that the hypervisor is told to end",
+        HelpName = "SECONDS",
+        DefaultValueFactory = _ => (int)GracefulStop.DefaultLimit.TotalSeconds,
+    };
+
+    internal static Command Create() => Verb.Define("shutdown", "Ask a running VM's guest to shut down, over its control socket, and wait for its end",
+        ["microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, CommonOptions.Files, s_timeout);
+
+    private static int Run(ParseResult result)
+    {
+        var seconds = result.GetValue(s_timeout);
+        if (seconds is < 0 or > 86_400)
+        {
+            throw new UsageException("--timeout is between 0 and 86400 seconds");
+        }
+        if (VmControlSession.Find(result) is not var (vm, socket))
+        {
+            return 2;
+        }
+        try
+        {
+            switch (GracefulStop.Stop(socket, vm.MemoryMiB, TimeSpan.FromSeconds(seconds)))
+            {
+                case StopOutcome.WasNotRunning:
+                    Console.WriteLine($"'{vm.Name}' is not running");
+                    return 0;
+                case StopOutcome.ShutDown:
+                    Console.WriteLine($"'{vm.Name}' has shut down");
+                    return 0;
+                case StopOutcome.Ended:
+                    Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s; its hypervisor was told to end");
+                    return 1;
+                default:
+                    Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s and still runs; end its process");
+                    return 1;
+            }
+        }
+        catch (ControlException e)
+        {
+            Console.Error.WriteLine($"microvm: '{vm.Name}': {e.Message}");
+            return 1;
+        }
+    }
+}

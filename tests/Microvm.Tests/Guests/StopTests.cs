@@ -1,0 +1,88 @@
+namespace Microvm.Tests;
+
+/// <summary>A running QEMU over its control socket: the guest is asked, and shuts down by itself.</summary>
+public sealed class StopTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    public void Dispose() => _folder.Dispose();
+
+    /// <summary>A socket's path must be short, so the declaration's folder is its home as well.</summary>
+    private string Declare(string more, params string[] parameters)
+    {
+        var socket = _folder.File("vm.json", "")[..^7] + "vm.sock";
+        var boot = Guest.Boot(parameters).Replace("\"socket\":null", $"\"socket\":\"{socket}\"", StringComparison.Ordinal);
+        return _folder.File("vm.json", $$"""{"networking":{"hostName":"stop"},"microvm":{ {{boot}}{{more}} } }""");
+    }
+
+    [Theory]
+    [InlineData("", "guest: asked by the power button, shutting down")]
+    [InlineData(",\"qemu\":{\"machine\":\"q35\"}", "guest: asked by the power button, shutting down")]
+    [InlineData("", "guest: asked by ctrl-alt-del, shutting down", "deaf=yes")]
+    public void Shutdown_lets_the_guest_sync_and_power_off_by_itself(string machine, string told, params string[] parameters)
+    {
+        var file = Declare(machine, parameters);
+        using var guest = Guest.Run(file);
+        guest.WaitFor("guest: ready");
+        var stopped = Binary.Microvm("shutdown", "--timeout", "60", file);
+        Assert.True(stopped.Code == 0, stopped.Err + guest.Console);
+        Assert.Equal("'stop' has shut down\n", stopped.Out);
+        // The last lines of the console may still be on their way.
+        for (var i = 0; i < 100 && !guest.Console.Contains("guest: synced", StringComparison.Ordinal); i++)
+        {
+            Thread.Sleep(50);
+        }
+        Assert.Contains(told, guest.Console);
+        Assert.Contains("guest: synced", guest.Console);
+        var again = Binary.Microvm("shutdown", file);
+        Assert.Equal((0, "'stop' is not running\n"), (again.Code, again.Out));
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_listen_is_ended_after_the_timeout_and_that_is_said()
+    {
+        // -S: the machine is there and its processor stands still.
+        var file = Declare(",\"qemu\":{\"extraArgs\":[\"-S\"]}");
+        using var guest = Guest.Run(file);
+        guest.WaitFor("microvm: ");
+        for (var i = 0; i < 200 && !File.Exists(file[..^7] + "vm.sock"); i++)
+        {
+            Thread.Sleep(50);
+        }
+        var stopped = Binary.Microvm("shutdown", "--timeout", "1", file);
+        Assert.Equal(1, stopped.Code);
+        Assert.Contains("did not shut down within 1 s; its hypervisor was told to end", stopped.Err);
+        Assert.Equal("'stop' is not running\n", Binary.Microvm("shutdown", file).Out);
+    }
+
+    [Fact]
+    public void Balloon_takes_memory_from_the_guest_while_it_runs()
+    {
+        var file = Declare(",\"balloon\":true");
+        using var guest = Guest.Run(file);
+        guest.WaitFor("guest: ready");
+        var set = Binary.Microvm("balloon", "--size", "256", file);
+        Assert.True(set.Code == 0, set.Err);
+        for (var i = 0; i < 100 && set.Out != "256\n"; i++)
+        {
+            Thread.Sleep(100);
+            set = Binary.Microvm("balloon", "--size", "256", file);
+        }
+        Assert.Equal("256\n", set.Out);
+    }
+
+    [Fact]
+    public void Without_a_balloon_or_a_socket_it_is_said_what_is_missing()
+    {
+        var file = Declare("");
+        Assert.Contains("'stop' is not running", Binary.Microvm("balloon", "--size", "256", file).Err);
+        using (var guest = Guest.Run(file))
+        {
+            guest.WaitFor("guest: ready");
+            Assert.Contains("No balloon device", Binary.Microvm("balloon", "--size", "256", file).Err);
+        }
+        var deaf = _folder.File("deaf.json", $$"""{"microvm":{ {{Guest.Boot()}} } }""");
+        var refused = Binary.Microvm("shutdown", deaf);
+        Assert.Equal(2, refused.Code);
+        Assert.Contains("has no control socket", refused.Err);
+    }
+}
