@@ -25,7 +25,7 @@ internal static class ScreenDrawing
             <title>{SecurityElement.Escape(title)}</title>
             <rect width="100%" height="100%" rx="8" fill="{Background}" stroke="#30363d"/>
             <g fill="#484f58"><circle cx="18" cy="15" r="5"/><circle cx="36" cy="15" r="5"/><circle cx="54" cy="15" r="5"/></g>
-            <g font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" fill="{Foreground}" xml:space="preserve">
+            <g font-family="ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace" font-size="14" fill="{Foreground}">
             <text x="{N(width / 2)}" y="20" text-anchor="middle" fill="#8b949e" font-size="12">{SecurityElement.Escape(title)}</text>
 
             """);
@@ -71,7 +71,7 @@ internal static class ScreenDrawing
         rest = rest.Trim();
         if (rest.Length > 0)
         {
-            svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{N(x + from * CellWidth)}\" y=\"{N(y + 13.5)}\" textLength=\"{N(rest.Length * CellWidth)}\" lengthAdjust=\"spacingAndGlyphs\" {look}>{SecurityElement.Escape(rest)}</text>\n");
+            svg.Append(CultureInfo.InvariantCulture, $"<text xml:space=\"preserve\" x=\"{N(x + from * CellWidth)}\" y=\"{N(y + 13.5)}\" textLength=\"{N(rest.Length * CellWidth)}\" lengthAdjust=\"spacingAndGlyphs\" {look}>{SecurityElement.Escape(rest)}</text>\n");
         }
     }
 

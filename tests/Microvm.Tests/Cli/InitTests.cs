@@ -34,7 +34,8 @@ public sealed class InitTests : IDisposable
         Assert.True(outcome.Code == 0, outcome.Err);
         var check = Binary.Microvm("check", file);
         Assert.True(check.Code == 0, check.Out);
-        Assert.DoesNotContain("warning", check.Out);
+        // kvmtool's user network has no DHCP, and check says what the guest needs for it.
+        Assert.Equal(hypervisor == "kvmtool" && type == "user", check.Out.Contains("warning"));
     }
 
     [Fact]

@@ -20,7 +20,7 @@ public sealed class DotnetGuideTests : IDisposable
         var methods = programs.Select((p, n) => $"static void Block{n}()\n{{\n#line {p.Line + 1} \"docs/dotnet.md\"\n{string.Join('\n', p.Text.Split('\n').Select(l => usings.Contains(l) ? "" : l))}\n}}");
         File.WriteAllText(Path.Combine(_folder, "Program.cs"),
             $"{string.Join('\n', usings)}\n{string.Concat(programs.Select((_, n) => $"Block{n}();\n"))}{string.Join('\n', methods)}\n");
-        var references = string.Concat(Directory.GetFiles(AppContext.BaseDirectory, "Microvm.*.dll").Where(f => !f.Contains("Tests"))
+        var references = string.Concat(Directory.GetFiles(AppContext.BaseDirectory, "Microvm.*.dll").Where(f => !Path.GetFileName(f).Contains("Tests"))
             .Select(f => $"<Reference Include=\"{Path.GetFileNameWithoutExtension(f)}\"><HintPath>{f}</HintPath></Reference>"));
         File.WriteAllText(Path.Combine(_folder, "guide.csproj"),
             $"<Project Sdk=\"Microsoft.NET.Sdk\"><PropertyGroup><OutputType>Exe</OutputType><TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings><Nullable>enable</Nullable></PropertyGroup><ItemGroup>{references}</ItemGroup></Project>");

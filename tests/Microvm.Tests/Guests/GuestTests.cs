@@ -30,13 +30,15 @@ public sealed class GuestTests : IDisposable
     private void WaitFor(string text) => _guest!.WaitFor(text);
 
     [Theory]
-    [InlineData("microvm", 1)]
-    [InlineData("microvm", 2)]
-    [InlineData("q35", 1)]
-    [InlineData("q35", 2)]
-    public void A_guest_answers_over_its_tap(string machine, int vcpu)
+    [InlineData("microvm", 1, "")]
+    [InlineData("microvm", 2, "")]
+    [InlineData("microvm", 2, """ "shares":[{"tag":"t","source":"/usr/share","mountPoint":"/mnt"}], """)] // A share needs PCI: pcie=on.
+    [InlineData("q35", 1, "")]
+    [InlineData("q35", 2, "")]
+    public void A_guest_answers_over_its_tap(string machine, int vcpu, string more)
     {
-        var file = Vm("tap", "guestip=10.0.9.2/24", $$"""  "vcpu":{{vcpu}},"qemu":{"machine":"{{machine}}"},""");
+        var file = Vm("tap", "guestip=10.0.9.2/24", $$"""  "vcpu":{{vcpu}},{{more}}"qemu":{"machine":"{{machine}}"},""");
+        Assert.Equal(more.Length > 0, Binary.Microvm("command", file).Out.Contains("pcie=on"));
         Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, file).Code);
         _ns.Ip("addr", "add", "10.0.9.1/24", "dev", "vm-g");
         Start("--netns", _ns.Name, file);
