@@ -9,6 +9,10 @@ public sealed class SystemdHost : IDisposable
     private static readonly string s_scripts = Path.Combine(Binary.Root, "tests", "systemd");
     private readonly string _disk = Directory.CreateTempSubdirectory("microvm-systemd-").FullName;
     private Process? _boot;
+
+    /// <summary>Where the guest's kernel and initrd stand inside.</summary>
+    public const string Guest = "/var/lib/microvm-guest";
+
     private string _pid = "";
 
     public SystemdHost()
@@ -18,6 +22,12 @@ public sealed class SystemdHost : IDisposable
             Good(Binary.Run(Path.Combine(s_scripts, "prepare.sh"), null, _disk));
             Directory.CreateDirectory(Path.Combine(_disk, "upper/usr/local/bin"));
             File.Copy(Binary.Path, Path.Combine(_disk, "upper/usr/local/bin/microvm"));
+            // The units see no /tmp but their own, and a checkout may stand there.
+            Directory.CreateDirectory(Path.Combine(_disk, $"upper{Guest}"));
+            foreach (var file in (string[])["vmlinuz", "initrd"])
+            {
+                File.Copy(Path.Combine(Binary.Root, "out/guest", file), Path.Combine(_disk, $"upper{Guest}", file));
+            }
             Boot();
             Microvm("host", "install");
         }
