@@ -68,6 +68,6 @@ public class ValueTests
     public void Two_vms_never_share_a_link_group()
     {
         var first = Ownership.LinkGroup("a", _ => false);
-                Assert.NotEqual(first, Ownership.LinkGroup("a", g => g == first));
+        Assert.NotEqual(first, Ownership.LinkGroup("a", g => g == first));
     }
 }

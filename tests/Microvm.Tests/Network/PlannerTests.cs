@@ -19,7 +19,8 @@ public sealed class PlannerTests
 
     private static readonly Gen<List<Link>> s_others = Gen.Select(Gen.Int[0, 2], Gen.Int[0, 5], Gen.UInt[0, 2], Gen.Bool, Gen.Bool)
         .Select((vm, id, queues, up, ours) => new Link(0, ours ? $"t{vm}-{id}" : $"other{vm}{id}", up, "tun", ours ? Ownership.Alias($"vm{vm}", $"t{vm}-{id}") : null, 0, null, 1500, null,
-            new(true, true, queues > 1, true, null, null, queues > 1 ? queues : 0)) { Carrier = queues > 0 })
+            new(true, true, queues > 1, true, null, null, queues > 1 ? queues : 0))
+        { Carrier = queues > 0 })
         .List[0, 12].Select(l => l.DistinctBy(x => x.Name).ToList());
 
     private static HostState Host(IEnumerable<Link> links)
