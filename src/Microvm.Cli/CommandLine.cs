@@ -24,6 +24,7 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("build", BuildCommand.Create),
         ("shutdown", ShutdownCommand.Create),
         ("balloon", BalloonCommand.Create),
         ("init", InitCommand.Create),

@@ -1,4 +1,3 @@
-using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Hypervisors;
@@ -9,18 +8,16 @@ namespace Microvm.Cli;
 internal static class VmControlSession
 {
     /// <summary>The one declaration and its control socket, or null after the reason was printed.</summary>
-    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(ParseResult result)
+    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(string file)
     {
-        var files = result.GetValue(CommonOptions.Files)!;
-        if (files.Length != 1)
-        {
-            throw new UsageException($"'{result.CommandResult.Command.Name}' takes one declaration");
-        }
-        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || HostSession.Attach(vms) is not { } attachments)
+        var diagnostics = new DiagnosticBag();
+        var vms = Declarations.Read([file], Console.In, diagnostics);
+        DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
+        if (diagnostics.HasErrors || HostSession.Attach(vms) is not { } attachments)
         {
             return null;
         }
-        var vm = vms[0];
+        var vm = vms.Count == 1 ? vms[0] : throw new UsageException("this declares more than one VM; name the one by its own declaration");
         if (HypervisorTable.Find(vm.Hypervisor) is not { } hypervisor)
         {
             Console.Error.WriteLine($"microvm: '{vm.Name}': {vm.Hypervisor} is not known to this version");

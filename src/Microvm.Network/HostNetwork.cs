@@ -39,17 +39,18 @@ public sealed class HostNetwork : IDisposable
     }
 
     /// <summary>Deletes what is ours of the VMs. That there is nothing is no error.</summary>
+    /// <param name="links">Only these of their links; null for all.</param>
     /// <exception cref="LinuxException">The kernel refused, or something is left.</exception>
-    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All)
+    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null)
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, [], vms: vms);
-        var plan = Plan.ForDown(vms, state, only);
+        var plan = Plan.ForDown(vms, state, only, links);
         if (plan.HasChanges)
         {
             new Applier(Route, Interrupted).Apply(plan, state, () =>
             {
-                if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only).Steps is [var left, ..])
+                if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only, links).Steps is [var left, ..])
                 {
                     throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
                 }

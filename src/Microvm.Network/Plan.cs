@@ -12,9 +12,9 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refus
         new Planner(wanted, state, options ?? PlanOptions.Default).ForUp();
 
     /// <summary>Deletes what is ours of the VMs; somebody else's links are left alone.</summary>
-    public static Plan ForDown(IReadOnlyCollection<string> vms, HostState state, LinkSelection only = LinkSelection.All) =>
+    public static Plan ForDown(IReadOnlyCollection<string> vms, HostState state, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null) =>
         new([.. from l in state.Links
                 let vm = Ownership.Vm(l.Alias)
-                where vm is not null && vms.Contains(vm) && Planner.Selected(l, only)
+                where vm is not null && vms.Contains(vm) && Planner.Selected(l, only) && links?.Contains(l.Name) != false
                 select new Step(StepKind.Delete, vm, l.Name, "it is ours", null, l, l.Group)], []);
 }

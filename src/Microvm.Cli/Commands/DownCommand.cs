@@ -6,8 +6,10 @@ internal static class DownCommand
 {
     private static readonly Option<string[]> s_vm = new("--vm") { Description = "A VM whose declaration is gone; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
+    private static readonly Option<string[]> s_link = new("--link") { Description = "Only these of their links, one a line; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+
     internal static Command Create() => Verb.Define("down", "Delete the interfaces of the declared VMs",
-        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
+        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
@@ -20,9 +22,10 @@ internal static class DownCommand
         {
             return 2;
         }
+        var links = result.GetValue(s_link)!.SelectMany(l => l.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
-        PlanOutput.Print(network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only)), result.GetValue(CommonOptions.Json));
+        PlanOutput.Print(network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null), result.GetValue(CommonOptions.Json));
         return 0;
     }
 }

@@ -13,8 +13,10 @@ internal static class ShutdownCommand
         DefaultValueFactory = _ => (int)GracefulStop.DefaultLimit.TotalSeconds,
     };
 
+    private static readonly Argument<string> s_file = new("FILE") { Description = "The running VM's declaration" };
+
     internal static Command Create() => Verb.Define("shutdown", "Ask a running VM's guest to shut down, over its control socket, and wait for its end",
-        ["microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, CommonOptions.Files, s_timeout);
+        ["microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, s_file, s_timeout);
 
     private static int Run(ParseResult result)
     {
@@ -23,7 +25,7 @@ internal static class ShutdownCommand
         {
             throw new UsageException("--timeout is between 0 and 86400 seconds");
         }
-        if (VmControlSession.Find(result) is not var (vm, socket))
+        if (VmControlSession.Find(result.GetValue(s_file)!) is not var (vm, socket))
         {
             return 2;
         }

@@ -7,9 +7,11 @@ internal static class UpCommand
 {
     private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take over links of others that have a declared name, if all their properties fit" };
 
+    private static readonly Option<bool> s_made = new("--made") { Description = "Print only the names of the links that were made, one a line, for 'down --link'" };
+
     internal static Command Create() => Verb.Define("up", "Make the declared interfaces, all or nothing",
         ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix", "sudo microvm up --replace-running vm.nix"], Run,
-        CommonOptions.Files, s_adopt, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.Files, s_adopt, s_made, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     /// <summary>What <c>up</c> and <c>plan</c> are told beyond the declarations.</summary>
     internal static PlanOptions Options(ParseResult result, IReadOnlyList<Declaration.MicrovmConfig> vms) => new()
@@ -30,6 +32,14 @@ internal static class UpCommand
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
         var plan = network.Up(HostSession.Desired(result, attachments), Options(result, vms));
+        if (result.GetValue(s_made) && plan.Refusals.Count == 0)
+        {
+            foreach (var step in plan.Steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace))
+            {
+                Console.WriteLine(step.Name);
+            }
+            return 0;
+        }
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
         return plan.Refusals.Count > 0 ? 1 : 0;
     }

@@ -10,24 +10,17 @@ public static class Runner
     /// <summary>All files by their path below the runner.</summary>
     /// <param name="declaration">The declaration as read; its host name is the VM's name.</param>
     /// <param name="binary">The path of the <c>microvm</c> binary.</param>
-    public static IReadOnlyDictionary<string, string> Files(MicrovmConfig vm, ObjectNode declaration, string binary)
+    /// <param name="user">Who may open the interfaces; null for who runs the script behind sudo.</param>
+    public static IReadOnlyDictionary<string, string> Files(MicrovmConfig vm, ObjectNode declaration, string binary, string? user = "microvm")
     {
-        var call = Shell.Quote(binary);
-        // A script finds its runner by its own path, so that "booted" stays what it was.
-        string Script(string words) => $"#!/bin/sh\nset -eu\nhere=$(readlink -f \"$0\")\nhere=${{here%/bin/*}}\nexec {words}\n";
-        var files = new Dictionary<string, string>
+        var files = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["share/microvm/declaration.json"] = Json(declaration, vm.Name) };
+        foreach (var (name, content) in RunnerFacts.Of(vm))
         {
-            ["share/microvm/declaration.json"] = Json(declaration, vm.Name),
-            ["share/microvm/hypervisor"] = vm.Hypervisor + "\n",
-            ["bin/microvm-run"] = Script($"{call} run \"$here/share/microvm/declaration.json\""),
-        };
-        foreach (var (type, declares) in (ReadOnlySpan<(string, Func<InterfaceType, bool>)>)[("tap", t => t is InterfaceType.Tap or InterfaceType.Bridge), ("macvtap", t => t == InterfaceType.Macvtap)])
+            files[$"share/microvm/{name}"] = content;
+        }
+        foreach (var (name, content) in RunnerScripts.Of(vm, binary, user))
         {
-            if (vm.Interfaces.Any(i => declares(i.Type)))
-            {
-                files[$"bin/{type}-up"] = Script($"{call} up --user microvm --only {type} \"$here/share/microvm/declaration.json\"");
-                files[$"bin/{type}-down"] = Script($"{call} down --only {type} \"$here/share/microvm/declaration.json\"");
-            }
+            files[$"bin/{name}"] = content;
         }
         return files;
     }

@@ -36,17 +36,8 @@ public static class RunnerStore
             {
                 Directory.Delete(fresh, true);
             }
-            foreach (var (path, content) in files)
-            {
-                var to = Path.Combine(fresh, path);
-                Directory.CreateDirectory(Path.GetDirectoryName(to)!, Plain);
-                File.WriteAllText(to, content);
-                File.SetUnixFileMode(to, path.StartsWith("bin/", StringComparison.Ordinal) ? Plain : Plain & (UnixFileMode)0b110_100_100);
-            }
-            foreach (var directory in (string[])[vm.At("runners"), fresh, .. Directory.EnumerateDirectories(fresh, "*", SearchOption.AllDirectories)])
-            {
-                File.SetUnixFileMode(directory, Plain);
-            }
+            RunnerDirectory.Write(fresh, files);
+            File.SetUnixFileMode(vm.At("runners"), Plain);
             Directory.Move(fresh, vm.At(target));
         }
         var changed = vm.Current != target;

@@ -60,12 +60,12 @@ public sealed class StopTests : IDisposable
         var file = Declare(",\"balloon\":true");
         using var guest = Guest.Run(file);
         guest.WaitFor("guest: ready");
-        var set = Binary.Microvm("balloon", "--size", "256", file);
+        var set = Binary.Microvm("balloon", file, "256");
         Assert.True(set.Code == 0, set.Err);
         for (var i = 0; i < 100 && set.Out != "256\n"; i++)
         {
             Thread.Sleep(100);
-            set = Binary.Microvm("balloon", "--size", "256", file);
+            set = Binary.Microvm("balloon", file, "256");
         }
         Assert.Equal("256\n", set.Out);
     }
@@ -74,11 +74,11 @@ public sealed class StopTests : IDisposable
     public void Without_a_balloon_or_a_socket_it_is_said_what_is_missing()
     {
         var file = Declare("");
-        Assert.Contains("'stop' is not running", Binary.Microvm("balloon", "--size", "256", file).Err);
+        Assert.Contains("'stop' is not running", Binary.Microvm("balloon", file, "256").Err);
         using (var guest = Guest.Run(file))
         {
             guest.WaitFor("guest: ready");
-            Assert.Contains("No balloon device", Binary.Microvm("balloon", "--size", "256", file).Err);
+            Assert.Contains("No balloon device", Binary.Microvm("balloon", file, "256").Err);
         }
         var deaf = _folder.File("deaf.json", $$"""{"microvm":{ {{Guest.Boot()}} } }""");
         var refused = Binary.Microvm("shutdown", deaf);
