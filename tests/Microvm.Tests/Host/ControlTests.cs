@@ -53,7 +53,14 @@ public sealed class ControlTests : IDisposable
                 // The test is over.
             }
             listener.Dispose();
-            File.Delete(path);
+            try
+            {
+                File.Delete(path);
+            }
+            catch (DirectoryNotFoundException)
+            {
+                // The test is over, and its folder went first.
+            }
         })
         { IsBackground = true }.Start();
         return path;
