@@ -22,8 +22,8 @@ public enum StopOutcome
 /// <summary>Stops a VM the way its guest would want it.</summary>
 public static class GracefulStop
 {
-    /// <summary>How long a guest may take to shut down, where nothing else is said.</summary>
-    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(60);
+    /// <summary>How long a guest may take to shut down, where nothing else is said. Below the 150 s that a unit of ours waits before it kills.</summary>
+    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(120);
 
     /// <summary>How long the first way of asking is given before the guest is asked in the other way too.</summary>
     private static readonly TimeSpan s_firstLimit = TimeSpan.FromSeconds(3);

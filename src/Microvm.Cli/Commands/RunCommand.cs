@@ -37,6 +37,12 @@ internal static class RunCommand
             Console.Error.WriteLine($"microvm: '{vm.Name}': {missing}");
             return 2;
         }
+        var lacking = Prerequisites.Faults(attachments).ToList();
+        if (lacking.Count > 0)
+        {
+            lacking.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
+            return 1;
+        }
         if (attachments.Where(a => a.Kind == AttachmentKind.UserNamespace).ToList() is [var user, ..] && JoinUserNetwork(result, vm, attachments, user) is var joined && !joined)
         {
             return 1;
@@ -45,7 +51,7 @@ internal static class RunCommand
         using var route = HostSession.Open(result);
         var state = wanted.Count == 0 ? HostState.Of([]) : HostState.Read(route, wanted);
         var helper = result.GetValue(s_helper) ?? BridgeHelperProgram.Find();
-        if (!Ready(result, files[0], attachments, wanted, state, helper))
+        if (!Ready(result, files[0], vm, attachments, wanted, state, helper))
         {
             return 1;
         }
@@ -94,7 +100,7 @@ internal static class RunCommand
         return true;
     }
 
-    private static bool Ready(ParseResult result, string file, IReadOnlyList<Attachment> attachments, List<DesiredLink> wanted, HostState state, string? helper)
+    private static bool Ready(ParseResult result, string file, MicrovmConfig vm, IReadOnlyList<Attachment> attachments, List<DesiredLink> wanted, HostState state, string? helper)
     {
         var netns = result.GetValue(CommonOptions.Netns) is { } name ? $"--netns {Shell.Quote(name)} " : "";
         var choices = string.Concat(result.GetValue(CommonOptions.Attachment)!.Select(c => $"--attachment {Shell.Quote(c)} "));
@@ -104,6 +110,7 @@ internal static class RunCommand
         {
             faults.AddRange(BridgeHelperProgram.Faults(attachments, helper, Caller.User));
         }
+        faults.AddRange(VirtiofsDaemon.Faults(vm));
         faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
         return faults.Count == 0;
     }

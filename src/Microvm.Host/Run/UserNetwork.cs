@@ -43,9 +43,9 @@ public static class UserNetwork
     public static void Companion(int pid, int read, int write, string folder)
     {
         PosixProcess.Close(write);
-        var ours = File.ResolveLinkTarget("/proc/self/ns/net", false)?.Name;
+        var ours = NetworkOf("self");
         var start = Stopwatch.GetTimestamp();
-        while (File.ResolveLinkTarget($"/proc/{Text(pid)}/ns/net", false)?.Name is not { } theirs || theirs == ours)
+        while (NetworkOf(Text(pid)) is not { } theirs || theirs == ours)
         {
             if (Stopwatch.GetElapsedTime(start) > s_patience || !Directory.Exists($"/proc/{Text(pid)}"))
             {
@@ -54,6 +54,20 @@ public static class UserNetwork
             Thread.Sleep(2);
         }
         PosixProcess.Exec(["slirp4netns", "--mtu=1500", "--exit-fd", Text(read), "--api-socket", Path.Combine(folder, "api"), Text(pid), Device]);
+    }
+
+    /// <summary>A process's network namespace; null where it can't be told now. As root it can't for the moment in which the other
+    /// is unshare(1) already, with all of root's capabilities, and has not yet left for a namespace that is ours to look into.</summary>
+    private static string? NetworkOf(string process)
+    {
+        try
+        {
+            return File.ResolveLinkTarget($"/proc/{process}/ns/net", false)?.Name;
+        }
+        catch (Exception e) when (e is UnauthorizedAccessException or IOException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Inside: makes the tap, joins it to slirp's device and adds the forwards.</summary>

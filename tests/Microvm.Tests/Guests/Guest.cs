@@ -48,6 +48,9 @@ internal sealed class Guest : IDisposable
         }
     }
 
+    /// <summary>Waits until it has ended and all that it printed is here.</summary>
+    internal void WaitForEnd() => _process.WaitForExit();
+
     public void Dispose()
     {
         if (!_process.HasExited)

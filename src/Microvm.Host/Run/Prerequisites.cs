@@ -1,0 +1,49 @@
+using Microvm.Declaration;
+using Microvm.Linux;
+
+namespace Microvm.Host.Run;
+
+/// <summary>What the host must have besides the interfaces themselves; told before somebody else fails for want of it.</summary>
+public static class Prerequisites
+{
+    private const string Tun = "/dev/net/tun";
+    private static readonly AttachmentKind[] s_taps = [AttachmentKind.TapByName, AttachmentKind.TapRedirect, AttachmentKind.UserNamespace];
+
+    /// <summary>What is missing for one who runs a VM with these attachments, each with the command that mends it.</summary>
+    public static IEnumerable<string> Faults(IReadOnlyList<Attachment> attachments)
+    {
+        if (attachments.FirstOrDefault(a => s_taps.Contains(a.Kind) || (a.Kind == AttachmentKind.TapByFd && a.Interface.Type != InterfaceType.Macvtap)) is { } tap && TunFault() is { } fault)
+        {
+            yield return $"'{tap.Interface.Id}' is opened through {Tun}, {fault}";
+        }
+        if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && !OnPath("slirp4netns"))
+        {
+            yield return $"'{user.Interface.Id}' needs slirp4netns, which is not on the PATH; install it (Debian: sudo apt install slirp4netns)";
+        }
+    }
+
+    private static string? TunFault()
+    {
+        // Root may open it whatever its mode; for whom root works, the hypervisor will tell.
+        if (PosixProcess.EffectiveUser == 0)
+        {
+            return File.Exists(Tun) ? null : "which is not there; load it with: sudo modprobe tun";
+        }
+        try
+        {
+            using var _ = File.OpenHandle(Tun, FileMode.Open, FileAccess.ReadWrite);
+            return null;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return $"which user {PosixProcess.EffectiveUser} may not open; mend it with: sudo chmod 0666 {Tun}";
+        }
+        catch (IOException)
+        {
+            return "which can't be opened; load it with: sudo modprobe tun";
+        }
+    }
+
+    private static bool OnPath(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => d.Length > 0 && File.Exists(Path.Combine(d, program)));
+}
