@@ -12,7 +12,7 @@ internal sealed class LiveScreen : IDisposable
     private readonly Interrupts _interrupts;
     private readonly byte[] _input = new byte[64];
     private readonly bool _keys = TerminalDevice.IsTerminal(TerminalDevice.Input);
-    private IDisposable? _mode;
+    private TerminalDevice.KeyMode? _mode;
     private volatile bool _suspend;
 
     internal LiveScreen(Interrupts interrupts)
@@ -48,6 +48,7 @@ internal sealed class LiveScreen : IDisposable
         }
         if (!ready)
         {
+            Hold();
             return [];
         }
         var got = TerminalDevice.Read(TerminalDevice.Input, _input);
@@ -63,6 +64,19 @@ internal sealed class LiveScreen : IDisposable
             got += Math.Max(0, TerminalDevice.Read(TerminalDevice.Input, _input.AsSpan(got)));
         }
         return KeyReader.Read(_input.AsSpan(0, got));
+    }
+
+    private void Hold()
+    {
+        try
+        {
+            _mode?.Hold();
+        }
+        catch (LinuxException)
+        {
+            // The terminal is gone.
+            _interrupts.RequestStop();
+        }
     }
 
     public void Dispose() => Stop();

@@ -36,17 +36,13 @@ public static unsafe class TerminalDevice
 
     /// <summary>Keys one by one and unechoed; Ctrl-C stays a signal. Disposing puts the settings back.</summary>
     /// <exception cref="LinuxException">The descriptor is no terminal.</exception>
-    public static IDisposable ReadKeys(int fd)
+    public static KeyMode ReadKeys(int fd)
     {
         Termios before;
         Libc.Check(Libc.ioctl(fd, TCGETS, &before), "read the terminal's settings");
-        var keys = before;
-        keys.c_lflag &= ~(ICANON | ECHO);
-        keys.c_iflag &= ~IXON;
-        keys.c_cc[6] = 0; // VMIN
-        keys.c_cc[5] = 0; // VTIME
-        Libc.Check(Libc.ioctl(fd, TCSETSW, &keys), "set the terminal to single keys");
-        return new Restore(fd, before);
+        var mode = new KeyMode(fd, before);
+        mode.Hold();
+        return mode;
     }
 
     /// <summary>Reads what is there; 0 or less at the end or on an error.</summary>
@@ -58,12 +54,35 @@ public static unsafe class TerminalDevice
         }
     }
 
-    private sealed class Restore(int fd, Termios before) : IDisposable
+    /// <summary>A terminal that gives keys one by one.</summary>
+    public sealed class KeyMode : IDisposable
     {
+        private readonly int _fd;
+        private readonly Termios _before;
+        internal KeyMode(int fd, Termios before) => (_fd, _before) = (fd, before);
+
+        /// <summary>Sets the mode again where somebody took it away: a shell, or the runtime's own handling of SIGCONT, after this
+        /// process was stopped and continued. Keys that were pressed meanwhile are not lost.</summary>
+        /// <exception cref="LinuxException">The terminal is gone.</exception>
+        public void Hold()
+        {
+            Termios now;
+            Libc.Check(Libc.ioctl(_fd, TCGETS, &now), "read the terminal's settings");
+            if ((now.c_lflag & (ICANON | ECHO)) == 0)
+            {
+                return;
+            }
+            now.c_lflag &= ~(ICANON | ECHO);
+            now.c_iflag &= ~IXON;
+            now.c_cc[6] = 0; // VMIN
+            now.c_cc[5] = 0; // VTIME
+            Libc.Check(Libc.ioctl(_fd, TCSETSW, &now), "set the terminal to single keys");
+        }
+
         public void Dispose()
         {
-            var settings = before;
-            _ = Libc.ioctl(fd, TCSETSW, &settings);
+            var settings = _before;
+            _ = Libc.ioctl(_fd, TCSETSW, &settings);
         }
     }
 }
