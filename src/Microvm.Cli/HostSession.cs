@@ -41,9 +41,6 @@ internal static class HostSession
         return [.. DesiredLink.Of(attachments, user, group)];
     }
 
-    /// <summary>A socket in the network namespace that the command line names; it was entered before anything was read.</summary>
-    internal static RouteSocket Open(ParseResult _) => new();
-
     /// <summary>The links of the namespace, to be changed until the user interrupts.</summary>
     internal static HostNetwork Network(Interrupts interrupts) => new()
     {

@@ -6,6 +6,9 @@ namespace Microvm.Cli;
 /// <summary>Defines a command, and turns what goes wrong inside it into a message and an exit code.</summary>
 internal static class Verb
 {
+    /// <summary>The exit code of <c>--exit-code</c> where the host is not as declared.</summary>
+    internal const int DriftCode = 3;
+
     /// <summary>A command with examples in its help. The action's result is the exit code.</summary>
     internal static Command Define(string name, string description, string[] examples, Func<ParseResult, int> action, params Symbol[] symbols) =>
         Define(new DocumentedCommand(name, description, examples), action, symbols);
@@ -41,7 +44,7 @@ internal static class Verb
         }
         catch (LinuxException e)
         {
-            var hint = e.Errno is 1 or 13 ? Privilege.Hint() : "";
+            var hint = e.Errno is Errno.EPERM or Errno.EACCES ? Privilege.Hint() : "";
             Console.Error.WriteLine($"microvm: {e.Message}{hint}");
             return 1;
         }

@@ -57,8 +57,8 @@ public static unsafe class Caller
     /// <summary>As <see cref="Act"/>, unless there is a file of that path which the person may not read (access(2) asks for the real user).</summary>
     public static IDisposable? ActFor(string path)
     {
-        const int R_OK = 4, EACCES = 13;
-        return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == EACCES ? null : Act();
+        const int R_OK = 4;
+        return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
     }
 
     /// <summary>The user as whom programs are started: the caller behind sudo, else the effective user.</summary>

@@ -8,7 +8,7 @@ namespace Microvm.Linux;
 /// <param name="Device">The device that a node stands for, as <c>makedev</c> packs it; 0 for other files.</param>
 internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulong Device)
 {
-    private const int AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000, ENOENT = 2, ENOTDIR = 20;
+    private const int AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000;
     private const uint STATX_BASIC_STATS = 0x7ff, S_IFMT = 0xf000, S_IFCHR = 0x2000;
 
     internal bool IsCharacterDevice => (Mode & S_IFMT) == S_IFCHR;
@@ -28,7 +28,7 @@ internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulo
         if (Libc.statx(directory, path, flags, STATX_BASIC_STATS, status) < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
-            return errno is ENOENT or ENOTDIR ? null : throw new LinuxException($"look at {path}", errno);
+            return errno is Errno.ENOENT or Errno.ENOTDIR ? null : throw new LinuxException($"look at {path}", errno);
         }
         // struct statx: stx_uid at 20, stx_gid at 24, stx_mode at 28, stx_rdev_major and _minor at 128 and 132.
         var s = new ReadOnlySpan<byte>(status, 256);

@@ -34,7 +34,7 @@ public static unsafe class FirewallSocket
             {
                 got = Libc.recv(socket.Value, p, (nuint)buffer.Length, 0);
             }
-            if (got < 0 && System.Runtime.InteropServices.Marshal.GetLastPInvokeError() == Libc.EINTR)
+            if (got < 0 && System.Runtime.InteropServices.Marshal.GetLastPInvokeError() == Errno.EINTR)
             {
                 continue;
             }

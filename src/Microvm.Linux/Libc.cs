@@ -5,7 +5,6 @@ namespace Microvm.Linux;
 /// <summary>The few calls of libc that we make.</summary>
 internal static unsafe partial class Libc
 {
-    internal const int EINTR = 4;
     [LibraryImport("libc", SetLastError = true)] internal static partial int socket(int domain, int type, int protocol);
     [LibraryImport("libc", SetLastError = true)] internal static partial int bind(int fd, byte* address, uint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint send(int fd, byte* buffer, nuint length, int flags);

@@ -59,7 +59,7 @@ public sealed unsafe class LinkMonitor : IDisposable
         waits[1] = new() { Descriptor = _socket.Value, Events = POLLIN };
         var milliseconds = limit < TimeSpan.Zero ? -1 : (int)Math.Min(int.MaxValue, Math.Ceiling(limit.TotalMilliseconds));
         var ready = Libc.poll(waits, 2, milliseconds);
-        if (ready < 0 && Marshal.GetLastPInvokeError() != Libc.EINTR)
+        if (ready < 0 && Marshal.GetLastPInvokeError() != Errno.EINTR)
         {
             Libc.Check(ready, "wait for link events");
         }
@@ -102,7 +102,7 @@ public sealed unsafe class LinkMonitor : IDisposable
             {
                 case EAGAIN: return wake;
                 case ENOBUFS: wake = MonitorWake.Lost; break;
-                case Libc.EINTR: break;
+                case Errno.EINTR: break;
                 default: Libc.Check(got, "read link events"); break;
             }
         }

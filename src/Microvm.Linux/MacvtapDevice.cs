@@ -34,7 +34,7 @@ public static unsafe class MacvtapDevice
                 candidates = [.. candidates.Where(c => IsOurs(name, index, c.Major, c.Minor))];
                 if (candidates.Count != 1)
                 {
-                    throw new LinuxException($"find the device of macvtap '{name}': another network namespace has one of the same name and ifindex {index}", 17);
+                    throw new LinuxException($"find the device of macvtap '{name}': another network namespace has one of the same name and ifindex {index}", Errno.EEXIST);
                 }
             }
             if (candidates.Count == 1)
@@ -63,7 +63,7 @@ public static unsafe class MacvtapDevice
         using var file = new FileDescriptor((int)Libc.Check(Libc.open(node.Path, O_PATH | O_NOFOLLOW | O_CLOEXEC), $"open {node.Path}"));
         if (FileStatus.Of(file) is not { IsCharacterDevice: true } status || status.Device != FileStatus.Pack(node.Major, node.Minor))
         {
-            throw new LinuxException($"give {node.Path} to its user: it is not the device {node.Major}:{node.Minor}", 5);
+            throw new LinuxException($"give {node.Path} to its user: it is not the device {node.Major}:{node.Minor}", Errno.EIO);
         }
         Libc.Check(Libc.fchownat(file.Value, "", user ?? 0, group ?? 0, AT_EMPTY_PATH), $"set the owner of {node.Path}");
         // fchmod(2) takes no O_PATH descriptor; its /proc name follows the descriptor, not the path.
@@ -82,7 +82,7 @@ public static unsafe class MacvtapDevice
         if (FileStatus.Of(file).Device != FileStatus.Pack(node.Major, node.Minor))
         {
             file.Dispose();
-            throw new LinuxException($"open {node.Path}: it is not the device {node.Major}:{node.Minor}", 5);
+            throw new LinuxException($"open {node.Path}: it is not the device {node.Major}:{node.Minor}", Errno.EIO);
         }
         return file;
     }

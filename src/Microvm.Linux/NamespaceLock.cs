@@ -7,7 +7,7 @@ namespace Microvm.Linux;
 /// namespace itself (flock(2) on <c>/proc/thread-self/ns/net</c>). No file is left behind, and the kernel lets go when the holder ends.</summary>
 public sealed class NamespaceLock : IDisposable
 {
-    private const int O_CLOEXEC = 0x80000, LOCK_EX = 2, LOCK_NB = 4, EAGAIN = 11;
+    private const int O_CLOEXEC = 0x80000, LOCK_EX = 2, LOCK_NB = 4;
     private readonly FileDescriptor _namespace;
 
     /// <summary>Waits for the lock.</summary>
@@ -23,14 +23,14 @@ public sealed class NamespaceLock : IDisposable
         for (var pause = 1; Libc.flock(_namespace.Value, LOCK_EX | LOCK_NB) < 0; pause = Math.Min(pause * 2, 20))
         {
             var errno = Marshal.GetLastPInvokeError();
-            if (errno == Libc.EINTR)
+            if (errno == Errno.EINTR)
             {
                 continue;
             }
-            if (errno != EAGAIN || Stopwatch.GetElapsedTime(start) > patience)
+            if (errno != Errno.EAGAIN || Stopwatch.GetElapsedTime(start) > patience)
             {
                 _namespace.Dispose();
-                throw new LinuxException("lock this network namespace", errno, errno == EAGAIN ? $"another microvm has held it for {patience.TotalSeconds:0} s; lslocks(8) tells which" : null);
+                throw new LinuxException("lock this network namespace", errno, errno == Errno.EAGAIN ? $"another microvm has held it for {patience.TotalSeconds:0} s; lslocks(8) tells which" : null);
             }
             if (interrupted?.Invoke() == true)
             {

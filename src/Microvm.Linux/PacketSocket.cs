@@ -63,7 +63,7 @@ public sealed unsafe class PacketSocket : IDisposable
             {
                 got = Libc.recvmsg(_socket.Value, &message, MSG_TRUNC);
             }
-            while (got < 0 && Marshal.GetLastPInvokeError() is Libc.EINTR or ENETDOWN);
+            while (got < 0 && Marshal.GetLastPInvokeError() is Errno.EINTR or ENETDOWN);
         }
         if (got < 0 && Marshal.GetLastPInvokeError() == EAGAIN)
         {

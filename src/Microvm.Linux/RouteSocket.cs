@@ -10,7 +10,6 @@ public sealed unsafe class RouteSocket : IDisposable
     private const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP_INTR = 0x10, NLM_F_DUMP = 0x300;
     private const ushort IFLA_IFNAME = 3, IFLA_EXT_MASK = 29;
     private const uint RTEXT_FILTER_SKIP_STATS = 8;
-    private const int EAGAIN = 11, ENODEV = 19;
     private FileDescriptor _socket;
     private bool _broken;
     private readonly byte[] _buffer = new byte[64 * 1024];
@@ -58,7 +57,7 @@ public sealed unsafe class RouteSocket : IDisposable
                 return links;
             }
         }
-        throw new LinuxException("list the links: they kept changing", EAGAIN);
+        throw new LinuxException("list the links: they kept changing", Errno.EAGAIN);
     }
 
     /// <summary>The link of that name.</summary>
@@ -69,7 +68,7 @@ public sealed unsafe class RouteSocket : IDisposable
         _request.Clear();
         _request.Begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, ++_sequence).IfInfo(0).Attribute(IFLA_IFNAME, name).End();
         Ask($"look up '{name}'", (type, body) => found = type == RTM_NEWLINK ? Link.Parse(body) : found);
-        return found ?? throw new LinuxException($"look up '{name}'", ENODEV);
+        return found ?? throw new LinuxException($"look up '{name}'", Errno.ENODEV);
     }
 
     /// <summary>The ifindex to which a clsact filter redirects all that comes in on a link; null where there is no such filter.</summary>
@@ -125,6 +124,19 @@ public sealed unsafe class RouteSocket : IDisposable
         finally
         {
             batch.Clear();
+        }
+    }
+
+    /// <summary>As <see cref="Commit"/>, where a link that is gone meanwhile is no error.</summary>
+    /// <exception cref="LinuxException">The first refusal, if it is another one.</exception>
+    public void CommitToWhatIsThere(RouteBatch batch)
+    {
+        try
+        {
+            Commit(batch);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.ENODEV)
+        {
         }
     }
 
@@ -215,7 +227,7 @@ public sealed unsafe class RouteSocket : IDisposable
             {
                 sent = Libc.send(_socket.Value, p, (nuint)bytes.Length, 0);
             }
-            while (sent < 0 && Marshal.GetLastPInvokeError() == Libc.EINTR);
+            while (sent < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
             Libc.Check(sent, what);
         }
     }
@@ -229,7 +241,7 @@ public sealed unsafe class RouteSocket : IDisposable
             {
                 got = Libc.recv(_socket.Value, p, (nuint)_buffer.Length, 0);
             }
-            if (got < 0 && Marshal.GetLastPInvokeError() == Libc.EINTR)
+            if (got < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
             {
                 continue;
             }
@@ -257,8 +269,7 @@ public sealed unsafe class RouteSocket : IDisposable
     private static LinuxException? Refusal(string what, ushort flags, ReadOnlySpan<byte> body)
     {
         const ushort NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLMSGERR_ATTR_MSG = 1;
-        const int EIO = 5;
-        var errno = body.Length >= 4 ? -BinaryPrimitives.ReadInt32LittleEndian(body) : EIO;
+        var errno = body.Length >= 4 ? -BinaryPrimitives.ReadInt32LittleEndian(body) : Errno.EIO;
         if (errno == 0)
         {
             return null;

@@ -45,7 +45,7 @@ public sealed unsafe class StandardStream(int fd) : Stream
                 }
                 switch (Marshal.GetLastPInvokeError())
                 {
-                    case Libc.EINTR:
+                    case Errno.EINTR:
                         break;
                     case EAGAIN:
                         var wait = new PollDescriptor { Descriptor = fd, Events = POLLOUT };

@@ -116,13 +116,7 @@ public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 change.Back(step, _batch);
             }
             // A link that vanished meanwhile can't be put back as it was.
-            try
-            {
-                route.Commit(_batch);
-            }
-            catch (LinuxException e) when (e.Errno == 19)
-            {
-            }
+            route.CommitToWhatIsThere(_batch);
         });
         foreach (var step in steps)
         {
@@ -161,13 +155,14 @@ public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         {
             if (!now.TryGetValue(name, out var link) || !now.TryGetValue(to, out var target))
             {
-                throw new LinuxException($"join '{name}' and '{to}'", 19);
+                throw new LinuxException($"join '{name}' and '{to}'", Errno.ENODEV);
             }
             _batch.Redirect(link.Index, link.Name, target.Index);
         }
         route.Commit(_batch);
     }
 
-    private static string? Partner(Link link, IReadOnlyList<Link> links) =>
-        links.FirstOrDefault(l => l.Index != link.Index && Ownership.Vm(l.Alias) == Ownership.Vm(link.Alias) && Ownership.Id(l.Alias) == Ownership.Id(link.Alias))?.Name;
+    // Only the two of a redirected pair have parts in their aliases; thousands of other links need no search.
+    private static string? Partner(Link link, IReadOnlyList<Link> links) => !Ownership.IsPart(link.Alias) ? null
+        : links.FirstOrDefault(l => l.Index != link.Index && Ownership.Vm(l.Alias) == Ownership.Vm(link.Alias) && Ownership.Id(l.Alias) == Ownership.Id(link.Alias))?.Name;
 }

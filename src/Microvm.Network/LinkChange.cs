@@ -15,7 +15,7 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Node))
         {
-            var node = state.Nodes.GetValueOrDefault(link.Index) ?? throw new LinuxException($"find the device of macvtap '{link.Name}'", 19);
+            var node = state.Nodes.GetValueOrDefault(link.Index) ?? throw new LinuxException($"find the device of macvtap '{link.Name}'", Errno.ENODEV);
             MacvtapDevice.Grant(link.Index, node, want.Owner, want.Group);
         }
         if (step.Differs.HasFlag(Difference.Ipv6))

@@ -105,10 +105,11 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
         }
         route.Commit(_batch);
         Finish(links, indexes);
-        var nodes = MacvtapDevice.Find(links.Zip(indexes).Where(p => p.First.Want.Kind == LinkKind.Macvtap).Select(p => (p.First.Want.Name, p.Second)));
-        foreach (var (link, index) in links.Zip(indexes).Where(p => p.First.Want.Kind == LinkKind.Macvtap))
+        var macvtaps = links.Zip(indexes, (link, index) => (link.Want, Index: index)).Where(m => m.Want.Kind == LinkKind.Macvtap).ToList();
+        var nodes = MacvtapDevice.Find(macvtaps.Select(m => (m.Want.Name, m.Index)));
+        foreach (var (want, index) in macvtaps)
         {
-            MacvtapDevice.Grant(index, nodes.GetValueOrDefault(index) ?? throw new LinuxException($"find the device of macvtap '{link.Want.Name}' under /sys/dev/char", 19), link.Want.Owner, link.Want.Group);
+            MacvtapDevice.Grant(index, nodes.GetValueOrDefault(index) ?? throw new LinuxException($"find the device of macvtap '{want.Name}' under /sys/dev/char", Errno.ENODEV), want.Owner, want.Group);
         }
     }
 

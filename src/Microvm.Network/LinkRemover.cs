@@ -25,7 +25,7 @@ internal sealed class LinkRemover(RouteSocket route)
         else if (there.Count == 1)
         {
             _batch.Delete(there[0].Index, there[0].Name);
-            Tolerant();
+            route.CommitToWhatIsThere(_batch);
         }
     }
 
@@ -44,7 +44,7 @@ internal sealed class LinkRemover(RouteSocket route)
         {
             _batch.SetGroup(link.Index, link.Name, group);
         }
-        Tolerant();
+        route.CommitToWhatIsThere(_batch);
         var mine = there.Select(l => l.Index).ToHashSet();
         var members = route.Links(statistics: false).Where(l => l.Group == group).ToList();
         if (members.Exists(l => !mine.Contains(l.Index) || !isOurs(l)))
@@ -63,19 +63,6 @@ internal sealed class LinkRemover(RouteSocket route)
         {
             _batch.DeleteGroup(group);
         }
-        Tolerant();
-    }
-
-    // A link that vanished meanwhile is as good as deleted.
-    private void Tolerant()
-    {
-        const int ENODEV = 19;
-        try
-        {
-            route.Commit(_batch);
-        }
-        catch (LinuxException e) when (e.Errno == ENODEV)
-        {
-        }
+        route.CommitToWhatIsThere(_batch);
     }
 }

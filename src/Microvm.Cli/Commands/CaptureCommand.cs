@@ -30,7 +30,7 @@ internal static class CaptureCommand
         {
             throw new UsageException("--snaplen takes 64 to 262144 bytes; --count and --seconds take a number above 0");
         }
-        using var route = HostSession.Open(result);
+        using var route = new RouteSocket();
         var link = Find(result.GetValue(s_interface)!, route.Links());
         using var socket = new PacketSocket(link.Name, link.Index);
         using var interrupts = new Interrupts();

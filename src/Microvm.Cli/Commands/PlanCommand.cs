@@ -5,8 +5,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class PlanCommand
 {
-    private const int DriftCode = 3;
-    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {DriftCode} where 'up' would change something" };
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} where 'up' would change something" };
 
     internal static Command Create() => Verb.Define("plan", "Show what 'up' would change on the host",
         ["microvm plan vm.nix", "microvm plan --json vm.nix", "microvm plan --exit-code vm.nix || echo drift"], Run,
@@ -21,6 +20,6 @@ internal static class PlanCommand
         using var network = new HostNetwork();
         var plan = network.PlanUp(HostSession.Desired(result, attachments), UpCommand.Options(result, vms));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
-        return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? DriftCode : 0;
+        return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;
     }
 }

@@ -43,12 +43,12 @@ internal static class RunCommand
             lacking.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
             return 1;
         }
-        if (attachments.Where(a => a.Kind == AttachmentKind.UserNamespace).ToList() is [var user, ..] && JoinUserNetwork(result, vm, attachments, user) is var joined && !joined)
+        if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && !JoinUserNetwork(vm, attachments, user))
         {
             return 1;
         }
         var wanted = DesiredLink.Of(attachments, null, null).ToList();
-        using var route = HostSession.Open(result);
+        using var route = new RouteSocket();
         var state = wanted.Count == 0 ? HostState.Of([]) : HostState.Read(route, wanted);
         var helper = result.GetValue(s_helper) ?? BridgeHelperProgram.Find();
         if (!Ready(result, files[0], vm, attachments, wanted, state, helper))
@@ -78,14 +78,14 @@ internal static class RunCommand
     }
 
     /// <summary>Outside: becomes the same command within namespaces. Inside: joins the tap. False after the reason was printed.</summary>
-    private static bool JoinUserNetwork(ParseResult result, MicrovmConfig vm, IReadOnlyList<Attachment> attachments, Attachment user)
+    private static bool JoinUserNetwork(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, Attachment user)
     {
-        if (attachments.Any(a => a.Kind is not (AttachmentKind.UserNamespace or AttachmentKind.UserMode)) || attachments.Count(a => a.Kind == AttachmentKind.UserNamespace) > 1)
+        if (attachments.Any(a => a != user && a.Kind != AttachmentKind.UserMode))
         {
             Console.Error.WriteLine($"microvm: '{user.Interface.Id}' of type user puts {vm.Hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone, or use qemu");
             return false;
         }
-        if (vm.ForwardPorts.FirstOrDefault(p => p.From == "guest") is not null)
+        if (vm.ForwardPorts.Any(p => p.From == "guest"))
         {
             Console.Error.WriteLine("microvm: forwardPorts from the guest is not to be had from slirp4netns; the guest reaches the host's loopback at 10.0.2.2");
             return false;

@@ -6,9 +6,8 @@ namespace Microvm.Cli.Commands;
 
 internal static class StatusCommand
 {
-    private const int DriftCode = 3;
     private static readonly Option<bool> s_watch = new("--watch", "-w") { Description = "Look again and again and show rates, until q or Ctrl-C" };
-    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {DriftCode} unless every interface is up and as declared" };
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} unless every interface is up and as declared" };
 
     internal static Command Create() => Verb.Define("status", "Tell the state of declared interfaces, or of all that are ours",
         ["microvm status", "microvm status --json vm.nix", "microvm status --watch vm.nix", "microvm status --exit-code vm.nix || sudo microvm up vm.nix"], Run,
@@ -37,7 +36,7 @@ internal static class StatusCommand
         {
             Console.WriteLine(string.Join('\n', StatusTable.Lines(interfaces, null, Terminal.Output)));
         }
-        return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? DriftCode : 0;
+        return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? Verb.DriftCode : 0;
     }
 
     /// <summary>On a terminal one picture; in a pipe a table or a line of JSON each time.</summary>

@@ -55,7 +55,7 @@ internal static class TopologyCommand
 
     private static TopologyGraph Host(ParseResult result)
     {
-        using var route = HostSession.Open(result);
+        using var route = new RouteSocket();
         var links = route.Links();
         return TopologyGraph.Of(InterfaceStatus.OfHost(links, LinkHolder.Scan(links)), links);
     }

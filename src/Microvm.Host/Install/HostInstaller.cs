@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text;
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Host.Install;
@@ -153,7 +153,7 @@ public sealed class HostInstaller(string root, string manifest)
     private Manifest Read() => File.Exists(Real(manifest)) ? Manifest.Parse(File.ReadAllText(Real(manifest))) : new([], []);
 
     private static string Hash(HostFile file) => file.IsLink ? $"-> {file.Content}" : Hash(Encoding.UTF8.GetBytes(file.Content));
-    private static string Hash(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content));
+    private static string Hash(byte[] content) => Convert.ToHexStringLower(Sha256.HashData(content));
 
     private static string? HashOf(string path)
     {

@@ -1,5 +1,5 @@
-using System.Security.Cryptography;
 using System.Text;
+using Microvm.Declaration;
 
 namespace Microvm.Host;
 
@@ -10,14 +10,14 @@ public static class RunnerStore
     /// <summary>The name of a runner, from all its files.</summary>
     public static string Identity(IReadOnlyDictionary<string, string> files)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var all = new MemoryStream();
         foreach (var (path, content) in files.OrderBy(f => f.Key, StringComparer.Ordinal))
         {
             var bytes = Encoding.UTF8.GetBytes(content);
-            hash.AppendData(Encoding.UTF8.GetBytes($"{path}\0{bytes.Length}\0"));
-            hash.AppendData(bytes);
+            all.Write(Encoding.UTF8.GetBytes($"{path}\0{bytes.Length}\0"));
+            all.Write(bytes);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset())[..32];
+        return Convert.ToHexStringLower(Sha256.HashData(all.ToArray()))[..32];
     }
 
     /// <summary>Writes the runner and points <c>current</c> at it; runners that are neither current nor booted are removed.</summary>

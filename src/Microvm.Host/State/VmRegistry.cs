@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Host;
 
@@ -88,8 +89,7 @@ public sealed class VmRegistry(StateDirectory state, string binary)
                 File.Delete(vm.At(other));
             }
         }
-        var fresh = vm.At($".{what}.new");
-        File.WriteAllText(fresh, text + "\n");
-        File.Move(fresh, vm.At(what), true);
+        // The hypervisor's group may write here too, so under a name that it can't guess.
+        AtomicFile.Write(vm.At(what), text + "\n");
     }
 }

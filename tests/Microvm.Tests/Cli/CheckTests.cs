@@ -68,21 +68,7 @@ public sealed class CheckTests : IDisposable
     [Fact]
     public void The_specifications_first_snippet_passes_letter_for_letter()
     {
-        var outcome = Binary.Microvm("check", _folder.File("vm.nix", """
-            {
-              microvm.interfaces = [ {
-                type = "tap";
-
-                # interface name on the host
-                id = "vm-a1";
-
-                # Ethernet address of the MicroVM's interface, not the host's
-                #
-                # Locally administered have one of 2/6/A/E in the second nibble.
-                mac = "02:00:00:00:00:01";
-              } ];
-            }
-            """));
+        var outcome = Binary.Microvm("check", _folder.File("vm.nix", NixFrontDoorTests.SpecificationTap));
         Assert.Equal((0, "1 VM, 1 interfaces: all right\n"), (outcome.Code, outcome.Out));
     }
 

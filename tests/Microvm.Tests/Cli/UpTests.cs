@@ -146,6 +146,24 @@ public sealed class UpTests : IDisposable
     }
 
     [Fact]
+    public void A_fleet_file_is_checked_planned_made_told_and_taken_down_as_one()
+    {
+        var fleet = _folder.File("fleet.json", """
+            {"microvm":{"vms":{
+              "a":{"config":{"microvm":{"interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}] } } },
+              "b":{"config":{"microvm":{"interfaces":[{"type":"tap","id":"vm-b1","mac":"02:00:00:00:00:02"}] } } } } } }
+            """);
+        var before = _ns.Links();
+        Assert.Contains("2 VMs, 2 interfaces", Binary.Microvm("check", fleet).Out);
+        Assert.Contains("2 create", Run("plan", fleet).Out);
+        Assert.Equal(0, Run("up", fleet).Code);
+        Assert.Equal("microvm:b/vm-b1", Link("vm-b1").GetProperty("ifalias").GetString());
+        Assert.Equal(["up", "up"], JsonDocument.Parse(Run("status", "--json", fleet).Out).RootElement.EnumerateArray().Select(i => i.GetProperty("state").GetString()));
+        Assert.Equal(0, Run("down", fleet).Code);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
     public void Wrong_usage_has_exit_code_2()
     {
         Assert.Equal(2, Binary.Microvm("up").Code);

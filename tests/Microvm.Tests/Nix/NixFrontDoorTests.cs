@@ -15,7 +15,7 @@ public sealed class NixFrontDoorTests : IDisposable
     }
 
     /// <summary>The nix snippets of the specification, as they stand there.</summary>
-    private const string SpecificationTap = """
+    internal const string SpecificationTap = """
         {
           microvm.interfaces = [ {
             type = "tap";
