@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace Microvm.Bench;
 
-/// <summary>Runs a program to its end on the calling thread and tells what it took, by the kernel's own account (wait4(2)).</summary>
+/// <summary>Runs a program to its end on the calling thread and tells what it took.</summary>
 internal static unsafe partial class Child
 {
-    internal sealed record Run(double Milliseconds, long PeakKiB, string Output);
+    internal sealed record Run(double Milliseconds, string Output);
 
     /// <summary>The time from just before the program is started until it was reaped. A failure ends the bench.</summary>
     internal static Run Time(IReadOnlyList<string> words)
@@ -18,7 +18,6 @@ internal static unsafe partial class Child
         var environment = Strings([.. Environment.GetEnvironmentVariables().Cast<System.Collections.DictionaryEntry>().Select(e => $"{e.Key}={e.Value}")]);
         _ = posix_spawn_file_actions_init(actions);
         _ = posix_spawn_file_actions_addopen(actions, 1, path, 0x241, 0x180);
-        var usage = new long[18];
         int pid, status;
         var start = Stopwatch.GetTimestamp();
         var error = posix_spawnp(&pid, arguments[0], actions, null, arguments, environment);
@@ -26,11 +25,8 @@ internal static unsafe partial class Child
         {
             throw new InvalidOperationException($"can't start {words[0]}: {Marshal.GetPInvokeErrorMessage(error)}");
         }
-        fixed (long* u = usage)
+        while (waitpid(pid, &status, 0) < 0)
         {
-            while (wait4(pid, &status, 0, u) < 0)
-            {
-            }
         }
         var took = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
         _ = posix_spawn_file_actions_destroy(actions);
@@ -38,7 +34,7 @@ internal static unsafe partial class Child
         Free(environment);
         var output = File.ReadAllText(path);
         File.Delete(path);
-        return status == 0 ? new(took, usage[4], output)
+        return status == 0 ? new(took, output)
             : throw new InvalidOperationException($"'{string.Join(' ', words)}' failed with status {status.ToString("x", CultureInfo.InvariantCulture)}\n{output}");
     }
 
@@ -65,5 +61,5 @@ internal static unsafe partial class Child
     [LibraryImport("libc")] private static partial int posix_spawn_file_actions_init(byte* actions);
     [LibraryImport("libc")] private static partial int posix_spawn_file_actions_destroy(byte* actions);
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] private static partial int posix_spawn_file_actions_addopen(byte* actions, int fd, string path, int flags, uint mode);
-    [LibraryImport("libc")] private static partial int wait4(int pid, int* status, int options, long* usage);
+    [LibraryImport("libc")] private static partial int waitpid(int pid, int* status, int options);
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Microvm.Bench;
 
 /// <summary>All timings of one work by one contestant, in milliseconds.</summary>
-internal sealed record Result(string Work, int Links, string Contestant, double[] Milliseconds, long PeakKiB)
+internal sealed record Result(string Work, int Links, string Contestant, double[] Milliseconds)
 {
     public double Median { get; } = Milliseconds.Order().ElementAt(Milliseconds.Length / 2);
     public double Least => Milliseconds.Min();
