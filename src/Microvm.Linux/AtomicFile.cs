@@ -3,7 +3,7 @@ using System.Text;
 namespace Microvm.Linux;
 
 /// <summary>Writes files so that a reader, or a machine that loses power, sees the old content or the new, never a part.</summary>
-public static class AtomicFile
+internal static class AtomicFile
 {
     /// <summary>Writes a new file beside the old one, under a name that nobody can guess and only if it is not there yet, brings it to the
     /// disk, and renames it over the old one. A link at <paramref name="path"/> is replaced, not followed.</summary>

@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace Microvm.Linux;
 
 /// <summary>The person for whom root works: their files are read, and programs started for them, with their rights and not root's.</summary>
-public static unsafe class Caller
+internal static unsafe class Caller
 {
     private const uint Unchanged = uint.MaxValue;
     private static uint s_user, s_group;

@@ -1,7 +1,7 @@
 namespace Microvm.Linux;
 
 /// <summary>The capabilities that we name (linux/capability.h, capabilities(7)); the value is the kernel's number.</summary>
-public enum Capability
+internal enum Capability
 {
     /// <summary>CAP_CHOWN: give a file to another user.</summary>
     Chown = 0,
@@ -45,7 +45,7 @@ public enum Capability
 
 /// <summary>A set of capabilities, as the kernel's 64 bits.</summary>
 /// <param name="Bits">Bit n stands for capability n.</param>
-public readonly record struct CapabilitySet(ulong Bits)
+internal readonly record struct CapabilitySet(ulong Bits)
 {
     /// <summary>The set of these.</summary>
     public static CapabilitySet Of(params ReadOnlySpan<Capability> capabilities)

@@ -3,7 +3,7 @@ namespace Microvm.Linux;
 /// <summary>Who may do what with a file.</summary>
 /// <param name="Mode">The permission bits with set-user-ID.</param>
 /// <param name="Capabilities">Whether the file carries capabilities of its own (<c>security.capability</c>).</param>
-public sealed unsafe record FileSecurity(uint User, uint Group, UnixFileMode Mode, bool Capabilities)
+internal sealed unsafe record FileSecurity(uint User, uint Group, UnixFileMode Mode, bool Capabilities)
 {
     /// <summary>The file's, a symbolic link followed; null where there is no such file or it can't be looked at.</summary>
     public static FileSecurity? Of(string path)

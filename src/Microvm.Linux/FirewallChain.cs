@@ -6,7 +6,7 @@ namespace Microvm.Linux;
 /// <param name="Family">NFPROTO_*: 1 inet, 2 ip, 7 bridge, 10 ip6.</param>
 /// <param name="Hook">NF_INET_*: 0 prerouting, 1 input, 2 forward, 3 output, 4 postrouting.</param>
 /// <param name="Drops">Whether its policy drops what no rule decided.</param>
-public sealed record FirewallChain(byte Family, string Table, string Name, uint Hook, bool Drops)
+internal sealed record FirewallChain(byte Family, string Table, string Name, uint Hook, bool Drops)
 {
     public const byte Inet = 1, Ip = 2, Bridge = 7, Ip6 = 10;
     public const uint Forward = 2;

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Microvm.Linux;
 
 /// <summary>Asks the kernel for the firewall's base chains (NETLINK_NETFILTER), in the network namespace of the calling thread. It only reads.</summary>
-public static unsafe class FirewallSocket
+internal static unsafe class FirewallSocket
 {
     private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, NETLINK_NETFILTER = 12;
     private const ushort NFT_MSG_GETCHAIN = 10 << 8 | 4, NFT_MSG_NEWCHAIN = 10 << 8 | 3, NLMSG_ERROR = 2, NLMSG_DONE = 3, NLM_F_REQUEST = 1, NLM_F_DUMP = 0x300;

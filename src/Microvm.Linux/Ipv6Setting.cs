@@ -1,7 +1,7 @@
 namespace Microvm.Linux;
 
 /// <summary>IPv6 of one link, in the calling thread's network namespace.</summary>
-public static class Ipv6Setting
+internal static class Ipv6Setting
 {
     private const int O_WRONLY = 1, O_CLOEXEC = 0x80000;
 

@@ -86,7 +86,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     private const uint IFF_UP = 1;
 
     /// <summary>Reads struct ifinfomsg and its attributes; null where the bytes are no link.</summary>
-    public static Link? Parse(ReadOnlySpan<byte> body)
+    internal static Link? Parse(ReadOnlySpan<byte> body)
     {
         if (body.Length < 16)
         {

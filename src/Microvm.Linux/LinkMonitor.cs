@@ -109,7 +109,7 @@ public sealed unsafe class LinkMonitor : IDisposable
     }
 
     /// <summary>Hands on every link event in a datagram; bytes that are none are passed over.</summary>
-    public static void Read(ReadOnlySpan<byte> datagram, Action<LinkEvent> each)
+    internal static void Read(ReadOnlySpan<byte> datagram, Action<LinkEvent> each)
     {
         const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17;
         const byte AF_BRIDGE = 7;

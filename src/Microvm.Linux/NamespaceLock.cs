@@ -5,7 +5,7 @@ namespace Microvm.Linux;
 
 /// <summary>One holder at a time in the calling thread's network namespace, whoever and wherever the others are: a lock on the
 /// namespace itself (flock(2) on <c>/proc/thread-self/ns/net</c>). No file is left behind, and the kernel lets go when the holder ends.</summary>
-public sealed class NamespaceLock : IDisposable
+internal sealed class NamespaceLock : IDisposable
 {
     private const int O_CLOEXEC = 0x80000, LOCK_EX = 2, LOCK_NB = 4;
     private readonly FileDescriptor _namespace;

@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Microvm.Linux;
 
 /// <summary>Walks the attributes of a netlink message; a length that lies ends the walk.</summary>
-public ref struct AttributeReader(ReadOnlySpan<byte> rest)
+internal ref struct AttributeReader(ReadOnlySpan<byte> rest)
 {
     private ReadOnlySpan<byte> _rest = rest;
     public ushort Type { get; private set; }

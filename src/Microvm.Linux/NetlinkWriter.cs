@@ -5,7 +5,7 @@ namespace Microvm.Linux;
 
 /// <summary>Writes rtnetlink requests one behind the other into one buffer that is used again (rtnetlink(7)); after it has
 /// grown to size, writing allocates nothing.</summary>
-public sealed class NetlinkWriter
+internal sealed class NetlinkWriter
 {
     private byte[] _buffer = new byte[4096];
     private int _message;

@@ -4,20 +4,20 @@ using System.Runtime.InteropServices;
 namespace Microvm.Linux;
 
 /// <summary>Which way a frame went, as the link sees it: in from the wire (for a tap: from the VM), or out to it.</summary>
-public enum FrameDirection { In, Out }
+internal enum FrameDirection { In, Out }
 
 /// <summary>What the kernel tells of a captured frame.</summary>
 /// <param name="Nanoseconds">Since 1970, UTC.</param>
 /// <param name="Captured">Bytes in the caller's buffer.</param>
 /// <param name="Length">Bytes of the frame on the wire.</param>
 /// <param name="Kind">The kernel's <c>PACKET_*</c> type: 0 to us, 1 broadcast, 2 multicast, 3 to another host, 4 outgoing.</param>
-public readonly record struct Frame(ulong Nanoseconds, int Captured, int Length, byte Kind)
+internal readonly record struct Frame(ulong Nanoseconds, int Captured, int Length, byte Kind)
 {
     public FrameDirection Direction => Kind == 4 ? FrameDirection.Out : FrameDirection.In;
 }
 
 /// <summary>Takes copies of all frames of one link (packet(7)); needs CAP_NET_RAW.</summary>
-public sealed unsafe class PacketSocket : IDisposable
+internal sealed unsafe class PacketSocket : IDisposable
 {
     private const int AF_PACKET = 17, SOCK_RAW = 3, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SOL_PACKET = 263;
     private const int SO_RCVBUFFORCE = 33, SO_TIMESTAMPNS = 35, PACKET_STATISTICS = 6, PACKET_AUXDATA = 8, MSG_TRUNC = 0x20;

@@ -5,7 +5,7 @@ namespace Microvm.Linux;
 
 /// <summary>Writes captured frames of one link as pcapng (draft-ietf-opsawg-pcapng), as wireshark and tcpdump read it.</summary>
 /// <param name="to">Takes whole blocks; the caller flushes and closes it.</param>
-public sealed class PcapNgWriter(Stream to)
+internal sealed class PcapNgWriter(Stream to)
 {
     private const uint SectionHeader = 0x0a0d0d0a, InterfaceDescription = 1, InterfaceStatistics = 5, EnhancedPacket = 6, ByteOrder = 0x1a2b3c4d;
     private const ushort LinkTypeEthernet = 1;

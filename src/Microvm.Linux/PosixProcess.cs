@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Microvm.Linux;
 
 /// <summary>This process.</summary>
-public static unsafe class PosixProcess
+internal static unsafe class PosixProcess
 {
     /// <summary>The effective user id.</summary>
     public static uint EffectiveUser => Libc.geteuid();

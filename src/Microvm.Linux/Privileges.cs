@@ -5,7 +5,7 @@ namespace Microvm.Linux;
 /// <summary>What this process may do, and giving it up for good.</summary>
 /// <remarks>Linux keeps capabilities per thread. The thread that calls here is limited, and every thread and process that it starts
 /// afterwards; the one thread that a Native AOT process has besides, the runtime's finalizer, is limited to nothing.</remarks>
-public static unsafe class Privileges
+internal static unsafe class Privileges
 {
     private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4, SECBIT_NOROOT = 1;
     private const uint LINUX_CAPABILITY_VERSION_3 = 0x20080522;

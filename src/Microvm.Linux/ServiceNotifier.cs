@@ -4,7 +4,7 @@ using System.Text;
 namespace Microvm.Linux;
 
 /// <summary>Tells the service manager how we are (sd_notify(3)); does nothing where none listens.</summary>
-public sealed unsafe class ServiceNotifier : IDisposable
+internal sealed unsafe class ServiceNotifier : IDisposable
 {
     private readonly FileDescriptor? _socket;
 

@@ -4,7 +4,7 @@ namespace Microvm.Linux;
 
 /// <summary>Standard output or errors, written with write(2) and nothing around it. A reader that went away is no error: the rest goes nowhere, and <see cref="IsBroken"/> tells.</summary>
 /// <param name="fd">The descriptor; it is not closed with the stream.</param>
-public sealed unsafe class StandardStream(int fd) : Stream
+internal sealed unsafe class StandardStream(int fd) : Stream
 {
     private const int EAGAIN = 11, EPIPE = 32;
     private const short POLLOUT = 4;

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Microvm.Linux;
 
 /// <summary>The terminal behind a descriptor (ioctl_tty(2)).</summary>
-public static unsafe class TerminalDevice
+internal static unsafe class TerminalDevice
 {
     private const nuint TCGETS = 0x5401, TCSETSW = 0x5403, TIOCGWINSZ = 0x5413;
     private const uint ICANON = 0x2, ECHO = 0x8, IXON = 0x400;

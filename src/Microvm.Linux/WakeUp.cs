@@ -1,7 +1,7 @@
 namespace Microvm.Linux;
 
 /// <summary>Ends a wait from another thread or a signal handler (eventfd(2)).</summary>
-public sealed unsafe class WakeUp : IDisposable
+internal sealed unsafe class WakeUp : IDisposable
 {
     private const int EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
     private const short POLLIN = 1;

@@ -4,7 +4,7 @@ namespace Microvm.Network;
 
 /// <summary>Carries out a plan, all of it or nothing: a failure undoes what was done, last first.</summary>
 /// <param name="interrupted">Asked between steps; once it says true, everything is undone.</param>
-public sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
+internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
 {
     private readonly RouteBatch _batch = new();
     private readonly LinkRemover _remover = new(route);

@@ -5,7 +5,7 @@ namespace Microvm.Network;
 /// <summary>What the kernel was seen to have: the input of a plan.</summary>
 /// <param name="Nodes">The character devices of macvtaps, by ifindex.</param>
 /// <param name="Redirects">Where a link's frames are redirected, by ifindex.</param>
-public sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<int, MacvtapNode> Nodes, IReadOnlyDictionary<int, int> Redirects)
+internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<int, MacvtapNode> Nodes, IReadOnlyDictionary<int, int> Redirects)
 {
     /// <summary>Links alone.</summary>
     public static HostState Of(IReadOnlyList<Link> links) => new(links, new Dictionary<int, MacvtapNode>(), new Dictionary<int, int>());

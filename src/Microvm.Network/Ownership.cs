@@ -3,7 +3,7 @@ using System.Text;
 namespace Microvm.Network;
 
 /// <summary>Who owns a link stands in the kernel: <c>microvm:VM/ID</c> in its alias, the VM's number in its link group.</summary>
-public static class Ownership
+internal static class Ownership
 {
     private const string Prefix = "microvm:";
 

@@ -3,7 +3,7 @@ namespace Microvm.Network;
 /// <summary>When the next look at the host is due: soon after an event, but never so often that an adversary keeps us busy. Pure: time is given.</summary>
 /// <remarks>A bucket of <see cref="Burst"/> looks that fills again by one each <see cref="Refill"/>; while it is empty a look waits at
 /// most that long, so what is to be mended is mended within <see cref="Settle"/> and <see cref="Refill"/> of the last event.</remarks>
-public sealed class Pace
+internal sealed class Pace
 {
     /// <summary>How many looks may follow each other at once.</summary>
     public const int Burst = 20;

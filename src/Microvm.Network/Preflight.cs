@@ -3,7 +3,7 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>Why a VM could not open its links, told before the hypervisor's EINVAL does.</summary>
-public static class Preflight
+internal static class Preflight
 {
     /// <summary>What is wrong with each link for this user, ending where the mending command is to be named.</summary>
     public static IEnumerable<string> Faults(IEnumerable<DesiredLink> wanted, HostState state, uint user)

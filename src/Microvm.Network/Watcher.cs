@@ -4,7 +4,7 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>What the watch has to tell.</summary>
-public enum WatchNews
+internal enum WatchNews
 {
     /// <summary>All is as declared, and events are followed from here on.</summary>
     Watching,
@@ -28,10 +28,10 @@ public enum WatchNews
 /// <summary>One line of the watch's log.</summary>
 /// <param name="Step">What was mended, and why.</param>
 /// <param name="Text">For a person.</param>
-public sealed record WatchEntry(WatchNews News, Step? Step, string Text);
+internal sealed record WatchEntry(WatchNews News, Step? Step, string Text);
 
 /// <summary>Keeps the links of declarations as they were declared: follows the kernel's notifications and mends drift as it happens.</summary>
-public sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
+internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
 {
     private readonly HashSet<string> _names = [.. wanted.Select(w => w.Name), .. wanted.Select(w => w.Bridge).OfType<string>()];
     private readonly HashSet<string> _vms = [.. wanted.Select(w => w.Vm)];

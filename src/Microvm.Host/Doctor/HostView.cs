@@ -39,7 +39,7 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     }
 
     /// <summary>The firewall's base chains in this network namespace.</summary>
-    public IReadOnlyList<FirewallChain> Chains { get => _chains ??= FirewallSocket.BaseChains(); init => _chains = value; }
+    internal IReadOnlyList<FirewallChain> Chains { get => _chains ??= FirewallSocket.BaseChains(); init => _chains = value; }
 
     /// <summary>Who will run VMs, as far as one can tell: the caller behind sudo, else the caller.</summary>
     public Person Person { get; init; } = new("root", 0, []);
@@ -50,7 +50,7 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     public bool IsOurs(Link link) => Ownership.Vm(link.Alias) is not null;
 
     public bool Exists(string path) => File.Exists(At(path)) || Directory.Exists(At(path));
-    public FileSecurity? Security(string path) => FileSecurity.Of(At(path));
+    internal FileSecurity? Security(string path) => FileSecurity.Of(At(path));
 
     /// <summary>The text of a small file, or null where there is none.</summary>
     public string? Read(string path) => File.Exists(At(path)) ? File.ReadAllText(At(path)) : null;

@@ -6,7 +6,7 @@ using Microvm.Network;
 namespace Microvm.Host.Run;
 
 /// <summary>The queues that a hypervisor inherits, opened in the order of its command line. Disposing closes them; exec hands them over first.</summary>
-public sealed class QueueDescriptors : IDisposable
+internal sealed class QueueDescriptors : IDisposable
 {
     private readonly List<IDisposable> _handles = [];
 
