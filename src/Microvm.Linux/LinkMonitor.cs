@@ -77,6 +77,7 @@ public sealed unsafe class LinkMonitor : IDisposable
         _ = Libc.write(_stop.Value, (byte*)&one, 8);
     }
 
+    /// <summary>Closes the socket. Not while another thread waits: <see cref="Stop"/> it first.</summary>
     public void Dispose()
     {
         _socket.Dispose();

@@ -17,7 +17,7 @@ public static unsafe class MacvtapDevice
     private const int O_RDWR = 2, O_PATH = 0x200000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, AT_EMPTY_PATH = 0x1000;
 
     /// <summary>The numbers N of every tapN device on the machine, in whichever network namespace: devtmpfs is one for all.</summary>
-    public static IReadOnlySet<int> UsedNumbers() => Devices().Select(d => d.Number).ToHashSet();
+    internal static IReadOnlySet<int> UsedNumbers() => Devices().Select(d => d.Number).ToHashSet();
 
     /// <summary>Finds the devices of many macvtaps by name and ifindex; a link that has none is left out.</summary>
     /// <exception cref="LinuxException">Two namespaces have a macvtap of the same name and ifindex, and /sys can't tell which is ours.</exception>
@@ -72,7 +72,7 @@ public static unsafe class MacvtapDevice
     }
 
     /// <summary>Permission bits of a node that a user and perhaps a group may open.</summary>
-    public static uint Permissions(uint? group) => group is null ? 0x180u /* 0600 */ : 0x1b0u /* 0660 */;
+    internal static uint Permissions(uint? group) => group is null ? 0x180u /* 0600 */ : 0x1b0u /* 0660 */;
 
     /// <summary>Opens one queue of the device; as many as the VM has queue pairs. The caller owns the handle.</summary>
     /// <exception cref="LinuxException">EACCES: the node belongs to somebody else; EBUSY: all 256 queues are open.</exception>
@@ -88,7 +88,7 @@ public static unsafe class MacvtapDevice
     }
 
     /// <summary>Deletes private nodes whose device is gone.</summary>
-    public static void Sweep()
+    internal static void Sweep()
     {
         if (!Directory.Exists(Private))
         {

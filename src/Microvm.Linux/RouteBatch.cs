@@ -57,6 +57,7 @@ public sealed class RouteBatch
         return End();
     }
 
+    /// <summary>Brings a link up, or down.</summary>
     public RouteBatch SetUp(int index, string name, bool up)
     {
         Begin(up ? "bring up" : "bring down", name, RTM_SETLINK, 0).IfInfo(index, up ? IFF_UP : 0, IFF_UP);
@@ -84,6 +85,7 @@ public sealed class RouteBatch
         return End();
     }
 
+    /// <summary>Sets a link's MTU, in bytes.</summary>
     public RouteBatch SetMtu(int index, string name, uint mtu)
     {
         Begin("set the MTU of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_MTU, mtu);
@@ -133,6 +135,7 @@ public sealed class RouteBatch
         return End();
     }
 
+    /// <summary>Forgets all requests, for the next batch.</summary>
     public void Clear()
     {
         _entries.Clear();
@@ -173,7 +176,23 @@ public sealed class RouteBatch
 }
 
 /// <summary>How a macvlan filters: <c>MACVLAN_MODE_*</c> of linux/if_link.h.</summary>
-public enum MacvlanMode : uint { Private = 1, Vepa = 2, Bridge = 4, Passthru = 8, Source = 16 }
+public enum MacvlanMode : uint
+{
+    /// <summary>Those on one lower device never hear each other.</summary>
+    Private = 1,
+
+    /// <summary>Frames to each other go out, for a switch that sends them back (802.1Qbg).</summary>
+    Vepa = 2,
+
+    /// <summary>Those on one lower device reach each other directly.</summary>
+    Bridge = 4,
+
+    /// <summary>One alone has the lower device, and its MAC.</summary>
+    Passthru = 8,
+
+    /// <summary>Only frames from listed senders are let in.</summary>
+    Source = 16,
+}
 
 /// <summary>A macvlan or macvtap to be made.</summary>
 /// <param name="Index">Its ifindex, free in the namespace; 0 lets the kernel choose.</param>

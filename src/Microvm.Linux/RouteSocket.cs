@@ -129,7 +129,7 @@ public sealed unsafe class RouteSocket : IDisposable
 
     /// <summary>As <see cref="Commit"/>, where a link that is gone meanwhile is no error.</summary>
     /// <exception cref="LinuxException">The first refusal, if it is another one.</exception>
-    public void CommitToWhatIsThere(RouteBatch batch)
+    internal void CommitToWhatIsThere(RouteBatch batch)
     {
         try
         {
@@ -140,6 +140,7 @@ public sealed unsafe class RouteSocket : IDisposable
         }
     }
 
+    /// <summary>Closes the socket.</summary>
     public void Dispose() => _socket.Dispose();
 
     private delegate void OnAnswer(ushort type, ReadOnlySpan<byte> body);

@@ -87,6 +87,7 @@ public static unsafe class TunDevice
             }
         }
 
+        /// <summary>Closes the queue. A tap that does not persist is gone with its last one.</summary>
         public void Dispose() => _tun.Dispose();
 
         private void Set(nuint request, uint value, string verb)

@@ -5,7 +5,17 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>The kinds of link that we make; named as the kernel's own IFLA_INFO_KIND, but for tap, which is a tun.</summary>
-public enum LinkKind { Tap, Macvtap, Macvlan }
+public enum LinkKind
+{
+    /// <summary>A persistent tap with vnet_hdr.</summary>
+    Tap,
+
+    /// <summary>A macvtap, and its character device.</summary>
+    Macvtap,
+
+    /// <summary>A macvlan that a tap is joined to.</summary>
+    Macvlan,
+}
 
 /// <summary>A link as a declaration wants it on the host.</summary>
 /// <param name="Id">The declared interface that it serves.</param>
@@ -14,8 +24,8 @@ public enum LinkKind { Tap, Macvtap, Macvlan }
 /// <param name="Group">Group id that may open it.</param>
 public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Name, uint? Owner, uint? Group)
 {
-    /// <summary>What stands in its IFLA_IFALIAS.</summary>
-    public required string Alias { get; init; }
+    /// <summary>What stands in its IFLA_IFALIAS, and makes it ours.</summary>
+    public string Alias { get; init; } = Ownership.Alias(Vm, Id);
 
     /// <summary>More than one queue: a tap is made with multi_queue.</summary>
     public bool MultiQueue { get; init; }
@@ -39,7 +49,7 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     public string? RedirectTo { get; init; }
 
     /// <summary>The host has no business with IPv6 on it: it is the guest's end.</summary>
-    public bool Ipv6Off => Kind != LinkKind.Tap || RedirectTo is not null;
+    internal bool Ipv6Off => Kind != LinkKind.Tap || RedirectTo is not null;
 
     /// <summary>The host links that attachments need, in order. What a hypervisor or its helper makes by itself needs none.</summary>
     public static IEnumerable<DesiredLink> Of(IEnumerable<Attachment> attachments, uint? owner, uint? group) =>

@@ -59,6 +59,7 @@ public sealed class HostNetwork : IDisposable
         return plan;
     }
 
+    /// <summary>Closes the socket; the links stay.</summary>
     public void Dispose() => Route.Dispose();
 
     // A macvtap's link does not tell whether it is open; its holders' descriptors do.

@@ -5,6 +5,7 @@ namespace Microvm.Network;
 /// <summary>What has to be done, or why it can't be.</summary>
 public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refusals)
 {
+    /// <summary>Whether a step does anything.</summary>
     public bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep);
 
     /// <summary>Compares what is wanted with what is there. Pure: the same input gives the same plan.</summary>

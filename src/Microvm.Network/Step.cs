@@ -3,23 +3,62 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>What a step does to a link.</summary>
-public enum StepKind { Keep, Create, Change, Replace, Delete }
+public enum StepKind
+{
+    /// <summary>Nothing: it is right.</summary>
+    Keep,
+
+    /// <summary>Makes it.</summary>
+    Create,
+
+    /// <summary>Sets what differs; who has it open keeps it.</summary>
+    Change,
+
+    /// <summary>Deletes it and makes it anew: the kernel can't change what differs.</summary>
+    Replace,
+
+    /// <summary>Deletes it.</summary>
+    Delete,
+}
 
 /// <summary>What of a link is not as wanted.</summary>
 [Flags]
 public enum Difference
 {
+    /// <summary>Nothing.</summary>
     None = 0,
+
+    /// <summary>Its name.</summary>
     Name = 1,
+
+    /// <summary>Its alias or link group.</summary>
     Mark = 2,
+
+    /// <summary>The bridge that it is attached to.</summary>
     Master = 4,
+
+    /// <summary>It is down.</summary>
     Down = 8,
+
+    /// <summary>The user or group that may open a tap.</summary>
     Owner = 0x10,
+
+    /// <summary>The owner or mode of a macvtap's node.</summary>
     Node = 0x20,
+
+    /// <summary>Its MAC.</summary>
     Mac = 0x40,
+
+    /// <summary>Whether it takes all multicast.</summary>
     AllMulticast = 0x80,
+
+    /// <summary>A macvtap's mode or source list.</summary>
     Mode = 0x100,
+
+    /// <summary>IPv6 is on.</summary>
     Ipv6 = 0x200,
+
+    /// <summary>Where its frames are redirected.</summary>
     Redirect = 0x400,
 
     /// <summary>What the kernel can't change on a link that is there.</summary>
@@ -37,6 +76,7 @@ public sealed record Step(
 /// <summary>What a plan may do beyond the usual.</summary>
 public sealed record PlanOptions
 {
+    /// <summary>Nothing beyond the usual.</summary>
     public static PlanOptions Default { get; } = new();
 
     /// <summary>Take over links of others that have the wanted name, if all their properties fit.</summary>
@@ -53,4 +93,14 @@ public sealed record PlanOptions
 }
 
 /// <summary>Taps (with or without a bridge), macvtaps (and the pairs that stand for one), or all.</summary>
-public enum LinkSelection { All, Tap, Macvtap }
+public enum LinkSelection
+{
+    /// <summary>All links.</summary>
+    All,
+
+    /// <summary>Taps, with or without a bridge.</summary>
+    Tap,
+
+    /// <summary>Macvtaps, and the pairs of tap and macvlan that stand for one.</summary>
+    Macvtap,
+}
