@@ -4,14 +4,14 @@ namespace Microvm.Declaration;
 /// <param name="Config">The declaration, its host name the VM's name; null where a flake is named.</param>
 /// <param name="Declaration">The same as it was written; null where a flake is named.</param>
 /// <param name="Autostart">Whether it starts with the host.</param>
-public sealed record FleetVm(string Name, SourcePosition At, MicrovmConfig? Config, ObjectNode? Declaration, string? Flake, bool Autostart);
+internal sealed record FleetVm(string Name, SourcePosition At, MicrovmConfig? Config, ObjectNode? Declaration, string? Flake, bool Autostart);
 
 /// <summary>The VMs of one host.</summary>
 /// <param name="StateDirectory"><c>microvm.stateDir</c>; null where it is not given.</param>
-public sealed record Fleet(IReadOnlyList<FleetVm> Vms, string? StateDirectory);
+internal sealed record Fleet(IReadOnlyList<FleetVm> Vms, string? StateDirectory);
 
 /// <summary>Reads a fleet file: <c>microvm.vms.NAME.config</c> or <c>.flake</c>, <c>microvm.autostart</c>, <c>microvm.stateDir</c>.</summary>
-public static class FleetReader
+internal static class FleetReader
 {
     private static readonly string[] s_host = ["vms", "autostart", "stateDir", "host"];
     private static readonly string[] s_vm = ["config", "flake", "updateFlake", "autostart", "restartIfChanged"];

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace Microvm.Declaration;
 
 /// <summary>The rules that hold over all VMs given together. Linear in what is declared.</summary>
-public static class FleetRules
+internal static class FleetRules
 {
     /// <summary>Finds ids, MACs, VM names, vsock addresses and forwarded ports that two declarations share.</summary>
     public static void Check(IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)

@@ -3,7 +3,7 @@ using System.Text;
 namespace Microvm.Declaration;
 
 /// <summary>Stable MAC addresses from names.</summary>
-public static class MacFromName
+internal static class MacFromName
 {
     /// <summary>The locally administered unicast address of a name: the first six octets of SHA-256 over <c>microvm:NAME</c>
     /// in UTF-8, the two low bits of the first octet set to 10. <c>nix/lib/mac.nix</c> gives the same.</summary>

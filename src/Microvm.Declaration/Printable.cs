@@ -3,7 +3,7 @@ using System.Text;
 namespace Microvm.Declaration;
 
 /// <summary>Text from a declaration, made safe to print on a terminal.</summary>
-public static class Printable
+internal static class Printable
 {
     /// <summary>Control and format characters as <c>\u{…}</c>; cut after so many characters.</summary>
     public static string Of(string text, int most = 80)

@@ -4,7 +4,7 @@ using System.Numerics;
 namespace Microvm.Declaration;
 
 /// <summary>SHA-256 (FIPS 180-4) of a few bytes. .NET's own loads OpenSSL, which takes longer than all else that <c>up</c> does and may not be there.</summary>
-public static class Sha256
+internal static class Sha256
 {
     /// <summary>The first 32 bits of the fractional parts of the cube roots of the first 64 primes, and of the square roots of the first 8.</summary>
     private static readonly uint[] s_rounds = Constants(64, Math.Cbrt), s_start = Constants(8, Math.Sqrt);

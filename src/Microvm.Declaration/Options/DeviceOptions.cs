@@ -1,7 +1,7 @@
 namespace Microvm.Declaration;
 
 /// <summary>The options of what a VM has many of.</summary>
-public static class DeviceOptions
+internal static class DeviceOptions
 {
     /// <summary>The options of one network interface.</summary>
     public static OptionSet Interface { get; } = new("microvm.interfaces.*",

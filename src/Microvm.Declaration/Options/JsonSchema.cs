@@ -6,7 +6,7 @@ using System.Text.Json;
 namespace Microvm.Declaration;
 
 /// <summary>The JSON Schema (draft 7, which editors know best) of a declaration, made from <see cref="MicrovmOptions"/>.</summary>
-public static class JsonSchema
+internal static class JsonSchema
 {
     /// <summary>The schema as indented text that ends with a line break; the same on each call.</summary>
     public static string Text()

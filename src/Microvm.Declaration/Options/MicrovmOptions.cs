@@ -4,7 +4,7 @@ namespace Microvm.Declaration;
 
 /// <summary>Every option under <c>microvm</c>: the one table that the reader, the JSON Schema and the documentation are made from.
 /// Names and defaults are those of microvm.nix (nixos-modules/microvm/options.nix); ours of our own say so.</summary>
-public static class MicrovmOptions
+internal static class MicrovmOptions
 {
     /// <summary>The hypervisors whose declarations are known.</summary>
     public static readonly IReadOnlyList<string> Hypervisors =
