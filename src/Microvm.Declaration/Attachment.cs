@@ -31,5 +31,6 @@ public enum AttachmentKind
 /// <param name="QueuePairs">Queue pairs, 1 or more; a link with more than one is made with multi_queue.</param>
 public sealed record Attachment(string Vm, NetworkInterface Interface, AttachmentKind Kind, int QueuePairs)
 {
+    /// <summary>Whether the link is made with multi_queue.</summary>
     public bool MultiQueue => QueuePairs > 1;
 }

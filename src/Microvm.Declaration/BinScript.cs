@@ -2,13 +2,13 @@ namespace Microvm.Declaration;
 
 /// <summary>A piece of a runner's script, and where it goes: smaller orders run earlier.</summary>
 /// <param name="Order">As NixOS counts: <c>mkBefore</c> is 500, <c>mkAfter</c> 1500, a piece without either 1000.</param>
-public sealed record ScriptPart(int Order, string Text);
+internal sealed record ScriptPart(int Order, string Text);
 
 /// <summary>What a declaration adds to one script of the runner's <c>bin/</c> (<c>microvm.binScripts.NAME</c>).</summary>
 /// <param name="Name">The script's file name, like <c>tap-up</c>.</param>
 /// <param name="Parts">By order; equal orders stand as they were declared.</param>
 /// <param name="Replaces">The declaration said <c>mkForce</c>: only its own parts run, none of ours.</param>
-public sealed record BinScript(string Name, IReadOnlyList<ScriptPart> Parts, bool Replaces = false)
+internal sealed record BinScript(string Name, IReadOnlyList<ScriptPart> Parts, bool Replaces = false)
 {
     /// <summary>The order at which our own part stands. A declared part of the same order runs after it.</summary>
     public const int OwnOrder = 1000;

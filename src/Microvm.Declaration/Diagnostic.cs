@@ -8,7 +8,14 @@ public readonly record struct SourcePosition(string File, int Line, int Column)
 }
 
 /// <summary>Whether a diagnostic forbids going on.</summary>
-public enum Severity { Error, Warning }
+public enum Severity
+{
+    /// <summary>The declaration can't be used.</summary>
+    Error,
+
+    /// <summary>It can be used, and is perhaps not meant so.</summary>
+    Warning,
+}
 
 /// <summary>One thing to say about a declaration, and where it stands.</summary>
 public sealed record Diagnostic(Severity Severity, SourcePosition At, string Message)
@@ -21,13 +28,23 @@ public sealed record Diagnostic(Severity Severity, SourcePosition At, string Mes
 public sealed class DiagnosticBag
 {
     private readonly List<Diagnostic> _all = [];
+
+    /// <summary>All of them.</summary>
     public IReadOnlyList<Diagnostic> All => _all;
+
+    /// <summary>Whether one of them forbids going on.</summary>
     public bool HasErrors => ErrorCount > 0;
+
+    /// <summary>How many forbid going on.</summary>
     public int ErrorCount { get; private set; }
+
+    /// <summary>Adds an error, in words for a person.</summary>
     public void Error(SourcePosition at, string message)
     {
         ErrorCount++;
         _all.Add(new(Severity.Error, at, message));
     }
+
+    /// <summary>Adds a warning, in words for a person.</summary>
     public void Warning(SourcePosition at, string message) => _all.Add(new(Severity.Warning, at, message));
 }

@@ -7,8 +7,12 @@ public readonly record struct InterfaceName
 {
     /// <summary>IFNAMSIZ without the terminating zero.</summary>
     public const int MaxBytes = 15;
+
+    /// <summary>The name.</summary>
     public string Value { get; }
     private InterfaceName(string value) => Value = value;
+
+    /// <summary>The name.</summary>
     public override string ToString() => Value;
 
     /// <summary>Takes a name, or says in <paramref name="why"/> what Linux would refuse.</summary>

@@ -1,10 +1,39 @@
 namespace Microvm.Declaration;
 
 /// <summary>The four types of the specification.</summary>
-public enum InterfaceType { User, Tap, Macvtap, Bridge }
+public enum InterfaceType
+{
+    /// <summary>User-mode networking, with no link on the host.</summary>
+    User,
+
+    /// <summary>A tap.</summary>
+    Tap,
+
+    /// <summary>A macvtap on a device of the host.</summary>
+    Macvtap,
+
+    /// <summary>A tap on a bridge.</summary>
+    Bridge,
+}
 
 /// <summary>How a macvtap filters (<c>MACVLAN_MODE_*</c> in linux/if_link.h).</summary>
-public enum MacvtapMode { Private, Vepa, Bridge, Passthru, Source }
+public enum MacvtapMode
+{
+    /// <summary>Those on one lower device never hear each other.</summary>
+    Private,
+
+    /// <summary>Frames to each other go out, for a switch that sends them back.</summary>
+    Vepa,
+
+    /// <summary>Those on one lower device reach each other directly.</summary>
+    Bridge,
+
+    /// <summary>One alone has the lower device.</summary>
+    Passthru,
+
+    /// <summary>Only frames from listed senders are let in.</summary>
+    Source,
+}
 
 /// <summary>One declared interface that passed every rule.</summary>
 /// <param name="Bridge">The bridge to attach to: required for type bridge, welcome for tap.</param>

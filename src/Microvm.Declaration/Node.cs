@@ -15,8 +15,8 @@ public abstract record Node(SourcePosition At)
     };
 }
 
-public sealed record Member(string Name, SourcePosition At, Node Value);
-public sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Members) : Node(At)
+internal sealed record Member(string Name, SourcePosition At, Node Value);
+internal sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Members) : Node(At)
 {
     /// <summary>A value by name; null where it isn't given, or is null.</summary>
     public Node? this[string name]
@@ -34,9 +34,9 @@ public sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Members
         }
     }
 }
-public sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At);
-public sealed record StringNode(SourcePosition At, string Value) : Node(At);
+internal sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At);
+internal sealed record StringNode(SourcePosition At, string Value) : Node(At);
 /// <summary>A number; <see cref="Integer"/> is null where it has a fraction or does not fit 64 bits.</summary>
-public sealed record NumberNode(SourcePosition At, long? Integer) : Node(At);
-public sealed record BoolNode(SourcePosition At, bool Value) : Node(At);
-public sealed record NullNode(SourcePosition At) : Node(At);
+internal sealed record NumberNode(SourcePosition At, long? Integer) : Node(At);
+internal sealed record BoolNode(SourcePosition At, bool Value) : Node(At);
+internal sealed record NullNode(SourcePosition At) : Node(At);

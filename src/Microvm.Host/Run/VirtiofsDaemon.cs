@@ -7,7 +7,7 @@ namespace Microvm.Host.Run;
 public static class VirtiofsDaemon
 {
     /// <summary>The command line for one share (virtiofsd(1), the Rust one), with the options that microvm.nix gives it.</summary>
-    public static IReadOnlyList<string> Words(MicrovmConfig vm, Share share)
+    internal static IReadOnlyList<string> Words(MicrovmConfig vm, Share share)
     {
         var options = vm.Virtiofsd;
         var words = new List<string>

@@ -10,7 +10,7 @@ public static class Volumes
     /// <summary>Makes each image that is not there: sparse, of the declared size, with a file system. One that is there is left alone.</summary>
     /// <param name="tell">Called with the image's path before it is made.</param>
     /// <exception cref="IOException">It can't be made, or mkfs failed; nothing is left then.</exception>
-    public static void Create(IEnumerable<Volume> volumes, Action<string> tell)
+    internal static void Create(IEnumerable<Volume> volumes, Action<string> tell)
     {
         foreach (var volume in volumes.Where(v => v.AutoCreate && !File.Exists(v.Image)))
         {

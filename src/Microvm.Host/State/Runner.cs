@@ -11,7 +11,7 @@ public static class Runner
     /// <param name="declaration">The declaration as read; its host name is the VM's name.</param>
     /// <param name="binary">The path of the <c>microvm</c> binary.</param>
     /// <param name="user">Who may open the interfaces; null for who runs the script behind sudo.</param>
-    public static IReadOnlyDictionary<string, string> Files(MicrovmConfig vm, ObjectNode declaration, string binary, string? user = "microvm")
+    internal static IReadOnlyDictionary<string, string> Files(MicrovmConfig vm, ObjectNode declaration, string binary, string? user = "microvm")
     {
         var files = new SortedDictionary<string, string>(StringComparer.Ordinal) { ["share/microvm/declaration.json"] = Json(declaration, vm.Name) };
         foreach (var (name, content) in RunnerFacts.Of(vm))
@@ -26,7 +26,7 @@ public static class Runner
     }
 
     /// <summary>The declaration as JSON, with the VM's name in networking.hostName.</summary>
-    public static string Json(ObjectNode declaration, string name)
+    internal static string Json(ObjectNode declaration, string name)
     {
         using var stream = new MemoryStream();
         using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))

@@ -12,7 +12,7 @@ public sealed class VmRegistry(StateDirectory state, string binary)
 
     /// <summary>Writes a VM's runner from its declaration, and notes which file it came from.</summary>
     /// <returns>Whether <c>current</c> changed.</returns>
-    public bool Publish(VmName name, MicrovmConfig config, ObjectNode declaration, string file)
+    internal bool Publish(VmName name, MicrovmConfig config, ObjectNode declaration, string file)
     {
         var vm = state.Of(name);
         Claim(vm);
