@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Help;
 using Microvm.Cli.Commands;
 using Microvm.Cli.Reference;
 using Microvm.Declaration;
@@ -52,7 +51,7 @@ internal static class CommandLine
         ["microvm init", "microvm check vm.nix", "microvm plan vm.nix", "sudo microvm up vm.nix", "microvm run vm.nix", "sudo microvm down vm.nix"];
 
     /// <summary>The root with every command, for help, completions and man pages.</summary>
-    internal static RootCommand Whole() => Root(s_commands);
+    internal static Command Whole() => Root(s_commands);
 
     internal static int Run(string[] args)
     {
@@ -65,19 +64,22 @@ internal static class CommandLine
             {
                 Console.Error.WriteLine($"microvm: {Printable.Of(error.Message)}");
             }
-            var command = parsed.CommandResult.Command is RootCommand ? "" : $"{parsed.CommandResult.Command.Name} ";
+            var command = parsed.CommandResult.Parent is null ? "" : $"{parsed.CommandResult.Command.Name} ";
             Console.Error.WriteLine($"Try 'microvm {command}--help'.");
             return 2;
         }
         return parsed.Invoke();
     }
 
-    private static RootCommand Root((string Name, Func<Command> Create)[] commands)
+    // Not the library's RootCommand: its constructor looks up resources and the assembly's attributes, half a millisecond of each start.
+    private static Command Root((string Name, Func<Command> Create)[] commands)
     {
-        var root = new RootCommand("The network interfaces of MicroVMs: declared, checked, made and taken down.");
-        root.Options.OfType<HelpOption>().First().Action = new HelpScreen();
-        root.Options.OfType<VersionOption>().First().Action = new VersionLine();
-        root.Add(CommonOptions.Color);
+        var root = new Command("microvm", "The network interfaces of MicroVMs: declared, checked, made and taken down.")
+        {
+            new Option<bool>("--help", "-h", "-?") { Description = "Show this help", Recursive = true, Action = new HelpScreen() },
+            new Option<bool>("--version") { Description = "Show the version", Action = new VersionLine() },
+            CommonOptions.Color,
+        };
         foreach (var (_, create) in commands)
         {
             root.Add(create());

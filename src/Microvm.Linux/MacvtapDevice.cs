@@ -14,6 +14,7 @@ public static unsafe class MacvtapDevice
 {
     // Beside the kernel's own nodes: /run is mounted nodev on most systems, and a node there could not be opened.
     private const string Private = "/dev/microvm";
+    private const string DeviceFolder = "/sys/dev/char";
     private const int O_RDWR = 2, O_PATH = 0x200000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, AT_EMPTY_PATH = 0x1000;
 
     /// <summary>The numbers N of every tapN device on the machine, in whichever network namespace: devtmpfs is one for all.</summary>
@@ -90,12 +91,13 @@ public static unsafe class MacvtapDevice
     /// <summary>Deletes private nodes whose device is gone.</summary>
     internal static void Sweep()
     {
-        if (!Directory.Exists(Private))
+        var nodes = FolderNames.Of(Private);
+        if (nodes.Count == 0)
         {
             return;
         }
         var alive = Devices().Select(d => PrivatePath(d.Major, d.Minor)).ToHashSet();
-        foreach (var stale in Directory.EnumerateFiles(Private).Where(f => !alive.Contains(f)))
+        foreach (var stale in nodes.Select(n => $"{Private}/{n}").Where(n => !alive.Contains(n)))
         {
             try
             {
@@ -126,16 +128,17 @@ public static unsafe class MacvtapDevice
     // /sys/dev/char is not divided by namespace: MAJOR:MINOR -> ../../devices/…/net/NAME/macvtap/tapN
     private static IEnumerable<(string Name, int Number, uint Major, uint Minor)> Devices()
     {
-        if (Major() is not { } major || !Directory.Exists("/sys/dev/char"))
+        if (Major() is not { } major)
         {
             yield break;
         }
-        foreach (var entry in Directory.EnumerateFileSystemEntries("/sys/dev/char", $"{major}:*"))
+        var prefix = $"{major}:";
+        foreach (var entry in FolderNames.Of(DeviceFolder))
         {
-            var parts = (new FileInfo(entry).LinkTarget ?? "").Split('/');
-            if (parts is [.., "net", var name, "macvtap", ['t', 'a', 'p', .. var number]]
-                && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n)
-                && uint.TryParse(Path.GetFileName(entry).Split(':')[1], NumberStyles.None, CultureInfo.InvariantCulture, out var minor))
+            if (entry.StartsWith(prefix, StringComparison.Ordinal)
+                && uint.TryParse(entry.AsSpan(prefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var minor)
+                && (new FileInfo($"{DeviceFolder}/{entry}").LinkTarget ?? "").Split('/') is [.., "net", var name, "macvtap", ['t', 'a', 'p', .. var number]]
+                && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n))
             {
                 yield return (name, n, major, minor);
             }

@@ -56,12 +56,7 @@ internal sealed record CommandPage(
     private static Term Describe(Option option)
     {
         var names = string.Join(", ", NamesOf(option));
-        return new(TakesValue(option) ? $"{names} {ValueName(option)}" : names, option switch
-        {
-            System.CommandLine.Help.HelpOption => "Show this help",
-            VersionOption => "Show the version",
-            _ => option.Description ?? "",
-        });
+        return new(TakesValue(option) ? $"{names} {ValueName(option)}" : names, option.Description ?? "");
     }
 
     private static string Placeholder(Argument argument)
