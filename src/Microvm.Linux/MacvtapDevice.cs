@@ -48,9 +48,8 @@ public static unsafe class MacvtapDevice
 
     /// <summary>Gives the node to a user and group and takes all others' access away; makes a private node where /dev has another
     /// namespace's device under that name, or none.</summary>
-    /// <returns>The node as it is now.</returns>
     /// <exception cref="LinuxException">EPERM: no CAP_CHOWN, CAP_FOWNER or CAP_MKNOD.</exception>
-    public static MacvtapNode Grant(int index, MacvtapNode node, uint? user, uint? group)
+    public static void Grant(MacvtapNode node, uint? user, uint? group)
     {
         if (!node.Present)
         {
@@ -69,7 +68,6 @@ public static unsafe class MacvtapDevice
         Libc.Check(Libc.fchownat(file.Value, "", user ?? 0, group ?? 0, AT_EMPTY_PATH), $"set the owner of {node.Path}");
         // fchmod(2) takes no O_PATH descriptor; its /proc name follows the descriptor, not the path.
         Libc.Check(Libc.fchmodat(-100, $"/proc/self/fd/{file.Value}", Permissions(group), 0), $"set the mode of {node.Path}");
-        return Look(index, node.Major, node.Minor);
     }
 
     /// <summary>Permission bits of a node that a user and perhaps a group may open.</summary>
@@ -113,7 +111,7 @@ public static unsafe class MacvtapDevice
     private static MacvtapNode Look(int index, uint major, uint minor)
     {
         var device = FileStatus.Pack(major, minor);
-        foreach (var path in (string[])[PrivatePath(major, minor), $"/dev/tap{index}"])
+        foreach (var path in (string[])[$"/dev/tap{index}", PrivatePath(major, minor)])
         {
             if (FileStatus.Of(path) is { IsCharacterDevice: true } status && status.Device == device)
             {

@@ -16,7 +16,7 @@ internal sealed class LinkChange(HostState state)
         if (step.Differs.HasFlag(Difference.Node))
         {
             var node = state.Nodes.GetValueOrDefault(link.Index) ?? throw new LinuxException($"find the device of macvtap '{link.Name}'", Errno.ENODEV);
-            MacvtapDevice.Grant(link.Index, node, want.Owner, want.Group);
+            MacvtapDevice.Grant(node, want.Owner, want.Group);
         }
         if (step.Differs.HasFlag(Difference.Ipv6))
         {
@@ -90,7 +90,7 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Node) && state.Nodes.GetValueOrDefault(link.Index) is { Present: true } node)
         {
-            MacvtapDevice.Grant(link.Index, node, node.User, node.Group == 0 ? null : node.Group);
+            MacvtapDevice.Grant(node, node.User, node.Group == 0 ? null : node.Group);
         }
         if (step.Differs.HasFlag(Difference.Owner))
         {

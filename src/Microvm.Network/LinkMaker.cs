@@ -44,10 +44,33 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
             checkpoint();
             Taps(chunk, free, made);
         }
+        var macvtaps = new List<(DesiredLink Want, int Index)>();
         foreach (var chunk in links.Where(l => l.Want.Kind != LinkKind.Tap).Chunk(Chunk))
         {
             checkpoint();
-            Macvlans(chunk, free, made);
+            Macvlans(chunk, free, (index, link) =>
+            {
+                made(index, link);
+                if (link.Want.Kind == LinkKind.Macvtap)
+                {
+                    macvtaps.Add((link.Want, index));
+                }
+            });
+        }
+        if (macvtaps.Count > 0)
+        {
+            checkpoint();
+            Grant(macvtaps);
+        }
+    }
+
+    // All at once at the end: finding a macvtap's device means to list the devices of all.
+    private static void Grant(List<(DesiredLink Want, int Index)> macvtaps)
+    {
+        var nodes = MacvtapDevice.Find(macvtaps.Select(m => (m.Want.Name, m.Index)));
+        foreach (var (want, index) in macvtaps)
+        {
+            MacvtapDevice.Grant(nodes.GetValueOrDefault(index) ?? throw new LinuxException($"find the device of macvtap '{want.Name}' under /sys/dev/char", Errno.ENODEV), want.Owner, want.Group);
         }
     }
 
@@ -105,12 +128,6 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
         }
         route.Commit(_batch);
         Finish(links, indexes);
-        var macvtaps = links.Zip(indexes, (link, index) => (link.Want, Index: index)).Where(m => m.Want.Kind == LinkKind.Macvtap).ToList();
-        var nodes = MacvtapDevice.Find(macvtaps.Select(m => (m.Want.Name, m.Index)));
-        foreach (var (want, index) in macvtaps)
-        {
-            MacvtapDevice.Grant(index, nodes.GetValueOrDefault(index) ?? throw new LinuxException($"find the device of macvtap '{want.Name}' under /sys/dev/char", Errno.ENODEV), want.Owner, want.Group);
-        }
     }
 
     private void Finish(NewLink[] links, int[] indexes)

@@ -13,7 +13,7 @@ internal sealed class Planner
     private readonly Dictionary<int, Link> _byIndex = [];
     private readonly ILookup<int, Link> _onLower;
     private readonly ILookup<int, Link> _passthruOnLower;
-    private readonly ILookup<string, DesiredLink> _wantedOnLower;
+    private readonly HashSet<string> _contendedLowers;
     private readonly Dictionary<uint, string?> _groups = [];
     private readonly Dictionary<string, uint> _groupOf = [];
     private readonly HashSet<int> _going = [];
@@ -25,7 +25,8 @@ internal sealed class Planner
         (_wanted, _state, _options) = ([.. wanted.Where(w => options.Only == LinkSelection.All || Selection(w) == options.Only)], state, options);
         _onLower = state.Links.Where(l => l.Macvlan is not null && l.Lower is not null).ToLookup(l => l.Lower!.Value);
         _passthruOnLower = state.Links.Where(l => l.Macvlan?.Mode == MacvlanMode.Passthru && l.Lower is not null).ToLookup(l => l.Lower!.Value);
-        _wantedOnLower = _wanted.Where(w => w.Lower is not null).ToLookup(w => w.Lower!);
+        _contendedLowers = [.. _wanted.Where(w => w.Lower is not null).GroupBy(w => w.Lower!)
+            .Where(g => g.Skip(1).Any() && g.Any(w => w.Mode == MacvlanMode.Passthru)).Select(g => g.Key)];
         foreach (var link in state.Links)
         {
             _byName[link.Name] = link;
@@ -189,7 +190,7 @@ internal sealed class Planner
         {
             return $"which '{passthru.Name}' has to itself in mode passthru";
         }
-        return _wantedOnLower[name].Skip(1).Any() && _wantedOnLower[name].Any(w => w.Mode == MacvlanMode.Passthru)
+        return _contendedLowers.Contains(name)
             ? "which one interface in mode passthru would have to itself, but another declared one wants it too" : null;
     }
 
