@@ -9,23 +9,32 @@ internal static unsafe class FolderNames
     /// <summary>Offset of d_name in glibc's struct dirent on 64-bit Linux (bits/dirent.h).</summary>
     private const int NameOffset = 19;
 
-    /// <summary>All names but . and ..; none where the folder is missing or may not be read.</summary>
+    /// <summary>All names but . and ..; none where there is no such folder.</summary>
+    /// <exception cref="LinuxException">It can't be read.</exception>
     internal static List<string> Of(string folder)
     {
         var names = new List<string>();
         var stream = Libc.opendir(folder);
         if (stream == 0)
         {
-            return names;
+            var error = Marshal.GetLastPInvokeError();
+            return error == Errno.ENOENT ? names : throw new LinuxException($"list {folder}", error);
         }
-        for (var entry = Libc.readdir(stream); entry != null; entry = Libc.readdir(stream))
+        try
         {
-            if (Marshal.PtrToStringUTF8((nint)(entry + NameOffset)) is { } name and not ("." or ".."))
+            for (var entry = Libc.readdir(stream); entry != null; entry = Libc.readdir(stream))
             {
-                names.Add(name);
+                if (Marshal.PtrToStringUTF8((nint)(entry + NameOffset)) is { } name and not ("." or ".."))
+                {
+                    names.Add(name);
+                }
             }
+            // The end and a failure differ in errno only, which is 0 before each call (SetLastError).
+            return Marshal.GetLastPInvokeError() is var failure and not 0 ? throw new LinuxException($"list {folder}", failure) : names;
         }
-        Libc.closedir(stream);
-        return names;
+        finally
+        {
+            _ = Libc.closedir(stream);
+        }
     }
 }

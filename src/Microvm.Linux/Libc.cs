@@ -24,8 +24,8 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int fchownat(int directory, string path, uint owner, uint group, int flags);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int fchmodat(int directory, string path, uint mode, int flags);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int statx(int directory, string path, int flags, uint mask, byte* status);
-    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] internal static partial nint opendir(string path);
-    [LibraryImport("libc")] internal static partial byte* readdir(nint folder);
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial nint opendir(string path);
+    [LibraryImport("libc", SetLastError = true)] internal static partial byte* readdir(nint folder);
     [LibraryImport("libc")] internal static partial int closedir(nint folder);
     [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int rename(string from, string to);
