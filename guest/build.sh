@@ -15,7 +15,7 @@ package=$(apt-cache depends linux-image-cloud-amd64 | sed -nE 's/.*Depends: (lin
 (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq "$package" >/dev/null && dpkg -x "$package"_*.deb root)
 mkdir -p "$work/initrd"/{bin,modules,proc,sys,dev}
 cp "$(command -v busybox)" "$work/initrd/bin/busybox"
-for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net virtio_balloon evdev button; do
+for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci failover net_failover virtio_net virtio_balloon evdev button fuse virtiofs; do
     found=$(find "$work/root/lib/modules" -name "$module.ko" -print -quit)
     [ -n "$found" ] || { echo "guest: the kernel package has no module $module" >&2; exit 1; }
     cp "$found" "$work/initrd/modules/"

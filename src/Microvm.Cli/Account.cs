@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Cli;
 
@@ -10,16 +11,17 @@ internal static class Account
 {
     internal static (uint? User, uint? Group) Of(string? user, string? group)
     {
-        uint? uid = user is not null ? Id("/etc/passwd", user) ?? throw new UsageException($"there is no user '{Printable.Of(user)}' on this host")
+        uint? uid = user is not null ? PosixUser.Find(user)?.Id ?? Number(user) ?? throw new UsageException($"there is no user '{Printable.Of(user)}' on this host")
             : group is not null ? null
             : uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) ? sudo
-            : Id("/etc/passwd", "microvm") ?? 0;
-        uint? gid = group is not null ? Id("/etc/group", group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
+            : PosixUser.Find("microvm")?.Id ?? 0;
+        uint? gid = group is not null ? Group(group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
         return (uid, gid);
     }
 
-    private static uint? Id(string file, string name) =>
-        uint.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
-        : File.ReadLines(file).Select(l => l.Split(':')).Where(f => f.Length > 2 && f[0] == name)
+    private static uint? Number(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private static uint? Group(string name) =>
+        Number(name) ?? File.ReadLines("/etc/group").Select(l => l.Split(':')).Where(f => f.Length > 2 && f[0] == name)
             .Select(f => (uint?)uint.Parse(f[2], CultureInfo.InvariantCulture)).FirstOrDefault();
 }

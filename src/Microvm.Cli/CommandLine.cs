@@ -23,6 +23,7 @@ internal static class CommandLine
         ("command", CommandCommand.Create),
         ("watch", WatchCommand.Create),
         ("run", RunCommand.Create),
+        ("virtiofsd", VirtiofsdCommand.Create),
         ("build", BuildCommand.Create),
         ("shutdown", ShutdownCommand.Create),
         ("balloon", BalloonCommand.Create),

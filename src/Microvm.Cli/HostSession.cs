@@ -35,10 +35,14 @@ internal static class HostSession
         return chosen.Count == 0 ? attachments : throw new UsageException($"--attachment names '{Printable.Of(chosen.Keys.First())}', and no interface has that id");
     }
 
-    internal static List<DesiredLink> Desired(ParseResult result, IReadOnlyList<Attachment> attachments)
+    /// <summary>The links of all attachments, each for the user who is to open it: <c>--user</c>, else the VM's <c>microvm.user</c>.</summary>
+    internal static List<DesiredLink> Desired(ParseResult result, IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
     {
-        var (user, group) = Account.Of(result.GetValue(CommonOptions.User), result.GetValue(CommonOptions.Group));
-        return [.. DesiredLink.Of(attachments, user, group)];
+        var (given, givenGroup) = (result.GetValue(CommonOptions.User), result.GetValue(CommonOptions.Group));
+        var (user, group) = Account.Of(given, givenGroup);
+        var declared = given is not null || givenGroup is not null ? [] : vms.Where(v => v.User is not null).ToDictionary(v => v.Name, v => Account.Of(v.User, null).User);
+        return declared.Count == 0 ? [.. DesiredLink.Of(attachments, user, group)]
+            : [.. attachments.SelectMany(a => DesiredLink.Of([a], declared.GetValueOrDefault(a.Vm, user), group))];
     }
 
     /// <summary>The links of the namespace, to be changed until the user interrupts.</summary>

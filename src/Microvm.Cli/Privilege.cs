@@ -15,7 +15,10 @@ internal static class Privilege
     /// <summary>What `run` needs before the hypervisor takes its place: to open the queues of a link and the node of a macvtap.</summary>
     private static readonly CapabilitySet s_run = CapabilitySet.Of(Capability.NetAdmin, Capability.DacOverride);
 
-    /// <summary>A command that is not here keeps all that its caller has: it starts hypervisors, or installs files.</summary>
+    /// <summary>Until the declaration is read, it may still name the user to become.</summary>
+    private static readonly CapabilitySet s_runAsAnother = new(s_run.Bits | CapabilitySet.Of(Capability.SetUid, Capability.SetGid).Bits);
+
+    /// <summary>A command that is not here keeps all that its caller has: it starts hypervisors or daemons, or installs files.</summary>
     private static readonly Dictionary<string, CapabilitySet> s_kept = new()
     {
         ["check"] = default,
@@ -52,6 +55,11 @@ internal static class Privilege
             Caller.Keep(Files(result));
             Privileges.LimitTo(keep);
         }
+        else if (command.Name == "virtiofsd")
+        {
+            // Declarations are read with the caller's rights; the daemons need root's.
+            Caller.Keep(Files(result));
+        }
         else if (command.Name == "run")
         {
             // Inside a namespace of its own there is no other user to act as.
@@ -59,17 +67,29 @@ internal static class Privilege
             {
                 Caller.Keep(Files(result));
             }
-            Privileges.Prepare(s_run);
+            Privileges.Prepare(s_runAsAnother);
         }
     }
 
-    /// <summary>Before a hypervisor takes the place of this process: it runs as the caller behind sudo, without any capability. Only where
+    /// <summary>The second step of <c>run</c>: as whom the hypervisor will be started is known. Nobody else can be become from here on.</summary>
+    /// <param name="user">The user of <c>microvm.user</c>; null for the caller behind sudo, or us.</param>
+    internal static void StartAs(PosixUser? user)
+    {
+        if (user is not null)
+        {
+            Caller.StartAs(user);
+        }
+        Privileges.Prepare(s_run);
+    }
+
+    /// <summary>Before a hypervisor takes the place of this process: it runs as <see cref="Caller.User"/>, without any capability. Only where
     /// qemu-bridge-helper has to make a tap may that helper gain CAP_NET_ADMIN.</summary>
     internal static void GiveUpFor(IEnumerable<Attachment> attachments)
     {
         if (attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper))
         {
             Privileges.LeaveTo(CapabilitySet.Of(Capability.NetAdmin));
+            Caller.Become();
         }
         else
         {

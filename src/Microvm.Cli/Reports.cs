@@ -11,6 +11,7 @@ internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps,
 [JsonSerializable(typeof(CheckReport))]
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(LinkReport[]))]
+[JsonSerializable(typeof(StartReport))]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(Dictionary<string, string>))]
 internal sealed partial class Reports : JsonSerializerContext;

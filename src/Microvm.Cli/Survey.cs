@@ -34,7 +34,7 @@ internal sealed class Survey : IDisposable
         {
             return null;
         }
-        return new(new RouteSocket(), attachments, HostSession.Desired(result, attachments), result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 });
+        return new(new RouteSocket(), attachments, HostSession.Desired(result, vms, attachments), result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 });
     }
 
     /// <summary>The interfaces as they are now.</summary>

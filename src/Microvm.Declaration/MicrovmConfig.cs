@@ -49,9 +49,12 @@ public sealed record MicrovmConfig
 
     /// <summary>Ports forwarded to or from a user-mode network.</summary>
     public IReadOnlyList<ForwardPort> ForwardPorts { get; init; } = [];
-
     internal IReadOnlyList<Volume> Volumes { get; init; } = [];
     internal IReadOnlyList<Share> Shares { get; init; } = [];
+
+    /// <summary>Whether a share needs virtiofsd beside the hypervisor; vfkit serves its shares itself.</summary>
+    internal bool HasVirtiofsd => Hypervisor != "vfkit" && Shares.Any(s => s.IsVirtiofs);
+
     internal IReadOnlyList<PassedDevice> Devices { get; init; } = [];
 
     /// <summary>The VM's AF_VSOCK address, or null for none.</summary>

@@ -24,7 +24,7 @@ public sealed class Alioth : IHypervisor
         findings.RefuseCommon();
         findings.NoVhost();
         findings.Unquotable(",");
-        findings.ForwardsFromHostOnly();
+        findings.UserNetworkInNamespace();
         findings.ImageTypes("raw");
         findings.RefuseIf(vm.Balloon, "balloon", "Alioth has no control socket to move a balloon with; use qemu or cloud-hypervisor");
         findings.RefuseIf(vm.HotplugMemoryMiB > 0, "hotplugMem", "Alioth can't plug memory in; use cloud-hypervisor");

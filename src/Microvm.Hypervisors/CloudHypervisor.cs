@@ -24,7 +24,7 @@ public sealed class CloudHypervisor : IHypervisor
     {
         findings.RefuseCommon();
         findings.NoVhost();
-        findings.ForwardsFromHostOnly();
+        findings.UserNetworkInNamespace();
         findings.ImageTypes("raw", "qcow2", "vhd", "vhdx");
         findings.RefuseIf(vm.InitrdPath is null && vm.Kernel is not null && vm.Volumes.Count == 0 && vm.StoreDisk is null, "kernel", "there is no initrdPath and no volume to boot from");
         foreach (var share in vm.Shares.Where(s => !s.IsVirtiofs))

@@ -23,7 +23,7 @@ public sealed class Crosvm : IHypervisor
     public void Check(MicrovmConfig vm, Findings findings)
     {
         findings.RefuseCommon();
-        findings.ForwardsFromHostOnly();
+        findings.UserNetworkInNamespace();
         findings.ImageTypes("raw", "qcow2");
         findings.RefuseIf(vm.InitialBalloonMiB > 0, "initialBalloonMem", "crosvm's balloon starts empty; set it over the control socket, or use cloud-hypervisor");
         findings.RefuseIf(vm.HotplugMemoryMiB > 0, "hotplugMem", "crosvm can't plug memory in; use cloud-hypervisor, or a balloon");

@@ -93,8 +93,18 @@ public sealed class Findings(MicrovmConfig vm, string hypervisor, DiagnosticBag 
         }
     }
 
+    /// <summary>Refuses what can't be beside a user network in a namespace of its own, which slirp4netns makes for hypervisors without one.</summary>
+    public void UserNetworkInNamespace()
+    {
+        if (vm.Interfaces.Count > 1 && vm.Interfaces.FirstOrDefault(i => i.Type == InterfaceType.User) is { } user)
+        {
+            Refuse(user.At, $"'{user.Id}' of type user puts {hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone, or use qemu");
+        }
+        ForwardsFromHostOnly();
+    }
+
     /// <summary>Refuses forwards from the guest, where slirp4netns beside the hypervisor does the forwarding.</summary>
-    public void ForwardsFromHostOnly()
+    private void ForwardsFromHostOnly()
     {
         foreach (var port in vm.ForwardPorts.Where(p => p.From == "guest"))
         {

@@ -27,7 +27,7 @@ public sealed class Firecracker : IHypervisor
     {
         findings.RefuseCommon();
         findings.NoVhost();
-        findings.ForwardsFromHostOnly();
+        findings.UserNetworkInNamespace();
         findings.ImageTypes("raw");
         findings.RefuseIf(vm.Vcpu > 1 && vm.Vcpu % 2 == 1 || vm.Vcpu > 32, "vcpu", "Firecracker takes 1 vCPU or an even number up to 32");
         findings.RefuseIf(vm.Shares.Count > 0, "shares", "Firecracker has neither 9p nor virtiofs; use a volume, or another hypervisor");

@@ -26,7 +26,7 @@ public static class HypervisorTable
             }
             if (i.KernelIp && hypervisor.Name != "kvmtool")
             {
-                findings.Refuse(i.OptionAt, "user.kernelIp is for kvmtool, which has no DHCP; here the guest asks DHCP for its address");
+                findings.Refuse(i.OptionAt, "user.kernelIp is for kvmtool, where DHCP may be missing; here the guest asks DHCP for its address");
             }
         }
         hypervisor.Check(vm, findings);

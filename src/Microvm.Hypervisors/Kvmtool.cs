@@ -55,7 +55,7 @@ public sealed class Kvmtool : IHypervisor
         }
         foreach (var user in users.Where(u => !u.KernelIp))
         {
-            findings.Warn(user.At, $"kvmtool's user network is set up by hand in the guest: address {Guest}/24, gateway {Host}; or set user.kernelIp = true, which passes it on the kernel's command line");
+            findings.Warn(user.At, $"the specification knows no DHCP in kvmtool's user network, though its present source has it: where yours doesn't answer, give the guest the address {Guest}/24, gateway {Host}; or set user.kernelIp = true, which passes both on the kernel's command line");
         }
     }
 

@@ -23,7 +23,7 @@ public sealed class StratoVirt : IHypervisor
     {
         findings.RefuseCommon();
         findings.Unquotable(",=");
-        findings.ForwardsFromHostOnly();
+        findings.UserNetworkInNamespace();
         findings.ImageTypes("raw", "qcow2");
         findings.RefuseIf(vm.InitialBalloonMiB > 0, "initialBalloonMem", "StratoVirt's balloon starts empty; use cloud-hypervisor");
         findings.RefuseIf(vm.HotplugMemoryMiB > 0, "hotplugMem", "StratoVirt can't plug memory in; use cloud-hypervisor, or a balloon");

@@ -8,7 +8,7 @@ internal static unsafe class Caller
 {
     private const uint Unchanged = uint.MaxValue;
     private static uint s_user, s_group;
-    private static bool s_known, s_sudo;
+    private static bool s_known, s_starts;
     private static string s_home = "/nonexistent";
 
     /// <summary>Keeps the person as the real user and group of this process, so that it can act as them without any capability
@@ -33,8 +33,35 @@ internal static unsafe class Caller
         }
         Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"keep group {group}");
         Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"keep user {user}");
-        (s_user, s_group, s_known, s_sudo) = (user, group, true, Number("SUDO_UID") == user);
+        (s_user, s_group, s_known, s_starts) = (user, group, true, Number("SUDO_UID") == user);
         s_home = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
+    }
+
+    /// <summary>From now on the person is this user, with the groups that the user database gives, and programs are started as them:
+    /// the next <see cref="Become"/> needs no capability. It takes CAP_SETUID and CAP_SETGID.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void StartAs(PosixUser user)
+    {
+        Libc.Check(Libc.initgroups(user.Name, user.Group), $"take the groups of user {user.Name}");
+        Libc.Check(Libc.setresgid(user.Group, Unchanged, Unchanged), $"keep group {user.Group}");
+        Libc.Check(Libc.setresuid(user.Id, Unchanged, Unchanged), $"keep user {user.Id}");
+        (s_user, s_group, s_home, s_known, s_starts) = (user.Id, user.Group, user.Home, true, true);
+    }
+
+    /// <summary>As <see cref="Act"/>, where programs are started as another than us; null, and no change, where not.</summary>
+    public static IDisposable? ActAsStarter() => s_starts ? Act() : null;
+
+    /// <summary>Root again in all its ids, with nobody behind it, where root is at work: for programs that need it whole.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Forget()
+    {
+        if (s_known)
+        {
+            Libc.Check(Libc.setresuid(0, 0, 0), "be root alone");
+            Libc.Check(Libc.setresgid(0, 0, 0), "be root's group alone");
+            Libc.Check(Libc.setgroups(0, null), "give the caller's groups back");
+            (s_known, s_starts) = (false, false);
+        }
     }
 
     /// <summary>Acts as the person until the result is disposed, also as to HOME in the environment; null, and no change, where nobody is behind us.</summary>
@@ -61,14 +88,14 @@ internal static unsafe class Caller
         return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
     }
 
-    /// <summary>The user as whom programs are started: the caller behind sudo, else the effective user.</summary>
-    public static uint User => s_sudo ? s_user : Libc.geteuid();
+    /// <summary>The user as whom programs are started: the one of <see cref="StartAs"/>, the caller behind sudo, else the effective user.</summary>
+    public static uint User => s_starts ? s_user : Libc.geteuid();
 
-    /// <summary>Becomes the caller behind sudo for good, where there is one; root can't be had back.</summary>
+    /// <summary>Becomes <see cref="User"/> for good, where that is another; root can't be had back.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void Become()
     {
-        if (s_sudo)
+        if (s_starts)
         {
             Libc.Check(Libc.setresgid(s_group, s_group, s_group), $"become group {s_group}");
             Libc.Check(Libc.setresuid(s_user, s_user, s_user), $"become user {s_user}");

@@ -10,6 +10,8 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int capset(uint* header, uint* data);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setgroups(nuint count, uint* groups);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int initgroups(string user, uint group);
+    [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] internal static partial PasswordEntry* getpwnam(string name);
+    [LibraryImport("libc")] internal static partial PasswordEntry* getpwuid(uint user);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setresuid(uint real, uint effective, uint saved);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setresgid(uint real, uint effective, uint saved);
     [LibraryImport("libc", SetLastError = true)] internal static partial int seteuid(uint user);

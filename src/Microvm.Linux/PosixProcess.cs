@@ -15,6 +15,13 @@ internal static unsafe class PosixProcess
         _ = Libc.kill(Environment.ProcessId, SIGSTOP);
     }
 
+    /// <summary>Asks a process to end (SIGTERM); does nothing where it has ended.</summary>
+    public static void Terminate(int process)
+    {
+        const int SIGTERM = 15;
+        _ = Libc.kill(process, SIGTERM);
+    }
+
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
     /// <param name="words">The program first.</param>
     /// <param name="name">What the process calls itself, in the place of the program's own argv[0]; null for that.</param>
@@ -48,6 +55,15 @@ internal static unsafe class PosixProcess
         var write = (int)Libc.Check(Libc.fcntl(ends[1], F_DUPFD, High), "make a pipe");
         Close(ends[1]);
         return (ends[0], write);
+    }
+
+    /// <summary>Whether everybody who could read from a pipe is gone.</summary>
+    /// <param name="write">The pipe's writing end.</param>
+    public static bool IsUnread(int write)
+    {
+        const short POLLERR = 8;
+        var look = new PollDescriptor { Descriptor = write };
+        return Libc.poll(&look, 1, 0) > 0 && (look.Happened & POLLERR) != 0;
     }
 
     /// <summary>Closes a descriptor that no handle owns.</summary>

@@ -31,7 +31,7 @@ internal static class UpCommand
         }
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
-        var plan = network.Up(HostSession.Desired(result, attachments), Options(result, vms));
+        var plan = network.Up(HostSession.Desired(result, vms, attachments), Options(result, vms));
         if (result.GetValue(s_made) && plan.Refusals.Count == 0)
         {
             foreach (var step in plan.Steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace))

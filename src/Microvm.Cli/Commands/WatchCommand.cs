@@ -30,7 +30,7 @@ internal static class WatchCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var json = result.GetValue(CommonOptions.Json);
-        new Watcher(HostSession.Desired(result, attachments), network, monitor, notifier, e => Print(e, json)).Run();
+        new Watcher(HostSession.Desired(result, vms, attachments), network, monitor, notifier, e => Print(e, json)).Run();
         return 0;
     }
 

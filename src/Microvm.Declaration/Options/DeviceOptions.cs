@@ -17,7 +17,7 @@ internal static class DeviceOptions
         new("tap", new SetType(new("microvm.interfaces.*.tap",
             new DeclaredOption("vhost", new BoolType(), "Let the kernel's vhost-net move the packets", "false"))), "For type tap"),
         new("user", new SetType(new("microvm.interfaces.*.user",
-            new DeclaredOption("kernelIp", new BoolType(), "Ours. Type user on kvmtool, which has no DHCP: pass the static address on the kernel's command line", "false"))), "Ours. For type user"));
+            new DeclaredOption("kernelIp", new BoolType(), "Ours. Type user on kvmtool, where DHCP may be missing: pass the static address on the kernel's command line", "false"))), "Ours. For type user"));
 
     /// <summary>The options of one forwarded port.</summary>
     public static OptionSet ForwardPort { get; } = new("microvm.forwardPorts.*",

@@ -33,6 +33,10 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
         {
             diagnostics.Error(vm.PositionOf("user"), $"'{Printable.Of(user)}' can't be the name of a user");
         }
+        else if (vm.User is "root" or "0")
+        {
+            diagnostics.Error(vm.PositionOf("user"), "'user' is whom root becomes before the hypervisor starts, so it can't be root; leave it out");
+        }
         if (vm.Qemu.Machine is { } machine && !Word().IsMatch(machine))
         {
             diagnostics.Error(vm.PositionOf("qemu.machine"), "microvm.qemu.machine is a machine type alone, like \"microvm\" or \"q35\"");

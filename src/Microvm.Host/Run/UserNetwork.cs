@@ -12,7 +12,7 @@ namespace Microvm.Host.Run;
 /// <c>microvm run</c> starts the <see cref="Companion"/> and becomes <c>unshare</c>, which becomes <c>microvm run</c> again, inside.</summary>
 public static class UserNetwork
 {
-    /// <summary>Set for the second <c>microvm run</c>: the folder of slirp's control socket.</summary>
+    /// <summary>Set for the second <c>microvm run</c>: the descriptor that tells whether slirp lives, a colon, and the folder of its control socket.</summary>
     public const string Variable = "MICROVM_INSIDE";
 
     /// <summary>The device of slirp4netns inside the namespace.</summary>
@@ -21,7 +21,26 @@ public static class UserNetwork
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
 
     /// <summary>The folder that the outer program made, or null in the outer one.</summary>
-    public static string? Inside => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } folder ? folder : null;
+    public static string? Inside => Told is [_, var folder] ? folder : null;
+
+    private static string[]? Told => Environment.GetEnvironmentVariable(Variable)?.Split(':', 2);
+
+    /// <summary>Why a VM can't have its user network in a namespace, or null. A declaration's own choice is refused by <c>check</c>
+    /// already; this is for one made on the command line.</summary>
+    public static string? Refusal(MicrovmConfig vm, IReadOnlyList<Attachment> attachments) =>
+        attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is not { } user ? null
+        : attachments.Count > 1 ? $"'{user.Interface.Id}' of type user puts {vm.Hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone, or leave --attachment out"
+        : vm.ForwardPorts.Any(p => p.From == "guest") ? "forwardPorts from the guest is not to be had from slirp4netns; the guest reaches the host's loopback at 10.0.2.2"
+        : null;
+
+    /// <summary>Inside, where the hypervisor is not started after all: removes what the outer program made.</summary>
+    public static void Forget()
+    {
+        if (Inside is { } folder && Directory.Exists(folder))
+        {
+            Directory.Delete(folder, true);
+        }
+    }
 
     /// <summary>Starts the companion, and becomes this program again within namespaces of its own. Returns only by throwing.</summary>
     /// <param name="arguments">The command line of this program, without its name.</param>
@@ -29,14 +48,22 @@ public static class UserNetwork
     public static void Enter(IReadOnlyList<string> arguments)
     {
         var folder = Directory.CreateTempSubdirectory("microvm-user-").FullName;
-        var (read, write) = PosixProcess.OpenPipe();
-        var self = Environment.ProcessPath!;
-        using (Process.Start(new ProcessStartInfo(self, ["user-network", Text(Environment.ProcessId), Text(read), Text(write), folder]))!)
+        try
         {
+            var (read, write) = PosixProcess.OpenPipe();
+            var self = Environment.ProcessPath!;
+            using (Process.Start(new ProcessStartInfo(self, ["user-network", Text(Environment.ProcessId), Text(read), Text(write), folder]))!)
+            {
+            }
+            PosixProcess.Close(read);
+            // Even as root: what the hypervisor could do with a bug of its own ends at the namespace.
+            PosixProcess.Exec(["unshare", "--user", "--map-root-user", "--net", "env", $"{Variable}={Text(write)}:{folder}", self, .. arguments]);
         }
-        PosixProcess.Close(read);
-        // Even as root: what the hypervisor could do with a bug of its own ends at the namespace.
-        PosixProcess.Exec(["unshare", "--user", "--map-root-user", "--net", "env", $"{Variable}={folder}", self, .. arguments]);
+        catch
+        {
+            Directory.Delete(folder, true);
+            throw;
+        }
     }
 
     /// <summary>The companion: waits until the other has its namespaces, then becomes slirp4netns at its side. It ends with the hypervisor, whose end of the pipe closes then.</summary>
@@ -49,6 +76,8 @@ public static class UserNetwork
         {
             if (Stopwatch.GetElapsedTime(start) > s_patience || !Directory.Exists($"/proc/{Text(pid)}"))
             {
+                // unshare(1) has told why there is no namespace, and nobody inside will tidy up.
+                Directory.Delete(folder, true);
                 return;
             }
             Thread.Sleep(2);
@@ -80,9 +109,9 @@ public static class UserNetwork
         Link? slirp;
         while ((slirp = route.Links(statistics: false).FirstOrDefault(l => l.Name == Device)) is null)
         {
-            if (Stopwatch.GetElapsedTime(start) > s_patience)
+            if (Stopwatch.GetElapsedTime(start) > s_patience || PosixProcess.IsUnread(int.Parse(Told![0], CultureInfo.InvariantCulture)))
             {
-                throw new IOException("slirp4netns did not join the VM's network namespace; is it installed? (Debian: sudo apt install slirp4netns)");
+                throw new IOException("slirp4netns did not join the VM's network namespace; what it printed above tells why, and 'slirp4netns --version' whether it starts at all");
             }
             Thread.Sleep(5);
         }

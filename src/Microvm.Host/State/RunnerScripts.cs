@@ -39,6 +39,10 @@ internal static class RunnerScripts
             // Lines after the hypervisor took this process's place are never reached, as in microvm.nix.
             yield return Exec("microvm-run", $"{binary} run {Declaration}");
         }
+        if (vm.HasVirtiofsd)
+        {
+            yield return Exec("virtiofsd-run", $"{binary} virtiofsd {Declaration}");
+        }
         if (runs && vm.Socket is not null)
         {
             yield return Exec("microvm-shutdown", $"{binary} shutdown {Declaration}") with { Body = $"{binary} shutdown {Declaration}\n" };
@@ -58,13 +62,13 @@ internal static class RunnerScripts
 
     private static Script Exec(string name, string call) => new(name, call, "set -euo pipefail\n", $"exec {call}\n");
 
-    /// <summary>A line that fails ends the script, and what it had made is taken down again; links that were right before stay.</summary>
+    /// <summary>A line that fails ends the script, and the links that it had made are deleted again; links that were there before stay.
+    /// The declaration's lines run in a shell of their own: no trap, variable or exit of theirs keeps the undo from running.</summary>
     private static Script Up(string type, string binary, string user)
     {
         var head = $$"""
-            set -euo pipefail
             microvm_made=
-            microvm_undo() {
+            microvm_end() {
                 microvm_code=$?
                 trap - EXIT
                 if [ "$microvm_code" -ne 0 ] && [ -n "$microvm_made" ]; then
@@ -72,16 +76,27 @@ internal static class RunnerScripts
                 fi
                 exit "$microvm_code"
             }
-            trap microvm_undo EXIT
+            trap microvm_end EXIT
+            trap 'exit 129' HUP
+            trap 'exit 130' INT
+            trap 'exit 143' TERM
+            microvm_lines() (
+            exec 18>&1 1>&19
+            set -euo pipefail
+            {
+            :
 
             """;
-        return new($"{type}-up", $"{binary} up{user} --only {type} {Declaration}", head, $"microvm_made=$({binary} up{user} --only {type} --made {Declaration})\n");
+        // What was made goes to the outer shell over descriptor 18, which no line of the declaration has: one that stays in the background would keep it waiting.
+        var body = $"}} 18>&- 19>&-\n{binary} up{user} --only {type} --made {Declaration} >&18\nexec 18>&- 19>&-\n";
+        return new($"{type}-up", $"{binary} up{user} --only {type} {Declaration}", head, body, ")\nexec 19>&1\nmicrovm_made=$(microvm_lines \"$@\")\n");
     }
 
-    /// <summary>A line that fails does not keep the interfaces from going.</summary>
+    /// <summary>A line that fails, or ends the shell of the declaration's lines early, does not keep the interfaces from going.</summary>
     private static Script Down(string type, string binary)
     {
         var call = $"{binary} down --only {type} {Declaration}";
-        return new($"{type}-down", call, "set -uo pipefail\nmicrovm_code=0\n", $"{call} || microvm_code=$?\n", "exit \"$microvm_code\"\n");
+        return new($"{type}-down", call, "(\nset -uo pipefail\nmicrovm_code=0\n", $"{call} || microvm_code=$?\n",
+            $"exit \"$microvm_code\"\n)\nmicrovm_code=$?\n{call} >/dev/null || microvm_code=$?\nexit \"$microvm_code\"\n");
     }
 }

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Host.Run;
+using Microvm.Linux;
+
+namespace Microvm.Cli.Commands;
+
+internal static class VirtiofsdCommand
+{
+    private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print the command line of each share, and start nothing" };
+
+    internal static Command Create() => Verb.Define("virtiofsd", "Start the virtiofsd of each share and stay beside them; they end with the VM, or with SIGTERM or Ctrl-C",
+        ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, s_dry);
+
+    private static int Run(ParseResult result)
+    {
+        if (HostSession.Read(result, CommonOptions.Files) is not { } vms)
+        {
+            return 2;
+        }
+        var vm = vms.Count == 1 ? vms[0] : throw new UsageException("'virtiofsd' serves the shares of one VM");
+        if (!vm.HasVirtiofsd)
+        {
+            throw new UsageException($"'{vm.Name}' has no share of proto virtiofs{(vm.Hypervisor == "vfkit" ? " that vfkit doesn't serve itself" : "")}");
+        }
+        var program = VirtiofsdProgram.Find(vm);
+        List<(Share, IReadOnlyList<string>)> lines = [.. vm.Shares.Where(s => s.IsVirtiofs).Select(s => (s, program.Words(vm, s)))];
+        if (result.GetValue(s_dry))
+        {
+            lines.ForEach(l => Console.WriteLine(string.Join(' ', l.Item2.Select(Shell.Quote))));
+            return 0;
+        }
+        if (program.IsOfQemu && PosixProcess.EffectiveUser != 0)
+        {
+            Console.Error.WriteLine($"microvm: {program.Path} is the virtiofsd of QEMU 7, which works as root only: run this with sudo");
+            return 1;
+        }
+        Caller.Forget();
+        using var interrupts = new Interrupts();
+        using var notifier = new ServiceNotifier();
+        using var daemons = new VirtiofsDaemons(lines, () => interrupts.Stop);
+        notifier.Ready($"{lines.Count} shares");
+        daemons.Wait(() => interrupts.Stop);
+        return 0;
+    }
+}

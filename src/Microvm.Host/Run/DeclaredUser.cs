@@ -1,0 +1,23 @@
+using Microvm.Declaration;
+using Microvm.Linux;
+
+namespace Microvm.Host.Run;
+
+/// <summary><c>microvm.user</c>: the user whom <c>run</c> becomes when root starts it. We switch before the hypervisor is started, so it
+/// works with every one of them, and what they would need root for is opened by then.</summary>
+public static class DeclaredUser
+{
+    /// <summary>The user to become, or null where that is us already, or nobody is declared.</summary>
+    /// <exception cref="IOException">There is no such user, or we are not root.</exception>
+    public static PosixUser? Find(MicrovmConfig vm)
+    {
+        if (vm.User is not { } name)
+        {
+            return null;
+        }
+        var user = PosixUser.Find(name) ?? throw new IOException($"there is no user '{name}' on this host, as whom microvm.user wants the hypervisor to run");
+        return user.Id == PosixProcess.EffectiveUser ? null
+            : PosixProcess.EffectiveUser == 0 ? user
+            : throw new IOException($"microvm.user is '{name}', and only root can become another user; start it with sudo or as '{name}', or leave microvm.user out");
+    }
+}
