@@ -58,11 +58,7 @@ internal static class RunCommand
         var user = UserNetwork.Inside is null ? DeclaredUser.Find(vm) : null;
         Privilege.StartAs(user);
         var dry = result.GetValue(s_dry);
-        var faults = new List<string>();
-        using (Caller.ActAsStarter())
-        {
-            faults.AddRange(Prerequisites.Faults(attachments));
-        }
+        var faults = Prerequisites.Faults(attachments).ToList();
         if (!dry && Told(faults))
         {
             return 1;

@@ -12,9 +12,22 @@ public static class Prerequisites
     /// <summary>What is missing for one who runs a VM with these attachments, each with the command that mends it.</summary>
     public static IEnumerable<string> Faults(IReadOnlyList<Attachment> attachments)
     {
-        if (attachments.FirstOrDefault(a => s_taps.Contains(a.Kind) || (a.Kind == AttachmentKind.TapByFd && a.Interface.Type != InterfaceType.Macvtap)) is { } tap && TunFault() is { } fault)
+        if (attachments.FirstOrDefault(a => s_taps.Contains(a.Kind)) is { } byName)
         {
-            yield return $"'{tap.Interface.Id}' is opened through {Tun}, {fault}";
+            // The hypervisor opens it, as whom it will run.
+            string? fault;
+            using (Caller.ActAsStarter())
+            {
+                fault = TunFault();
+            }
+            if (fault is not null)
+            {
+                yield return $"'{byName.Interface.Id}' is opened through {Tun}, {fault}";
+            }
+        }
+        else if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.TapByFd && a.Interface.Type != InterfaceType.Macvtap) is { } inherited && TunFault() is { } fault)
+        {
+            yield return $"'{inherited.Interface.Id}' is opened through {Tun}, {fault}";
         }
         if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && !OnPath("slirp4netns"))
         {

@@ -38,6 +38,7 @@ public sealed class CheckTests : IDisposable
     [InlineData("\"mem\":-5,", "'mem' must be")]
     [InlineData("\"mem\":1.5,", "'mem' must be")]
     [InlineData("\"hypervisor\":\"vbox\",", "not a known hypervisor")]
+    [InlineData("\"user\":\"root\",", "it can't be root")]
     [InlineData("\"forwardPorts\":[{\"host\":{\"port\":80},\"guest\":{\"port\":80}}],", "needs an interface of type \"user\"")]
     [InlineData("\"vcpus\":1,", "did you mean 'vcpu'?")]
     public void Options_of_the_vm_have_rules_too(string more, string says)

@@ -27,9 +27,11 @@ public sealed class PrivilegeTests : IDisposable
 
     private static ulong Set(Dictionary<string, string> status, string name) => ulong.Parse(status[name], NumberStyles.HexNumber, CultureInfo.InvariantCulture);
 
-    private static Process Start(string[] arguments, params (string Name, string Value)[] environment)
+    private static Process Start(string[] arguments, params (string Name, string Value)[] environment) => Start(Binary.Path, arguments, environment);
+
+    private static Process Start(string program, string[] arguments, (string Name, string Value)[] environment)
     {
-        var start = new ProcessStartInfo(Binary.Path, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment.Remove("SUDO_UID");
         foreach (var (name, value) in environment)
         {
@@ -99,7 +101,9 @@ public sealed class PrivilegeTests : IDisposable
         (string, string)[] environment = [("PATH", $"{home}:{Environment.GetEnvironmentVariable("PATH")}"), ("SUDO_UID", sudo ? "1234" : ""), ("SUDO_GID", sudo ? "4321" : "")];
         foreach (var command in (string[])["up", "run"])
         {
-            using var process = Start([command, vm, "--netns", ns.Name], environment);
+            // With a /dev/net/tun that anybody may open, as udev makes it.
+            const string Setup = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"";
+            using var process = Start("unshare", ["--mount", "sh", "-c", Setup, "sh", Binary.Path, command, vm, "--netns", ns.Name], environment);
             var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.True(process.ExitCode == 0, errors);

@@ -25,6 +25,9 @@ internal sealed class Guest : IDisposable
         _process.BeginErrorReadLine();
     }
 
+    /// <summary>The process that was started, and so the hypervisor, which takes its place.</summary>
+    internal int Id => _process.Id;
+
     internal static Guest Run(params string[] arguments) => new(Binary.Path, ["run", .. arguments]);
 
     internal string Console

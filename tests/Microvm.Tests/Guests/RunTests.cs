@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 
 namespace Microvm.Tests;
@@ -100,12 +101,93 @@ public sealed class RunTests : IDisposable
     }
 
     [Fact]
-    public void A_share_without_its_virtiofsd_is_told_with_the_daemons_command_line()
+    public void A_share_without_its_virtiofsd_is_told_with_the_command_that_starts_it()
     {
-        var run = Binary.Microvm("run", Declare(""","shares":[{"proto":"virtiofs","tag":"home","source":"/srv/my home","mountPoint":"/home","socket":"/nonexistent/fs.sock"}]"""));
+        var file = Declare(""","shares":[{"proto":"virtiofs","tag":"home","source":"/srv/my home","mountPoint":"/home","socket":"/nonexistent/fs.sock"}]""");
+        var run = Binary.Microvm("run", file);
         Assert.Equal(1, run.Code);
         Assert.Contains("the share 'home' needs a virtiofsd", run.Err);
-        Assert.Contains("virtiofsd --socket-path=/nonexistent/fs.sock '--shared-dir=/srv/my home'", run.Err);
+        Assert.Contains($"sudo microvm virtiofsd {file}", run.Err);
         Assert.DoesNotContain("started", run.Out);
+    }
+
+    [Fact]
+    public void A_declared_user_is_become_before_the_first_of_the_declarations_own_lines()
+    {
+        Assert.Equal(0, Binary.Run("chmod", null, "-R", "a+rX", Home).Code);
+        var run = Binary.Microvm("run", Declare(""","user":"nobody","preStart":"id -un; grep CapPrm /proc/self/status" """));
+        Assert.True(run.Code == 0, run.Err);
+        Assert.StartsWith("nobody\nCapPrm:\t0000000000000000\n", run.Out);
+        Assert.Contains("started", run.Out);
+    }
+
+    [Fact]
+    public void Who_is_not_root_is_told_that_the_declared_user_can_not_be_become()
+    {
+        Assert.SkipWhen(File.Exists($"{Binary.Path}.dll"), "a managed build can't be copied alone");
+        var file = Declare(""","user":"daemon" """);
+        var binary = Path.Combine(Home, "microvm");
+        File.Copy(Binary.Path, binary);
+        Assert.Equal(0, Binary.Run("chmod", null, "-R", "a+rX", Home).Code);
+        var run = Binary.Run("setpriv", null, "--reuid", "65534", "--regid", "65534", "--clear-groups", binary, "run", file);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("only root can become another user", run.Err);
+        var unknown = Binary.Microvm("run", Declare(""","user":"nobody-of-that-name" """));
+        Assert.Equal(1, unknown.Code);
+        Assert.Contains("there is no user 'nobody-of-that-name' on this host", unknown.Err);
+        Assert.DoesNotContain("started", run.Out + unknown.Out);
+    }
+
+    [Fact]
+    public void A_dry_run_tells_what_would_be_done_and_does_nothing_of_it()
+    {
+        _ns.Ip("link", "add", "low0", "type", "veth", "peer", "name", "far0");
+        var image = Path.Combine(Home, "data.img");
+        var file = Declare($$""","vcpu":2,"user":"nobody","preStart":"touch {{Home}}/pre","extraArgsScript":"touch {{Home}}/extra","volumes":[{"image":"{{image}}","size":64}],"interfaces":[{"type":"macvtap","id":"vm-r","mac":"02:00:00:00:00:01","macvtap":{"link":"low0","mode":"bridge"} }]""");
+        string Files() => string.Join('\n', Directory.GetFileSystemEntries(Home).Order());
+        var before = (Files(), _ns.Links());
+        var missing = Binary.Microvm("run", "--dry-run", "--netns", _ns.Name, file);
+        Assert.Equal(1, missing.Code);
+        Assert.Contains("the macvtap 'vm-r' is not there; make it with: sudo microvm up", missing.Out);
+        Assert.Equal(before, (Files(), _ns.Links()));
+
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, file).Code);
+        var links = _ns.Links();
+        var json = Binary.Microvm("run", "--dry-run", "--json", "--netns", _ns.Name, file);
+        Assert.True(json.Code == 0, json.Out + json.Err);
+        using var told = JsonDocument.Parse(json.Out);
+        var start = told.RootElement;
+        Assert.Equal("nobody", start.GetProperty("user").GetString());
+        Assert.Empty(start.GetProperty("missing").EnumerateArray());
+        Assert.Equal([(3, "vm-r", 0), (4, "vm-r", 1)], start.GetProperty("descriptors").EnumerateArray()
+            .Select(d => (d.GetProperty("descriptor").GetInt32(), d.GetProperty("interface").GetString()!, d.GetProperty("queue").GetInt32())));
+        Assert.Equal(image, start.GetProperty("volumes")[0].GetProperty("image").GetString());
+        Assert.Equal($"touch {Home}/pre", start.GetProperty("preStart").GetString());
+        var command = JsonSerializer.Deserialize<string[]>(Binary.Microvm("command", "--json", file).Out);
+        Assert.Equal(command, start.GetProperty("command").EnumerateArray().Select(w => w.GetString()!));
+        var plain = Binary.Microvm("run", "--dry-run", "--netns", _ns.Name, file);
+        Assert.Contains("open     descriptor 4: queue 1 of vm-r", plain.Out);
+        Assert.Contains("start    ", plain.Out);
+        Assert.Equal((before.Item1, links), (Files(), _ns.Links()));
+    }
+
+    [Theory]
+    [InlineData("slirp4netns", "slirp4netns did not join")]
+    [InlineData("unshare", "no namespace for you")]
+    public void A_user_network_that_can_not_be_had_leaves_no_folder_behind(string broken, string why)
+    {
+        File.SetUnixFileMode(_folder.File(broken, "#!/bin/sh\necho no namespace for you >&2\nexit 1\n"), (UnixFileMode)0b111_101_101);
+        var temporary = Directory.CreateDirectory(Path.Combine(Home, "tmp")).FullName;
+        var file = Declare(""","interfaces":[{"type":"user","id":"vm-r","mac":"02:00:00:00:00:01"}]""");
+        var run = Binary.Run("env", null, $"TMPDIR={temporary}", $"PATH={Home}:{Environment.GetEnvironmentVariable("PATH")}", Binary.Path, "run", "--attachment", "vm-r=user-namespace", file);
+        Assert.Equal(1, run.Code);
+        Assert.Contains(why, run.Err);
+        Assert.DoesNotContain("started", run.Out);
+        // With unshare gone it is the companion that tidies up, a moment later.
+        for (var n = 0; n < 400 && Directory.EnumerateFileSystemEntries(temporary, "microvm-*").Any(); n++)
+        {
+            Thread.Sleep(50);
+        }
+        Assert.Empty(Directory.EnumerateFileSystemEntries(temporary, "microvm-*"));
     }
 }

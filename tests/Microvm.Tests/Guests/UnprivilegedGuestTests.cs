@@ -30,10 +30,10 @@ public sealed class UnprivilegedGuestTests : IDisposable
         _folder.Dispose();
     }
 
-    private string Declare(string type, string parameter)
+    private string Declare(string type, string parameter, string more = "")
     {
         var file = _folder.File("vm.json", $$"""
-            {"networking":{"hostName":"n"},"microvm":{ {{Guest.Boot(parameter).Replace($"{Binary.Root}/out/guest", _home, StringComparison.Ordinal)}},
+            {"networking":{"hostName":"n"},"microvm":{ {{Guest.Boot(parameter).Replace($"{Binary.Root}/out/guest", _home, StringComparison.Ordinal)}},{{more}}
               "interfaces":[{"type":"{{type}}","id":"vm-n","mac":"02:00:00:00:00:07"}] } }
             """);
         Binary.Run("chmod", null, "a+r", file);
@@ -82,5 +82,59 @@ public sealed class UnprivilegedGuestTests : IDisposable
     {
         using var guest = Run("666", "--attachment", "vm-n=user-namespace", Declare("user", "seconds=60"));
         guest.WaitFor("guest: leased 10.0.2.15");
+    }
+
+    /// <summary>As root, where the user nobody is in a group more than by /etc/passwd.</summary>
+    private Guest RunAsRoot(params string[] arguments)
+    {
+        var groups = _folder.File("group", File.ReadAllText("/etc/group") + "microvm-test:x:54321:nobody\n");
+        return new("unshare", ["--mount", "sh", "-c", $"mount --bind \"$1\" /etc/group && shift && {WithTun}", "666", groups, Binary.Path, "run", .. arguments]);
+    }
+
+    private static void RunsAsNobody(Guest guest)
+    {
+        var status = File.ReadLines($"/proc/{guest.Id}/status").Select(l => l.Split(":\t")).Where(f => f.Length == 2).ToDictionary(f => f[0], f => f[1].Trim());
+        Assert.Equal("microvm@n", File.ReadAllText($"/proc/{guest.Id}/comm").Trim());
+        Assert.Equal("65534\t65534\t65534\t65534", status["Uid"]);
+        Assert.Equal("65534\t65534\t65534\t65534", status["Gid"]);
+        Assert.Equal(["54321", "65534"], status["Groups"].Split(' ').Order(StringComparer.Ordinal));
+    }
+
+    private static string Capabilities(Guest guest) => File.ReadLines($"/proc/{guest.Id}/status").First(l => l.StartsWith("CapPrm", StringComparison.Ordinal))[8..];
+
+    [Fact]
+    public void Root_becomes_the_declared_user_who_also_gets_the_links()
+    {
+        var file = Declare("tap", "guestip=10.0.9.2/24", "\"user\":\"nobody\",");
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, file).Code);
+        Assert.Contains("\"owner\":\"nobody\"", _ns.Ip("-d", "-j", "-r", "link", "show", "vm-n").Replace("\"user\"", "\"owner\"", StringComparison.Ordinal));
+        _ns.Ip("addr", "add", "10.0.9.1/24", "dev", "vm-n");
+        using var guest = RunAsRoot("--netns", _ns.Name, file);
+        guest.WaitFor("guest: ready");
+        RunsAsNobody(guest);
+        Assert.Equal("0000000000000000", Capabilities(guest));
+        var ping = Binary.Run("ip", null, "netns", "exec", _ns.Name, "ping", "-c", "2", "-i", "0.2", "-w", "20", "10.0.9.2");
+        Assert.True(ping.Code == 0, ping.Out);
+    }
+
+    [Fact]
+    public void The_queues_of_a_macvtap_are_opened_before_the_declared_user_is_become()
+    {
+        _ns.Ip("link", "add", "low0", "type", "veth", "peer", "name", "far0");
+        var file = Declare("macvtap", "x", "\"user\":\"nobody\",");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"type\":\"macvtap\"", "\"type\":\"macvtap\",\"macvtap\":{\"link\":\"low0\",\"mode\":\"bridge\"}", StringComparison.Ordinal));
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, file).Code);
+        using var guest = RunAsRoot("--netns", _ns.Name, file);
+        guest.WaitFor("guest: ready");
+        RunsAsNobody(guest);
+    }
+
+    [Fact]
+    public void The_declared_user_has_its_user_network_in_a_namespace_too()
+    {
+        var file = Declare("user", "seconds=60", "\"user\":\"nobody\",");
+        using var guest = RunAsRoot("--attachment", "vm-n=user-namespace", file);
+        guest.WaitFor("guest: leased 10.0.2.15");
+        RunsAsNobody(guest);
     }
 }

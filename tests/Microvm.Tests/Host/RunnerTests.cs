@@ -93,6 +93,38 @@ public sealed class RunnerTests : IDisposable
         Assert.Equal(up, _ns.Links());
     }
 
+    [Theory]
+    [InlineData("trap 'echo theirs' EXIT; false", 1, "theirs\n")]
+    [InlineData("microvm_made=; microvm_end() { :; }; trap - EXIT; exit 3", 3, "")]
+    [InlineData("trap 'echo theirs' EXIT; kill -KILL $BASHPID", 137, "")]
+    public void No_trap_or_variable_of_a_line_takes_the_undo_away(string line, int code, string told)
+    {
+        var before = _ns.Links();
+        var up = Script(Build(Nix($"microvm.binScripts.tap-up = lib.mkAfter \"{line}\";")), "tap-up");
+        Assert.Equal((code, told), (up.Code, up.Out));
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void A_line_that_stays_in_the_background_does_not_keep_the_script_waiting()
+    {
+        var up = Script(Build(Nix("microvm.binScripts.tap-up = lib.mkBefore \"sleep 300 >/dev/null 2>&1 & echo $!\";")), "tap-up");
+        Assert.True(up.Code == 0, up.Err);
+        Assert.Equal(0, Binary.Run("kill", null, up.Out.Trim()).Code);
+    }
+
+    [Theory]
+    [InlineData("lib.mkBefore \"exit 4\"", 4)]
+    [InlineData("lib.mkBefore \"exit 0\"", 0)]
+    [InlineData("lib.mkAfter \"false; exit 5\"", 5)]
+    public void Whatever_a_line_of_tap_down_does_the_interfaces_go(string lines, int code)
+    {
+        var runner = Build(Nix($"microvm.binScripts.tap-down = {lines};"));
+        Assert.Equal(0, Script(runner, "tap-up").Code);
+        Assert.Equal(code, Script(runner, "tap-down").Code);
+        Assert.DoesNotContain("vm-ixp", _ns.Links());
+    }
+
     [Fact]
     public void A_forced_script_stands_alone()
     {
@@ -107,7 +139,8 @@ public sealed class RunnerTests : IDisposable
         var runner = Build(_folder.File("vm.json", """
             {"networking":{"hostName":"web"},"microvm":{"vcpu":2,"kernel":"/boot/k","socket":"web.sock","balloon":true,"vsock":{"cid":7},"interfaces":[
               {"type":"tap","id":"vm-a","mac":"02:00:00:00:00:01"},
-              {"type":"macvtap","id":"vm-b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"bridge"}}]}}
+              {"type":"macvtap","id":"vm-b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"bridge"}}],
+              "shares":[{"proto":"virtiofs","tag":"data","source":"/srv/da ta"}]}}
             """));
         string Fact(string name) => File.ReadAllText(Path.Combine(runner, "share/microvm", name));
         Assert.Equal("vm-a\n", Fact("tap-interfaces"));
@@ -115,7 +148,9 @@ public sealed class RunnerTests : IDisposable
         Assert.Equal("vm-b 02:00:00:00:00:02 eth0 bridge\n", Fact("macvtap-interfaces"));
         Assert.Equal("qemu\n", Fact("hypervisor"));
         Assert.Equal("7\n", Fact("vsock-cid"));
-        Assert.Equal(["macvtap-down", "macvtap-up", "microvm-balloon", "microvm-run", "microvm-shutdown", "tap-down", "tap-up"],
+        Assert.Equal("/srv/da ta\n", Fact("virtiofs/data/source"));
+        Assert.Equal("web-virtiofs-data.sock\n", Fact("virtiofs/data/socket"));
+        Assert.Equal(["macvtap-down", "macvtap-up", "microvm-balloon", "microvm-run", "microvm-shutdown", "tap-down", "tap-up", "virtiofsd-run"],
             Directory.EnumerateFiles(Path.Combine(runner, "bin")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
         var stopped = Script(runner, "microvm-shutdown");
         Assert.Equal((0, "'web' is not running\n"), (stopped.Code, stopped.Out));
@@ -176,6 +211,15 @@ public sealed class RunnerTests : IDisposable
         Assert.Equal($"balloon\0{declaration}\0256\0", Binary.Run(Path.Combine(runner, "bin/microvm-balloon"), null, "256").Out);
         var up = Binary.Run("bash", null, "-x", Path.Combine(runner, "bin/tap-up"));
         Assert.Equal(0, up.Code);
+        // The real binary's dry run of what was written: every value is still one word, and no file was made.
+        var dry = Binary.Microvm("run", "--dry-run", "--json", declaration);
+        Assert.Equal(1, dry.Code); // The tap is not there.
+        using var start = System.Text.Json.JsonDocument.Parse(dry.Out);
+        var words = start.RootElement.GetProperty("command").EnumerateArray().Select(w => w.GetString()).ToList();
+        Assert.Equal(path, words[words.IndexOf("-kernel") + 1]);
+        Assert.Equal($"unix:{("s" + path).Replace(",", ",,", StringComparison.Ordinal)},server=on,wait=off", words[words.IndexOf("-qmp") + 1]);
+        var plain = Binary.Microvm("run", "--dry-run", declaration).Out.Split('\n').Single(l => l.StartsWith("start    ", StringComparison.Ordinal))["start    ".Length..];
+        Assert.Equal(string.Join('\0', words) + "\0", Binary.Run("bash", null, "-c", $"printf '%s\\0' {plain}").Out);
         Assert.False(File.Exists("pwned") || File.Exists(Path.Combine(home, "pwned")));
         tried++;
     }, iter: 25, threads: 1);

@@ -58,6 +58,9 @@ public sealed class HypervisorTests
     [InlineData("stratovirt", """ "devices":[{"bus":"pci","path":"0000:01:00.0"}] """, "no PCI", 56)]
     [InlineData("alioth", """ "balloon":true """, "no control socket", 52)]
     [InlineData("vfkit", """ "kernelParams":["a\"b"] """, "double quotes", 51)]
+    [InlineData("cloud-hypervisor", """ "interfaces":[{"type":"tap","id":"t","mac":"02:00:00:00:00:01"},{"type":"user","id":"u","mac":"02:00:00:00:00:02"}] """, "can have no other interface", 129)]
+    [InlineData("firecracker", """ "interfaces":[{"type":"user","id":"t","mac":"02:00:00:00:00:01"},{"type":"user","id":"u","mac":"02:00:00:00:00:02"}] """, "can have no other interface", 71)]
+    [InlineData("alioth", """ "interfaces":[{"type":"user","id":"t","mac":"02:00:00:00:00:01"}],"forwardPorts":[{"from":"guest","host":{"address":"127.0.0.1","port":80},"guest":{"address":"10.0.2.10","port":80}}] """, "forwards from the host only", 137)]
     public void What_it_cant_do_is_refused_where_it_stands(string hypervisor, string option, string why, int column)
     {
         var refusal = Findings($$"""{"hypervisor":"{{hypervisor}}",{{option}} }""").First(d => d.Severity == Severity.Error);
