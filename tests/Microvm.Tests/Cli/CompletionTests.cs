@@ -69,7 +69,7 @@ public sealed class CompletionTests : IDisposable
     {
         Assert.Contains("down", Fish("microvm do"));
         Assert.Contains("--json", Fish("microvm up --j"));
-        Assert.DoesNotContain("--json", Fish("microvm run --j"));
+        Assert.DoesNotContain("--json", Fish("microvm balloon --j"));
         Assert.Equal([_ns.Name], Fish($"microvm up --netns {_ns.Name[..^1]}"));
         Assert.Contains("nested/", Fish("microvm check nes"));
     }
