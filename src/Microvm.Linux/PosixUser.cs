@@ -5,7 +5,7 @@ namespace Microvm.Linux;
 
 /// <summary>A user of this host, as the user database has it (passwd(5), or whatever nsswitch.conf(5) names).</summary>
 /// <param name="Group">The id of the primary group.</param>
-public sealed unsafe record PosixUser(string Name, uint Id, uint Group, string Home)
+internal sealed unsafe record PosixUser(string Name, uint Id, uint Group, string Home)
 {
     /// <summary>The user of that name, or else of that number; null where there is none.</summary>
     public static PosixUser? Find(string name)

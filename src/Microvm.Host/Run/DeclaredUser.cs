@@ -5,7 +5,7 @@ namespace Microvm.Host.Run;
 
 /// <summary><c>microvm.user</c>: the user whom <c>run</c> becomes when root starts it. We switch before the hypervisor is started, so it
 /// works with every one of them, and what they would need root for is opened by then.</summary>
-public static class DeclaredUser
+internal static class DeclaredUser
 {
     /// <summary>The user to become, or null where that is us already, or nobody is declared.</summary>
     /// <exception cref="IOException">There is no such user, or we are not root.</exception>

@@ -5,7 +5,7 @@ using Microvm.Linux;
 namespace Microvm.Host.Run;
 
 /// <summary>The daemons of one VM's shares, one a share. Each ends by itself when its VM does; when one fails, all are ended.</summary>
-public sealed class VirtiofsDaemons : IDisposable
+internal sealed class VirtiofsDaemons : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
     private readonly List<(Share Share, Process Daemon)> _daemons = [];

@@ -9,7 +9,7 @@ namespace Microvm.Host.Run;
 /// its README.md), and the one in C that came with QEMU up to 7.2 (virtiofsd(1)), which takes other arguments and needs root.</summary>
 /// <param name="Path">The program.</param>
 /// <param name="IsOfQemu">Whether it is the one in C.</param>
-public sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
+internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
 {
     /// <summary>Where distributions keep it besides the PATH: Debian 13 and Fedora, Arch, Debian 12 and Ubuntu 22.04.</summary>
     public static IReadOnlyList<string> Places { get; } = ["/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/lib/qemu/virtiofsd"];
