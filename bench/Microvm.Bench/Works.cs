@@ -102,5 +102,27 @@ internal static class Works
         }
     }
 
+    /// <summary>What the process had in memory at most, in MiB. By time(1): posix_spawn's child counts its parent's memory as its own.</summary>
+    internal static IEnumerable<string> PeakMemory(Tools tools, int n)
+    {
+        Say($"peak memory x {n}");
+        var ours = Contestant.Taps(tools, n)[0];
+        var report = Path.Combine(tools.Folder, "peak");
+        Child.Time(["/usr/bin/time", "-f", "%M", "-o", report, .. ours.Up]);
+        var peak = double.Parse(File.ReadAllText(report), System.Globalization.CultureInfo.InvariantCulture) / 1024;
+        Child.Time(ours.Down);
+        yield return $"| peak memory of up, {n:N0} links | microvm | {peak:0.#} MiB |";
+    }
+
+    /// <summary>The time per link at the most links over that at 100.</summary>
+    internal static IEnumerable<string> Growth(IReadOnlyList<Result> results)
+    {
+        foreach (var g in results.Where(r => r.Work == "tap up" && r.Links >= 100 && r.Contestant is Contestant.Ours or Contestant.Limit).GroupBy(r => r.Contestant))
+        {
+            var (few, many) = (g.MinBy(r => r.Links)!, g.MaxBy(r => r.Links)!);
+            yield return $"| time per link at {many.Links:N0} over that at {few.Links:N0} | {g.Key} | {many.Median / many.Links / (few.Median / few.Links):0.##}x |";
+        }
+    }
+
     private static void Say(string text) => Console.Error.Write(Console.IsErrorRedirected ? $"{text}\n" : $"\r\u001b[K{text}");
 }
