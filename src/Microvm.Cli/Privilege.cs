@@ -104,7 +104,16 @@ internal static class Privilege
         result.CommandResult.Command.Arguments.OfType<Argument<string[]>>().SelectMany(a => result.GetValue(a) ?? []);
 
     /// <summary>What to do after the kernel said "not permitted".</summary>
-    internal static string Hint() =>
-        Privileges.Permitted.Has(Capability.NetAdmin) ? ""
-        : $"; this needs CAP_NET_ADMIN, which user {PosixProcess.EffectiveUser} lacks here: run it with sudo";
+    internal static string Hint()
+    {
+        try
+        {
+            return Privileges.Permitted.Has(Capability.NetAdmin) ? ""
+                : $"; this needs CAP_NET_ADMIN, which user {PosixProcess.EffectiveUser} lacks here: run it with sudo";
+        }
+        catch (LinuxException)
+        {
+            return "";
+        }
+    }
 }

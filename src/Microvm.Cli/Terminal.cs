@@ -65,7 +65,7 @@ internal sealed class Terminal
         var utf8 = new UTF8Encoding(false);
         Console.SetOut(new StreamWriter(OutputStream, utf8) { AutoFlush = true });
         Console.SetIn(new StreamReader(Console.OpenStandardInput(), utf8));
-        Console.SetError(new StreamWriter(new StandardStream(TerminalDevice.Errors), utf8) { AutoFlush = true });
+        Console.SetError(new StreamWriter(new StandardStream(TerminalDevice.Errors, mustArrive: false), utf8) { AutoFlush = true });
     }
 
     /// <summary>Decides about colour: auto, always or never.</summary>

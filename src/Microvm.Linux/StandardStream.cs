@@ -4,7 +4,8 @@ namespace Microvm.Linux;
 
 /// <summary>Standard output or errors, written with write(2) and nothing around it. A reader that went away is no error: the rest goes nowhere, and <see cref="IsBroken"/> tells.</summary>
 /// <param name="fd">The descriptor; it is not closed with the stream.</param>
-internal sealed unsafe class StandardStream(int fd) : Stream
+/// <param name="mustArrive">Whether any other failure is an exception. For messages there is nowhere left to tell it: the exit code has to do.</param>
+internal sealed unsafe class StandardStream(int fd, bool mustArrive = true) : Stream
 {
     private const int EAGAIN = 11, EPIPE = 32;
     private const short POLLOUT = 4;
@@ -51,7 +52,7 @@ internal sealed unsafe class StandardStream(int fd) : Stream
                         var wait = new PollDescriptor { Descriptor = fd, Events = POLLOUT };
                         _ = Libc.poll(&wait, 1, -1);
                         break;
-                    case EPIPE:
+                    case var errno when errno == EPIPE || !mustArrive:
                         IsBroken = true;
                         break;
                     case var errno:

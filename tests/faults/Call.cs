@@ -13,6 +13,12 @@ internal sealed partial record Call(string Name, int Nth, string Line, bool Star
     internal static IReadOnlyList<Call> Trace(string log, IReadOnlyList<string> command, string declaration, out int others)
     {
         Shell.Must("strace", ["-f", "-s", "64", "-o", log, .. command]);
+        return Read(log, declaration, out others);
+    }
+
+    /// <summary>The calls in strace's log.</summary>
+    internal static IReadOnlyList<Call> Read(string log, string declaration, out int others)
+    {
         var calls = new List<Call>();
         var counts = new Dictionary<string, int>();
         string? main = null;
@@ -40,6 +46,9 @@ internal sealed partial record Call(string Name, int Nth, string Line, bool Star
         }
         return calls;
     }
+
+    /// <summary>Whether strace put a fault in this call's place.</summary>
+    internal bool Injected => Line.Contains("(INJECTED)", StringComparison.Ordinal);
 
     public override string ToString() => $"{Name} #{Nth} {(Line.Length > 100 ? Line[..100] : Line)}";
 

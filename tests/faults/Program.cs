@@ -40,6 +40,7 @@ try
         }
         var row = new Figures.Row(scenario.Name, calls.Count);
         figures.Rows.Add(row);
+        var second = figures.Twice;
         var trial = new Trial(bench, scenario, before, goal);
         var clock = Stopwatch.StartNew();
         for (var i = 0; i < faults.Length && clock.Elapsed.TotalSeconds < seconds / scenarios.Count; i++)
@@ -52,6 +53,14 @@ try
                 if (verdict is Verdict.Leak or Verdict.Wrong)
                 {
                     Console.WriteLine($"{verdict}: {scenario.Name}: {faults[i]}: {detail}");
+                }
+                if (verdict == Verdict.LeftAsBefore && !faults[i].Call.StartUp && trial.RunTwice(faults[i], random, i % 2 == 0) is { Second: { } then } twice)
+                {
+                    second.Count(then, twice.Verdict);
+                    if (twice.Verdict is Verdict.Leak or Verdict.Wrong)
+                    {
+                        Console.WriteLine($"{twice.Verdict}: {scenario.Name}: {faults[i]}, then {then}: {twice.Detail}");
+                    }
                 }
             }
         }

@@ -52,6 +52,34 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
         return verdict;
     }
 
+    /// <summary>A second fault while the first is being undone: the host may be left between, and the next command has to put it right.</summary>
+    /// <returns>The second fault; null where nothing followed the first.</returns>
+    internal (Fault? Second, Verdict Verdict, string Detail) RunTwice(Fault first, Random random, bool endByDown)
+    {
+        var log = Path.Combine(bench.Folder, "trial.log");
+        Shell.Run("strace", ["-f", "-s", "64", "-o", log, "-e", first.Injection, bench.Binary, .. scenario.Command]);
+        bench.Reset(scenario, before);
+        // strace keeps one injection a call's name, so the second fault is at a call of another.
+        var after = Call.Read(log, scenario.Declaration, out _).SkipWhile(c => !c.Injected).Skip(1).Where(c => c.Name != first.Call.Name && c.Name != "exit_group").ToArray();
+        if (after.Length == 0)
+        {
+            return (null, Verdict.NotReached, "");
+        }
+        var call = after[random.Next(after.Length)];
+        string?[] ways = [null, .. Errnos.Of(call.Name)];
+        var second = new Fault(call, ways[random.Next(ways.Length)]);
+        var outcome = Shell.Run("strace", ["-s", "16", "-o", log, "-e", $"trace={first.Call.Name},{call.Name}", "-e", first.Injection, "-e", second.Injection, bench.Binary, .. scenario.Command]);
+        var (verdict, detail) = outcome.Code switch
+        {
+            -1 => (Verdict.Wrong, "hangs"),
+            0 when HostState.Read() != goal => (Verdict.Wrong, "says success and is not there"),
+            _ when outcome.Err.Contains("Unhandled exception", StringComparison.Ordinal) && !Errnos.IsMemory(call.Name) => (Verdict.Wrong, $"a stack trace: {Words(outcome)}"),
+            _ => Converge(endByDown),
+        };
+        bench.Reset(scenario, before);
+        return (second, verdict, detail);
+    }
+
     private (Verdict, string) AfterDeath(Fault fault, Shell.Outcome outcome, bool endByDown)
     {
         var converged = Converge(endByDown);
