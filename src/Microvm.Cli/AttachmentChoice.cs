@@ -6,14 +6,10 @@ namespace Microvm.Cli;
 /// <summary>The user's own choice of an attachment: <c>--attachment ID=KIND</c>.</summary>
 internal static class AttachmentChoice
 {
-    private static readonly Dictionary<string, AttachmentKind> s_kinds = new()
+    private static readonly Dictionary<string, AttachmentKind> s_kinds = new[]
     {
-        ["tap-by-name"] = AttachmentKind.TapByName,
-        ["tap-by-fd"] = AttachmentKind.TapByFd,
-        ["tap-redirect"] = AttachmentKind.TapRedirect,
-        ["user-namespace"] = AttachmentKind.UserNamespace,
-        ["bridge-helper"] = AttachmentKind.BridgeHelper,
-    };
+        AttachmentKind.TapByName, AttachmentKind.TapByFd, AttachmentKind.TapRedirect, AttachmentKind.UserNamespace, AttachmentKind.BridgeHelper,
+    }.ToDictionary(k => k.Text());
 
     internal static Dictionary<string, AttachmentKind> Parse(IEnumerable<string> choices)
     {
@@ -46,6 +42,6 @@ internal static class AttachmentChoice
         // A tap is a tap, whatever it is joined to.
         var able = kind is AttachmentKind.TapRedirect or AttachmentKind.UserNamespace ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName) : hypervisor.Accepts(type).Contains(kind);
         return fits && able ? attachment with { Kind = kind, QueuePairs = Math.Min(vm.Vcpu, hypervisor.MaxQueuePairs(kind, attachment.Interface.Vhost)) }
-            : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {s_kinds.First(k => k.Value == kind).Key} to {vm.Hypervisor}");
+            : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {kind.Text()} to {vm.Hypervisor}");
     }
 }

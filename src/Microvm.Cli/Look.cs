@@ -27,18 +27,6 @@ internal static class Look
 
     internal static Cell State(InterfaceStatus i) => new(Word(i.State), Style(i.State));
 
-    internal static string Word(AttachmentKind kind) => kind switch
-    {
-        AttachmentKind.TapByName => "tap-by-name",
-        AttachmentKind.TapByFd => "tap-by-fd",
-        AttachmentKind.MacvtapPath => "macvtap-path",
-        AttachmentKind.BridgeHelper => "bridge-helper",
-        AttachmentKind.TapRedirect => "tap-redirect",
-        AttachmentKind.UserMode => "user-mode",
-        AttachmentKind.UserNamespace => "user-namespace",
-        _ => kind.ToString(),
-    };
-
     /// <summary>Queues in use of those there are: 2/2.</summary>
     internal static string Queues(InterfaceStatus i) =>
         i.Link is null && i.QueuesInUse == 0 ? i.QueuePairs?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "-" : $"{i.QueuesInUse}/{i.QueuePairs?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? (i.Link?.Tun?.MultiQueue == true ? "n" : "1")}";
@@ -51,6 +39,4 @@ internal static class Look
         i.Holders.Count > 0 ? new(string.Join(", ", i.Holders.Select(h => $"{h.Pid} {Printable.Of(h.Name)}")))
         // Queues are counted by the kernel even where we may not see whose they are.
         : new Cell(i.QueuesInUse > 0 || (i.Link?.Carrier == true && i.Type == "tap") ? "(not ours to see)" : "-", Cli.Style.Dim);
-
-    internal static string? Mac(string? address) => address is { Length: 12 } ? string.Join(':', address.Chunk(2).Select(p => new string(p))) : address;
 }

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Microvm.Declaration;
 using Microvm.Observation;
 
 namespace Microvm.Cli;
@@ -12,12 +13,13 @@ internal sealed record HolderReport(int Pid, string Name, int Queues);
 internal sealed record LinkReport(
     string Vm, string Id, string State, int? Index, bool MultiQueue, uint? Owner, uint? Group, string? Bridge,
     string Type, string? Attachment, string? Reason, string? Mac, string? HostMac, int? QueuePairs, int QueuesInUse, string? Lower, bool? Carrier,
-    IReadOnlyList<HolderReport> Holders, TrafficReport ToVm, TrafficReport FromVm)
+    IReadOnlyList<HolderReport> Holders, TrafficReport ToVm, TrafficReport FromVm, IReadOnlyList<string> Links)
 {
     internal static LinkReport Of(InterfaceStatus i, InterfaceRate? rate) => new(
         i.Vm, i.Id, Look.Word(i.State), i.Link?.Index, i.Link?.Tun?.MultiQueue ?? i.QueuePairs > 1, i.Link?.Tun?.Owner, i.Link?.Tun?.Group, i.Upper,
-        i.Type, i.Attachment is { } a ? Look.Word(a) : null, i.Reason, i.Mac, Look.Mac(i.Link?.Address), i.QueuePairs, i.QueuesInUse, i.Lower, i.Link?.Carrier,
-        [.. i.Holders.Select(h => new HolderReport(h.Pid, h.Name, h.Queues))], Of(i.ToVm, rate?.ToVm), Of(i.FromVm, rate?.FromVm));
+        i.Type, i.Attachment?.Text(), i.Reason, i.Mac, i.HostMac, i.QueuePairs, i.QueuesInUse, i.Lower, i.Link?.Carrier,
+        [.. i.Holders.Select(h => new HolderReport(h.Pid, h.Name, h.Queues))], Of(i.ToVm, rate?.ToVm), Of(i.FromVm, rate?.FromVm),
+        [.. new[] { i.Link, i.Partner }.OfType<Microvm.Linux.Link>().Select(l => l.Name)]);
 
     private static TrafficReport Of(Traffic t, Rate? rate) => new(t.Bytes, t.Packets, t.Dropped, t.Errors, rate?.Bytes, rate?.Packets);
 }

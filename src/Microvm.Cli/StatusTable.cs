@@ -24,7 +24,7 @@ internal static class StatusTable
             string Bytes(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Bytes(total) : now is { } n ? Figures.Bytes(n) : "…";
             string Count(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Count(total) : now is { } n ? Figures.Count(n) : "…";
             table.Add(
-                Printable.Of(i.Vm), Printable.Of(i.Id), Look.State(i), i.Type, i.Attachment is { } a ? Look.Word(a) : "-", Look.On(i), i.Mac ?? "-",
+                Printable.Of(i.Vm), Printable.Of(i.Id), Look.State(i), i.Type, i.Attachment?.Text() ?? "-", Look.On(i), i.Mac ?? "-",
                 Look.Queues(i), Look.Holders(i), Bytes(i.ToVm.Bytes, rate?.ToVm.Bytes), Bytes(i.FromVm.Bytes, rate?.FromVm.Bytes),
                 Count(i.ToVm.Packets, rate?.ToVm.Packets), Count(i.FromVm.Packets, rate?.FromVm.Packets));
         }

@@ -14,11 +14,11 @@ internal sealed class Survey : IDisposable
     private readonly RouteSocket _route;
     private readonly IReadOnlyList<Attachment> _attachments;
     private readonly IReadOnlyList<DesiredLink> _desired;
-    private readonly bool _declared;
+    private readonly IReadOnlyList<string>? _declared;
     private IReadOnlyList<LinkHolder> _holders = [];
     private TimeSpan? _heldAt;
 
-    private Survey(RouteSocket route, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired, bool declared) =>
+    private Survey(RouteSocket route, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired, IReadOnlyList<string>? declared) =>
         (_route, _attachments, _desired, _declared) = (route, attachments, desired, declared);
 
     /// <summary>Since the machine was started, by a clock that nobody sets.</summary>
@@ -34,13 +34,13 @@ internal sealed class Survey : IDisposable
         {
             return null;
         }
-        return new(new RouteSocket(), attachments, HostSession.Desired(result, vms, attachments), result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 });
+        return new(new RouteSocket(), attachments, HostSession.Desired(result, vms, attachments), result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 } ? [.. vms.Select(v => v.Name)] : null);
     }
 
     /// <summary>The interfaces as they are now.</summary>
     internal IReadOnlyList<InterfaceStatus> Take()
     {
-        var state = HostState.Read(_route, _desired, statistics: true);
+        var state = _declared is null ? HostState.ReadOurs(_route, statistics: true) : HostState.Read(_route, _desired, statistics: true, _declared);
         var links = state.Links;
         var now = Now;
         // All processes are looked through, so not at every look of a fast one.
@@ -49,9 +49,9 @@ internal sealed class Survey : IDisposable
             _holders = links.Any(l => l.Kind is "tun" or "macvtap") ? LinkHolder.Scan(links) : [];
             _heldAt = now;
         }
-        var interfaces = _declared
-            ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state), links, _holders)
-            : InterfaceStatus.OfHost(links, _holders);
+        var interfaces = _declared is null
+            ? InterfaceStatus.OfHost(state, _holders)
+            : InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared }), state, _holders);
         History.Add(interfaces, now);
         return interfaces;
     }

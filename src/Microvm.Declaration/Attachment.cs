@@ -34,3 +34,20 @@ public sealed record Attachment(string Vm, NetworkInterface Interface, Attachmen
     /// <summary>Whether the link is made with multi_queue.</summary>
     public bool MultiQueue => QueuePairs > 1;
 }
+
+/// <summary>The kinds as they are written: on the command line, in tables, in JSON and in metrics.</summary>
+public static class AttachmentKindText
+{
+    /// <summary>The kind in small letters with hyphens, like <c>tap-by-name</c>.</summary>
+    public static string Text(this AttachmentKind kind) => kind switch
+    {
+        AttachmentKind.TapByName => "tap-by-name",
+        AttachmentKind.TapByFd => "tap-by-fd",
+        AttachmentKind.MacvtapPath => "macvtap-path",
+        AttachmentKind.BridgeHelper => "bridge-helper",
+        AttachmentKind.TapRedirect => "tap-redirect",
+        AttachmentKind.UserMode => "user-mode",
+        AttachmentKind.UserNamespace => "user-namespace",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind)),
+    };
+}

@@ -21,6 +21,19 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
         HashSet<string> owners = [.. wanted.Select(w => w.Vm), .. vms ?? []];
         var macvlans = links.Where(l => l.Macvlan is not null || Ownership.IsPart(l.Alias))
             .Where(l => names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))).ToList();
+        return Complete(route, links, macvlans);
+    }
+
+    /// <summary>Looks at every VM's links, declared or not: one dump, and the redirects of pairs.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static HostState ReadOurs(RouteSocket route, bool statistics = false)
+    {
+        var links = route.Links(statistics);
+        return Complete(route, links, [.. links.Where(l => Ownership.IsPart(l.Alias))]);
+    }
+
+    private static HostState Complete(RouteSocket route, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)
+    {
         if (macvlans.Count == 0)
         {
             return Of(links);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Microvm.Declaration;
 
 namespace Microvm.Observation;
 
@@ -15,11 +16,11 @@ public static class MetricsPage
         var page = new StringBuilder();
         Family("microvm_build_info", "gauge", "The version of microvm.", [([("version", version)], 1)]);
         Family("microvm_interface_info", "gauge", "An interface of a VM, and how it is joined.",
-            interfaces.Select(i => (Labels(i, ("type", i.Type), ("attachment", i.Attachment?.ToString() ?? ""), ("mac", i.Mac ?? ""), ("bridge", i.Upper ?? ""), ("lower", i.Lower ?? "")), 1d)));
+            interfaces.Select(i => (Labels(i, ("type", i.Type), ("attachment", i.Attachment?.Text() ?? ""), ("mac", i.Mac ?? ""), ("bridge", i.Upper ?? ""), ("lower", i.Lower ?? "")), 1d)));
         Family("microvm_interface_state", "gauge", "1 for the state that the interface is in.", interfaces.Select(i => (Labels(i, ("state", i.State.ToString().ToLowerInvariant())), 1d)));
         Family("microvm_interface_up", "gauge", "1 where the link is there, ours and up.", interfaces.Select(i => (Labels(i), i.Link?.Up == true && i.State != InterfaceState.Foreign ? 1d : 0)));
-        Family("microvm_interface_drift", "gauge", "1 where the link is not as declared: drifted, missing or foreign.",
-            interfaces.Select(i => (Labels(i), i.State is InterfaceState.Drifted or InterfaceState.Missing or InterfaceState.Foreign ? 1d : 0)));
+        Family("microvm_interface_drift", "gauge", "1 where the host is not as declared.",
+            interfaces.Select(i => (Labels(i), i.Reason is null ? 0d : 1)));
         Family("microvm_interface_queues", "gauge", "Declared queue pairs.", interfaces.Where(i => i.QueuePairs is not null).Select(i => (Labels(i), (double)i.QueuePairs!.Value)));
         Family("microvm_interface_queues_in_use", "gauge", "Queues that a program has open.", interfaces.Select(i => (Labels(i), (double)i.QueuesInUse)));
         Counter("bytes", "Bytes that crossed the interface.", t => t.Bytes);

@@ -101,12 +101,13 @@ internal static class CaptureCommand
     {
         var slash = wanted.IndexOf('/');
         var (vm, id) = slash < 0 ? (null, wanted) : (wanted[..slash], wanted[(slash + 1)..]);
-        var ours = links.Where(l => Ownership.Vm(l.Alias) is not null).ToList();
-        if (ours.FirstOrDefault(l => l.Name == id && (vm is null || Ownership.Vm(l.Alias) == vm)) is { } link)
+        var ours = links.Where(l => Ownership.Vm(l.Alias) is not null && (vm is null || Ownership.Vm(l.Alias) == vm)).ToList();
+        // By its id, even where it was renamed; of a redirected pair the tap, unless the other is asked for by its name.
+        if (ours.OrderBy(l => l.Tun is null).FirstOrDefault(l => Ownership.Id(l.Alias) == id) is { } link || (link = ours.FirstOrDefault(l => l.Name == id)) is not null)
         {
             return link;
         }
-        var near = Printable.Nearest(wanted, ours.SelectMany(l => new[] { l.Name, $"{Ownership.Vm(l.Alias)}/{l.Name}" }));
+        var near = Printable.Nearest(wanted, links.Where(l => Ownership.Vm(l.Alias) is not null).SelectMany(l => new[] { Ownership.Id(l.Alias)!, $"{Ownership.Vm(l.Alias)}/{Ownership.Id(l.Alias)}" }));
         throw new UsageException($"no interface of a VM here is '{Printable.Of(wanted)}'{(near is null ? "; 'microvm status' lists them" : $"; did you mean '{Printable.Of(near)}'?")}");
     }
 

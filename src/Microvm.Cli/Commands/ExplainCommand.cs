@@ -78,7 +78,7 @@ internal static class ExplainCommand
         var table = new Table([new Column("HYPERVISOR", 9), .. Words.Types.Select(t => new Column(t.ToUpperInvariant(), 1, 8))]);
         foreach (var h in HypervisorTable.All)
         {
-            table.Add([new Cell(h.Name), .. Enum.GetValues<InterfaceType>().Select(t => new Cell(h.Accepts(t) is [var first, ..] ? Look.Word(first) : "-"))]);
+            table.Add([new Cell(h.Name), .. Enum.GetValues<InterfaceType>().Select(t => new Cell(h.Accepts(t) is [var first, ..] ? first.Text() : "-"))]);
         }
         table.Print(Terminal.Output, Console.Out);
     }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Linux;
+using Microvm.Network;
 using Microvm.Observation;
 using Microvm.Observation.Topology;
 
@@ -56,8 +57,8 @@ internal static class TopologyCommand
     private static TopologyGraph Host(ParseResult result)
     {
         using var route = new RouteSocket();
-        var links = route.Links();
-        return TopologyGraph.Of(InterfaceStatus.OfHost(links, LinkHolder.Scan(links)), links);
+        var state = HostState.ReadOurs(route);
+        return TopologyGraph.Of(InterfaceStatus.OfHost(state, LinkHolder.Scan(state.Links)), state.Links);
     }
 
     /// <summary>A tree from the outside in; a VM with several interfaces stands at each.</summary>

@@ -32,7 +32,7 @@ internal static class Words
         }
         var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(k => hypervisor.MaxQueuePairs(k, vhost: false) > 1).ToList();
         yield return many.Count == 0 ? "With more than one vCPU it still has one queue pair an interface."
-            : $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(Look.Word))}.";
+            : $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(k => k.Text()))}.";
     }
 
     /// <summary>What 'up' and 'run' will do for a VM, interface by interface.</summary>
@@ -97,8 +97,8 @@ internal static class Words
 
     private static string Accepted(IHypervisor hypervisor, InterfaceType type) => hypervisor.Accepts(type) switch
     {
-        [] => "not in this version",
-        var kinds => string.Join(", or ", kinds.Select(Look.Word)),
+        [] => "not possible",
+        var kinds => string.Join(", or ", kinds.Select(k => k.Text())),
     };
 
     private static string Name(InterfaceType type) => type.ToString().ToLowerInvariant();

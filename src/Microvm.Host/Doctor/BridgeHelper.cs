@@ -29,20 +29,23 @@ public sealed class BridgeHelper : ICheck
         yield return privileged
             ? new(Name, Severity.Ok, $"{path} has the privileges it needs{(host.Person.User == 0 ? " when root starts it" : "")}")
             : new(Name, bad, $"{path} is neither set-user-ID root nor has it CAP_NET_ADMIN", $"started by {host.Person.Name} it can't make a tap", $"sudo setcap cap_net_admin+ep {path}");
+        BridgeRules? rules = null;
+        try
+        {
+            rules = users.Count == 0 ? null : new(Acl, host.Read);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // The helper has more rights than we do.
+        }
         foreach (var bridge in users.Select(a => a.Interface.Bridge!.Value.Value).Distinct())
         {
-            yield return Allowed(host.Lines(Acl), bridge)
-                ? new(Name, Severity.Ok, $"{Acl} allows {bridge}")
+            yield return rules is null ? new(Name, Severity.Note, $"{Acl} is not ours to read, so whether it allows {bridge} is not known", null, "sudo microvm doctor")
+                : rules.Allows(bridge) ? new(Name, Severity.Ok, $"{Acl} allows {bridge}")
+                : rules.Fault is { } fault && host.Exists(Acl) ? new(Name, Severity.Problem, fault, "qemu-bridge-helper refuses every bridge because of it", $"sudoedit {Acl}")
+                : rules.Denies(bridge) ? new(Name, Severity.Problem, $"{Acl} denies {bridge}", "a deny outweighs every allow; it may stand in a file that is included", $"sudoedit {Acl}")
                 : new(Name, Severity.Problem, $"{Acl} does not allow {bridge}", "qemu-bridge-helper refuses every bridge that it does not list",
                     $"sudo mkdir -p /etc/qemu; echo {Shell.Quote($"allow {bridge}")} | sudo tee -a {Acl}");
         }
-    }
-
-    /// <summary>Whether the helper's rules allow a bridge: a deny outweighs every allow (qemu-bridge-helper.c). What is included isn't followed.</summary>
-    public static bool Allowed(IEnumerable<string> lines, string bridge)
-    {
-        var rules = lines.Where(l => !l.StartsWith('#')).Select(l => l.Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries))
-            .Where(w => w.Length > 1 && (w[1] == bridge || w[1] == "all")).Select(w => w[0]).ToList();
-        return rules.Contains("allow") && !rules.Contains("deny");
     }
 }

@@ -33,8 +33,9 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
                 _ => graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")),
             };
             var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
+            var joined = a.Kind == AttachmentKind.TapRedirect ? " by a tap" : "";
             var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
-            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.ToString().ToLowerInvariant()}{queues}, {i.Mac}"));
+            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.ToString().ToLowerInvariant()}{joined}{queues}, {i.Mac}"));
             graph.Join(parent, link);
         }
         foreach (var vm in vms)
@@ -54,8 +55,9 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
         var graph = new Builder();
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
-            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}, {i.State.ToString().ToLowerInvariant()}", i.State));
-            var parent = links.FirstOrDefault(l => l.Index == (i.Link.Master ?? (i.Lower is null ? null : i.Link.Lower)));
+            var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
+            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.ToString().ToLowerInvariant()}", i.State));
+            var parent = links.FirstOrDefault(l => l.Index == (i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower)));
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, links), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
             graph.Join(link, graph.Add(new($"vm:{i.Vm}", NodeKind.Vm, i.Vm, holder)));

@@ -25,12 +25,14 @@ public sealed class CaptureTests : IDisposable
         _folder.Dispose();
     }
 
-    private Process Start(params string[] arguments)
+    private Process Start(params string[] arguments) => StartIn(_host, arguments);
+
+    private static Process StartIn(Namespace host, params string[] arguments)
     {
-        var process = Process.Start(new ProcessStartInfo(Binary.Path, ["capture", "--netns", _host.Name, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        var process = Process.Start(new ProcessStartInfo(Binary.Path, ["capture", "--netns", host.Name, .. arguments]) { RedirectStandardError = true, RedirectStandardOutput = true })!;
         // The packet socket is in the kernel's list, so what is sent now is captured.
         var limit = Stopwatch.StartNew();
-        while (!process.HasExited && limit.Elapsed < TimeSpan.FromSeconds(30) && Binary.Run("ip", null, "netns", "exec", _host.Name, "cat", "/proc/net/packet").Out.Split('\n').Length < 3)
+        while (!process.HasExited && limit.Elapsed < TimeSpan.FromSeconds(30) && Binary.Run("ip", null, "netns", "exec", host.Name, "cat", "/proc/net/packet").Out.Split('\n').Length < 3)
         {
             Thread.Sleep(20);
         }
@@ -58,6 +60,47 @@ public sealed class CaptureTests : IDisposable
         Assert.Equal(3, Count(read.Out, "10.9.8.1 > 10.9.8.2: ICMP echo request"));
         Assert.Equal(3, Count(read.Out, "10.9.8.2 > 10.9.8.1: ICMP echo reply"));
     }
+
+    [Theory]
+    [InlineData("qemu", "tap")]
+    [InlineData("qemu", "renamed tap")]
+    [InlineData("firecracker", "macvtap")]
+    public void What_a_guest_sends_and_is_sent_through_its_tap_is_captured_in_both_directions(string hypervisor, string type)
+    {
+        using var host = new NetworkHost();
+        host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        host.Net.Ip("link", "set", "eth0", "up");
+        host.Net.Ip("link", "set", "far0", "up");
+        host.Done("up", _folder.File("web.json", $$"""{"networking":{"hostName":"web"},"microvm":{"hypervisor":"{{hypervisor}}","interfaces":[{{(type == "macvtap" ? NetworkHost.Macvtap("vm-a1", "eth0", "bridge") : NetworkHost.Tap("vm-a1"))}}] } }"""));
+        if (type == "renamed tap")
+        {
+            host.Net.Ip("link", "set", "vm-a1", "name", "elsewhere");
+        }
+        var tap = type == "renamed tap" ? "elsewhere" : "vm-a1";
+        var file = _folder.File("c.pcapng", "");
+        using var capture = StartIn(host.Net, "web/vm-a1", "-o", file);
+        host.Net.Ip("addr", "add", "10.9.7.1/24", "dev", type == "macvtap" ? "far0" : tap);
+        // Nobody has the other address, so all that is seen of the ping is its question.
+        host.SendFromGuest(tap, () => Binary.Run("ip", null, "netns", "exec", host.Net.Name, "ping", "-q", "-c", "1", "-W", "1", "10.9.7.2"));
+        Signal(capture, "INT");
+        Assert.Contains($"captured from {tap}, 0 dropped", capture.StandardError.ReadToEnd());
+        var frames = Frames(File.ReadAllBytes(file)).ToList();
+        var sent = Assert.Single(frames, f => Ethertype(f.Frame) == 0x88b5);
+        Assert.Equal((Inbound, 60, NetworkHost.MacOf(tap).Replace(":", "")), (sent.Direction, sent.Frame.Length, Convert.ToHexStringLower(sent.Frame[6..12])));
+        var questions = frames.Where(f => Ethertype(f.Frame) == 0x806).ToList();
+        Assert.NotEmpty(questions);
+        Assert.All(questions, f => Assert.Equal(Outbound, f.Direction));
+    }
+
+    private const uint Inbound = 1, Outbound = 2;
+    private static int Ethertype(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12));
+
+    /// <summary>The frames of a pcapng file, each with the direction that its flags tell.</summary>
+    private static IEnumerable<(uint Direction, byte[] Frame)> Frames(byte[] file) => Blocks(file).Where(b => b.Type == 6).Select(b =>
+    {
+        var length = BinaryPrimitives.ReadInt32LittleEndian(b.Body.AsSpan(12));
+        return (BinaryPrimitives.ReadUInt32LittleEndian(b.Body.AsSpan(20 + (length + 3) / 4 * 4 + 4)) & 3, b.Body[20..(20 + length)]);
+    });
 
     [Fact]
     public void Each_frame_says_which_way_it_went_and_the_end_says_what_was_counted()

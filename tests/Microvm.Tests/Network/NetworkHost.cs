@@ -79,6 +79,18 @@ public sealed class NetworkHost : IDisposable
         return result;
     }
 
+    /// <summary>Sends a broadcast frame of 60 bytes from the guest's side of a tap, as a hypervisor would.</summary>
+    /// <param name="then">Done while the tap is still open, and so takes frames.</param>
+    internal void SendFromGuest(string tap, Action? then = null) => Inside(_ =>
+    {
+        using var queue = TunDevice.OpenQueue(tap, false);
+        using var file = new FileStream(new Microsoft.Win32.SafeHandles.SafeFileHandle(queue.Descriptor, ownsHandle: false), FileAccess.ReadWrite, 0);
+        // struct virtio_net_hdr goes before each frame (IFF_VNET_HDR); 88b5 is an Ethertype for experiments.
+        file.Write([.. new byte[10], .. Convert.FromHexString("ffffffffffff" + MacOf(tap).Replace(":", "") + "88b5"), .. new byte[46]]);
+        then?.Invoke();
+        return 0;
+    });
+
     /// <summary><c>up</c> through the library, for attachments that no declaration of this test's reach has.</summary>
     internal Plan Up(params Attachment[] attachments) => Inside(_ =>
     {
