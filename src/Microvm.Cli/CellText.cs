@@ -9,6 +9,20 @@ internal static class CellText
     /// <summary>How many cells the text takes: two for East Asian wide characters, none for combining marks.</summary>
     internal static int Width(string text) => Ascii.IsValid(text) ? text.Length : text.EnumerateRunes().Sum(Width);
 
+    /// <summary>The text without the sequences that paint it.</summary>
+    internal static string Unpainted(string text)
+    {
+        var result = new StringBuilder();
+        for (var at = 0; at < text.Length;)
+        {
+            var escape = text.IndexOf("\e[", at, StringComparison.Ordinal);
+            result.Append(text, at, (escape < 0 ? text.Length : escape) - at);
+            var end = escape < 0 ? -1 : text.IndexOf('m', escape);
+            at = end < 0 ? text.Length : end + 1;
+        }
+        return result.ToString();
+    }
+
     /// <summary>The text in at most that many cells; an ellipsis stands for what was cut off.</summary>
     internal static string Cut(string text, int cells)
     {

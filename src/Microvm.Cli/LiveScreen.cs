@@ -29,9 +29,10 @@ internal sealed class LiveScreen : IDisposable
     /// <summary>Draws the lines from the top; what is below them is cleared. A line must fit the width.</summary>
     internal void Draw(IEnumerable<string> lines)
     {
-        var frame = new StringBuilder("\e[H");
-        frame.AppendJoin("\e[K\r\n", lines.Take(Size.Rows)).Append("\e[K\e[J");
-        Console.Out.Write(frame.ToString());
+        var (columns, rows) = Size;
+        // Behind a line that fills the width the cursor stands on its last letter, and clearing would take that.
+        var drawn = lines.Take(rows).Select(l => CellText.Width(CellText.Unpainted(l)) < columns ? l + "\e[K" : l).ToList();
+        Console.Out.Write(new StringBuilder("\e[H").AppendJoin("\r\n", drawn).Append(drawn.Count < rows ? "\r\n\e[J" : "").ToString());
     }
 
     /// <summary>Waits for keys; none after the time is over, or when the screen is to be drawn anew.</summary>

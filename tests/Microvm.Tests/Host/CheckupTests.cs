@@ -94,7 +94,13 @@ public sealed class CheckupTests : IDisposable
         File.SetUnixFileMode(_root + "/usr/lib/qemu/qemu-bridge-helper", (UnixFileMode)0x9ed);
         Assert.Equal([Severity.Ok, Severity.Ok], check.Look(Host(s_alice, vm)).Select(f => f.Severity));
         Put("/etc/qemu/bridge.conf", "allow all\ndeny br0\n");
+        Assert.Equal((Severity.Problem, "/etc/qemu/bridge.conf denies br0"), (check.Look(Host(s_alice, vm)).Last().Severity, check.Look(Host(s_alice, vm)).Last().Found));
+        Put("/etc/qemu/bridge.conf", "include /etc/qemu/mine.conf\n");
         Assert.Equal(Severity.Problem, check.Look(Host(s_alice, vm)).Last().Severity);
+        Put("/etc/qemu/mine.conf", "allow br0\n");
+        Assert.Equal(Severity.Ok, check.Look(Host(s_alice, vm)).Last().Severity);
+        Put("/etc/qemu/bridge.conf", "allow br0\nallow\n");
+        Assert.Equal((Severity.Problem, "/etc/qemu/bridge.conf:2 is no rule"), (check.Look(Host(s_alice, vm)).Last().Severity, check.Look(Host(s_alice, vm)).Last().Found));
     }
 
     [Theory]

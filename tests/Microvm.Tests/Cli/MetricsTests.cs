@@ -1,0 +1,154 @@
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Microvm.Tests;
+
+/// <summary>Prometheus metrics, printed and served.</summary>
+public sealed class MetricsTests : IDisposable
+{
+    private readonly Folder _folder = new();
+    private readonly Namespace _host = new();
+    private readonly string _vm;
+
+    public MetricsTests() =>
+        _vm = _folder.File("vm.json", """{"networking":{"hostName":"web"},"microvm":{"interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"},{"type":"user","id":"u0","mac":"02:00:00:00:00:02"}]}}""");
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _folder.Dispose();
+    }
+
+    private Binary.Outcome Run(string command, params string[] rest) => Binary.Microvm([command, "--netns", _host.Name, .. rest]);
+
+    [Fact]
+    public void Metrics_are_prometheus_text()
+    {
+        Assert.Equal(0, Run("up", _vm).Code);
+        var page = Run("metrics", _vm).Out;
+        IsPrometheusText(page);
+        Assert.Contains("microvm_interface_up{vm=\"web\",interface=\"vm-a1\"} 1\n", page);
+        Assert.Contains("microvm_interface_drift{vm=\"web\",interface=\"vm-a1\"} 0\n", page);
+        _host.Ip("link", "del", "vm-a1");
+        Assert.Contains("microvm_interface_drift{vm=\"web\",interface=\"vm-a1\"} 1\n", Run("metrics", _vm).Out);
+    }
+
+    [Fact]
+    public void Promtool_has_nothing_to_say_against_them()
+    {
+        var promtool = new[] { "/usr/bin/promtool", Path.Combine(Binary.Root, "out/formats/promtool") }.FirstOrDefault(File.Exists);
+        Assert.SkipUnless(promtool is not null, "tests/formats/fetch.sh fetches promtool; ./test.sh --all runs it");
+        Assert.Equal(0, Run("up", _vm).Code);
+        _host.Ip("link", "add", "vm-x1", "type", "veth", "peer", "name", "x");
+        _host.Ip("link", "set", "vm-x1", "alias", "microvm:a\"\\\n{b}=,/vm-x1");
+        foreach (var page in new[] { Run("metrics", _vm).Out, Run("metrics").Out })
+        {
+            IsPrometheusText(page);
+            var outcome = Binary.Run(promtool, page, "check", "metrics");
+            Assert.Equal((0, "", ""), (outcome.Code, outcome.Out, outcome.Err));
+        }
+    }
+
+    [Fact]
+    public void On_a_socket_they_are_served_to_its_owner_and_group_and_the_socket_goes_with_the_server()
+    {
+        var path = Path.Combine(Path.GetDirectoryName(_vm)!, "metrics.sock");
+        for (var round = 0; round < 2; round++)
+        {
+            using var server = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", "--netns", _host.Name, "--socket", path, _vm]) { RedirectStandardError = true })!;
+            Assert.Equal($"microvm: metrics at {path}", server.StandardError.ReadLine());
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, File.GetUnixFileMode(path));
+            var second = Run("metrics", "--socket", path, _vm);
+            Assert.Equal((2, true), (second.Code, second.Err.Contains("somebody listens on")));
+            using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
+            {
+                socket.Connect(new UnixDomainSocketEndPoint(path));
+                var answer = Ask(socket, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+                Assert.StartsWith("HTTP/1.1 200 OK\r\n", answer, StringComparison.Ordinal);
+                IsPrometheusText(answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+            }
+            // A server that was killed leaves its socket; the next one takes the place.
+            Assert.Equal(0, Binary.Run("kill", null, round == 0 ? "-KILL" : "-TERM", $"{server.Id}").Code);
+            server.WaitForExit();
+            Assert.Equal(round == 0, File.Exists(path));
+        }
+        File.WriteAllText(path, "somebody's file");
+        Assert.Equal(1, Run("metrics", "--socket", path, _vm).Code);
+        Assert.Equal("somebody's file", File.ReadAllText(path));
+    }
+
+    [Fact]
+    public void Metrics_are_served_on_loopback_and_nowhere_else_unasked()
+    {
+        using var server = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", "--listen", "127.0.0.1:0", _vm]) { RedirectStandardError = true })!;
+        var port = int.Parse(Regex.Match(server.StandardError.ReadLine()!, @":(\d+)/metrics").Groups[1].Value);
+        Assert.Contains("400", Ask(port, "nonsense\r\n\r\n"));
+        Assert.Contains("405", Ask(port, "POST /metrics HTTP/1.1\r\n\r\n"));
+        Assert.Contains("404", Ask(port, "GET /etc/passwd HTTP/1.1\r\n\r\n"));
+        Assert.StartsWith("HTTP/1.1 400", Ask(port, new string('x', 10000)), StringComparison.Ordinal);
+        var answer = Ask(port, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4", answer, StringComparison.Ordinal);
+        IsPrometheusText(answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        Assert.Equal(0, Binary.Run("kill", null, "-TERM", $"{server.Id}").Code);
+        server.WaitForExit();
+        Assert.Equal(0, server.ExitCode);
+        Assert.Equal(2, Binary.Microvm("metrics", "--listen", "0.0.0.0:0").Code);
+    }
+
+    private static string Ask(int port, string request)
+    {
+        using var client = new TcpClient("127.0.0.1", port);
+        return Ask(client.Client, request);
+    }
+
+    private static string Ask(Socket socket, string request)
+    {
+        socket.Send(Encoding.ASCII.GetBytes(request));
+        var answer = new StringBuilder();
+        var buffer = new byte[65536];
+        try
+        {
+            for (int got; (got = socket.Receive(buffer)) > 0;)
+            {
+                answer.Append(Encoding.UTF8.GetString(buffer, 0, got));
+            }
+        }
+        catch (SocketException)
+        {
+            // What was not read of too long a request resets the connection.
+        }
+        return answer.ToString();
+    }
+
+    /// <summary>Strict: every family with HELP and TYPE before its samples, once; every label quoted; no sample twice.</summary>
+    private static void IsPrometheusText(string page)
+    {
+        Assert.EndsWith("\n", page, StringComparison.Ordinal);
+        var family = "";
+        var families = new HashSet<string>();
+        var samples = new HashSet<string>();
+        foreach (var line in page.Split('\n')[..^1])
+        {
+            if (line.StartsWith("# HELP ", StringComparison.Ordinal))
+            {
+                family = line.Split(' ')[2];
+                Assert.True(families.Add(family), line);
+            }
+            else if (line.StartsWith("# TYPE ", StringComparison.Ordinal))
+            {
+                Assert.Matches($"^# TYPE {family} (gauge|counter)$", line);
+                Assert.Equal(family.EndsWith("_total", StringComparison.Ordinal), line.EndsWith(" counter", StringComparison.Ordinal));
+            }
+            else
+            {
+                var sample = Regex.Match(line, """^([a-z_]+)(\{[a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\["\\n])*")*\}) (\d+)$""");
+                Assert.True(sample.Success, line);
+                Assert.Equal(family, sample.Groups[1].Value);
+                Assert.True(samples.Add(sample.Groups[1].Value + sample.Groups[2].Value), line);
+            }
+        }
+        Assert.Contains("microvm_interface_bytes_total", families);
+    }
+}
