@@ -50,8 +50,8 @@ internal sealed class Survey : IDisposable
             _heldAt = now;
         }
         var interfaces = _declared is null
-            ? InterfaceStatus.OfHost(state, _holders)
-            : InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared }), state, _holders);
+            ? InterfaceStatus.OfHost(links, state.Redirects, _holders)
+            : InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared }), links, _holders);
         History.Add(interfaces, now);
         return interfaces;
     }

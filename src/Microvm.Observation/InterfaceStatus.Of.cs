@@ -7,10 +7,10 @@ namespace Microvm.Observation;
 public sealed partial record InterfaceStatus
 {
     /// <summary>The declared interfaces, in their order, then what these VMs have besides. Pure: the same input gives the same answer.</summary>
-    public static IReadOnlyList<InterfaceStatus> OfDeclared(IReadOnlyList<Attachment> attachments, Plan plan, HostState state, IReadOnlyList<LinkHolder> holders)
+    public static IReadOnlyList<InterfaceStatus> OfDeclared(IReadOnlyList<Attachment> attachments, Plan plan, IReadOnlyList<Link> links, IReadOnlyList<LinkHolder> holders)
     {
-        var byAlias = state.Links.Where(l => Ownership.Vm(l.Alias) is not null).DistinctBy(l => l.Alias).ToDictionary(l => l.Alias!);
-        var byName = state.Links.DistinctBy(l => l.Name).ToDictionary(l => l.Name);
+        var byAlias = links.Where(l => Ownership.Vm(l.Alias) is not null).DistinctBy(l => l.Alias).ToDictionary(l => l.Alias!);
+        var byName = links.DistinctBy(l => l.Name).ToDictionary(l => l.Name);
         var steps = plan.Steps.Where(s => s.Desired is not null && s.Kind != StepKind.Keep).ToLookup(s => s.Desired!.Alias);
         return [.. attachments.Select(Declared), .. Strays()];
 
@@ -31,56 +31,56 @@ public sealed partial record InterfaceStatus
             string[] reasons = at is InterfaceState.Up or InterfaceState.Unlinked ? []
                 : refusals.Count > 0 ? [.. refusals]
                 : [.. todo.Select(s => wanted.Count > 1 && !(at == InterfaceState.Missing) ? $"{s.Name}: {s.Reason}" : s.Reason).Distinct()];
-            var links = found.OfType<Link>().ToList();
-            return new(a.Vm, i.Id.Value, Word(i.Type), a.Kind, at, reasons.Length > 0 ? string.Join("; ", reasons) : null, links.FirstOrDefault(), i.Mac.ToString(), a.QueuePairs,
-                Name(state, links.FirstOrDefault()?.Master) ?? i.Bridge?.Value, links.Select(l => LowerOf(state, l)).FirstOrDefault(n => n is not null) ?? i.MacvtapLink?.Value,
-                Holding(holders, links.FirstOrDefault()))
+            var its = found.OfType<Link>().ToList();
+            return new(a.Vm, i.Id.Value, Word(i.Type), a.Kind, at, reasons.Length > 0 ? string.Join("; ", reasons) : null, its.FirstOrDefault(), i.Mac.ToString(), a.QueuePairs,
+                Name(links, its.FirstOrDefault()?.Master) ?? i.Bridge?.Value, its.Select(l => LowerOf(links, l)).FirstOrDefault(n => n is not null) ?? i.MacvtapLink?.Value,
+                Holding(holders, its.FirstOrDefault()))
             {
-                Partner = links.ElementAtOrDefault(1),
+                Partner = its.ElementAtOrDefault(1),
             };
         }
 
         IEnumerable<InterfaceStatus> Strays()
         {
             var going = plan.Steps.Where(s => s.Kind == StepKind.Delete && s.Observed is not null).ToDictionary(s => s.Observed!.Index);
-            return OfHost(state with { Links = [.. state.Links.Where(l => going.ContainsKey(l.Index))] }, holders)
+            return OfHost(links, null, holders).Where(i => going.ContainsKey(i.Link!.Index))
                 .Select(i => i with { State = InterfaceState.Drifted, Reason = going[i.Link!.Index].Reason });
         }
     }
 
     /// <summary>All interfaces whose links carry a VM's alias, by VM and id.</summary>
-    /// <param name="state">With the redirects of all pairs, as <see cref="HostState.ReadOurs"/> gives.</param>
-    public static IReadOnlyList<InterfaceStatus> OfHost(HostState state, IReadOnlyList<LinkHolder> holders) =>
-        [.. state.Links.Where(l => Ownership.Vm(l.Alias) is not null)
+    /// <param name="redirects">Where the two of a pair are redirected, by ifindex; null where nobody looked.</param>
+    public static IReadOnlyList<InterfaceStatus> OfHost(IReadOnlyList<Link> links, IReadOnlyDictionary<int, int>? redirects, IReadOnlyList<LinkHolder> holders) =>
+        [.. links.Where(l => Ownership.Vm(l.Alias) is not null)
             .GroupBy(l => (Vm: Ownership.Vm(l.Alias)!, Id: Ownership.Id(l.Alias)!, Alone: Ownership.IsPart(l.Alias) ? 0 : l.Index))
             .OrderBy(g => g.Key.Vm).ThenBy(g => g.Key.Id).ThenBy(g => g.Key.Alone)
-            .Select(g => g.Key.Alone == 0 ? Pair(g.Key.Vm, g.Key.Id, state, [.. g], holders) : Single(g.Key.Vm, g.Key.Id, state, g.First(), holders))];
+            .Select(g => g.Key.Alone == 0 ? Pair(g.Key.Vm, g.Key.Id, links, [.. g], redirects, holders) : Single(g.Key.Vm, g.Key.Id, links, g.First(), holders))];
 
-    private static InterfaceStatus Single(string vm, string id, HostState state, Link link, IReadOnlyList<LinkHolder> holders) =>
+    private static InterfaceStatus Single(string vm, string id, IReadOnlyList<Link> links, Link link, IReadOnlyList<LinkHolder> holders) =>
         new(vm, id, link.Kind == "tun" ? "tap" : link.Kind ?? "link", null, link.Up ? InterfaceState.Up : InterfaceState.Down, null, link,
-            IsGuestSide(link) ? Colons(link.Address) : null, null, Name(state, link.Master), LowerOf(state, link), Holding(holders, link));
+            IsGuestSide(link) ? Colons(link.Address) : null, null, Name(links, link.Master), LowerOf(links, link), Holding(holders, link));
 
     /// <summary>A tap and a macvlan that stand for one macvtap, or what is left of them.</summary>
-    private static InterfaceStatus Pair(string vm, string id, HostState state, IReadOnlyList<Link> links, IReadOnlyList<LinkHolder> holders)
+    private static InterfaceStatus Pair(string vm, string id, IReadOnlyList<Link> links, IReadOnlyList<Link> parts, IReadOnlyDictionary<int, int>? redirects, IReadOnlyList<LinkHolder> holders)
     {
-        var (tap, macvlan) = (links.FirstOrDefault(l => l.Tun is not null), links.FirstOrDefault(l => l.Kind == "macvlan"));
+        var (tap, macvlan) = (parts.FirstOrDefault(l => l.Tun is not null), parts.FirstOrDefault(l => l.Kind == "macvlan"));
         string?[] faults = tap is null || macvlan is null
             ? [$"its {(tap is null ? "tap" : "macvlan")} is not there"]
             : [Unjoined(tap, macvlan), Unjoined(macvlan, tap)];
         var reason = string.Join("; ", faults.OfType<string>());
-        var at = reason.Length > 0 ? InterfaceState.Drifted : links.All(l => l.Up) ? InterfaceState.Up : InterfaceState.Down;
-        var first = tap ?? macvlan ?? links[0];
+        var at = reason.Length > 0 ? InterfaceState.Drifted : parts.All(l => l.Up) ? InterfaceState.Up : InterfaceState.Down;
+        var first = tap ?? macvlan ?? parts[0];
         return new(vm, id, Word(InterfaceType.Macvtap), AttachmentKind.TapRedirect, at, reason.Length > 0 ? reason : null, first,
-            Colons(macvlan?.Address), null, null, macvlan is null ? null : LowerOf(state, macvlan), Holding(holders, first))
+            Colons(macvlan?.Address), null, null, macvlan is null ? null : LowerOf(links, macvlan), Holding(holders, first))
         {
             Partner = first == tap ? macvlan : null,
         };
 
-        string? Unjoined(Link from, Link to) => state.Redirects.GetValueOrDefault(from.Index) == to.Index ? null : $"'{from.Name}' is not redirected to '{to.Name}'";
+        string? Unjoined(Link from, Link to) => redirects is null || redirects.GetValueOrDefault(from.Index) == to.Index ? null : $"'{from.Name}' is not redirected to '{to.Name}'";
     }
 
     private static IReadOnlyList<LinkHolder> Holding(IReadOnlyList<LinkHolder> holders, Link? link) => link is null ? [] : [.. holders.Where(h => h.Link == link.Name)];
-    private static string? LowerOf(HostState state, Link link) => IsGuestSide(link) ? Name(state, link.Lower) : null;
-    private static string? Name(HostState state, int? index) => index is > 0 ? state.Links.FirstOrDefault(l => l.Index == index)?.Name : null;
+    private static string? LowerOf(IReadOnlyList<Link> links, Link link) => IsGuestSide(link) ? Name(links, link.Lower) : null;
+    private static string? Name(IReadOnlyList<Link> links, int? index) => index is > 0 ? links.FirstOrDefault(l => l.Index == index)?.Name : null;
     private static string Word(InterfaceType type) => type.ToString().ToLowerInvariant();
 }

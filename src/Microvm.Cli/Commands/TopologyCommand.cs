@@ -58,7 +58,7 @@ internal static class TopologyCommand
     {
         using var route = new RouteSocket();
         var state = HostState.ReadOurs(route);
-        return TopologyGraph.Of(InterfaceStatus.OfHost(state, LinkHolder.Scan(state.Links)), state.Links);
+        return TopologyGraph.Of(InterfaceStatus.OfHost(state.Links, state.Redirects, LinkHolder.Scan(state.Links)), state.Links);
     }
 
     /// <summary>A tree from the outside in; a VM with several interfaces stands at each.</summary>

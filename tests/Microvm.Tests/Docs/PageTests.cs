@@ -6,8 +6,7 @@ namespace Microvm.Tests;
 /// <summary>Everything in README.md and docs/ that a reader might type is run, in a namespace and a folder of its own, or says in its source why it isn't.</summary>
 public sealed partial class PageTests : IDisposable
 {
-    // Under TCG on a busy machine the guest can't measure its clock's rate by the PIT, and stops there.
-    private const string CalmClock = "microvm.kernelParams = [ \"tsc_early_khz=1000000\"";
+    private static readonly string s_calmClock = $"microvm.kernelParams = [ {string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}";
     private static readonly string[] s_shells = ["bash", "sh", "console"];
     private readonly string _folder = Directory.CreateTempSubdirectory("microvm-page-").FullName;
     private readonly Namespace _ns = new();
@@ -56,7 +55,7 @@ public sealed partial class PageTests : IDisposable
             block.Marks.Where(m => m.Kind == "setup").ToList().ForEach(m => script.Append(m.Text).Append('\n'));
             if (block.FileName is { } name)
             {
-                script.Append($"cat > {Host.Shell.Quote(name)} <<'END-OF-FILE'\n{block.Text.Replace("microvm.kernelParams = [", CalmClock, StringComparison.Ordinal)}END-OF-FILE\n");
+                script.Append($"cat > {Host.Shell.Quote(name)} <<'END-OF-FILE'\n{block.Text.Replace("microvm.kernelParams = [", s_calmClock, StringComparison.Ordinal)}END-OF-FILE\n");
             }
             if (s_shells.Contains(block.Language))
             {

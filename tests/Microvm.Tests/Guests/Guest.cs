@@ -12,7 +12,7 @@ internal sealed class Guest : IDisposable
     /// <summary>The boot part of a declaration: the guest that guest/build.sh makes.</summary>
     internal static string Boot(params string[] parameters) => $"""
         "kernel":"{Binary.Root}/out/guest/vmlinuz","initrdPath":"{Binary.Root}/out/guest/initrd","socket":null,
-        "kernelParams":["seconds=60","tsc_early_khz=2500000",{string.Join(',', parameters.Select(p => $"\"{p}\""))}]
+        "kernelParams":["seconds=60",{string.Join(',', GuestClock.Parameters.Concat(parameters).Select(p => $"\"{p}\""))}]
         """;
 
     internal Guest(string program, params string[] arguments)

@@ -8,7 +8,7 @@ public sealed class SystemdTests(SystemdHost host)
 {
     private static string Vm(string name, int vcpu, params string[] ids) => $$"""
         {"networking":{"hostName":"{{name}}"},"microvm":{ "vcpu":{{vcpu}},
-          "kernel":"{{SystemdHost.Guest}}/vmlinuz","initrdPath":"{{SystemdHost.Guest}}/initrd","kernelParams":["seconds=600","tsc_early_khz=1000000","guestip=10.0.9.2/24"],
+          "kernel":"{{SystemdHost.Guest}}/vmlinuz","initrdPath":"{{SystemdHost.Guest}}/initrd","kernelParams":["seconds=600","{{string.Join("\",\"", GuestClock.Parameters)}}","guestip=10.0.9.2/24"],
           "interfaces":[{{string.Join(',', ids.Select((id, i) => $$"""{"type":"tap","id":"{{id}}","mac":"02:00:00:00:{{Math.Abs(name.Sum(c => c)) % 90 + 10}}:0{{i}}"}"""))}}] } }
         """;
 
