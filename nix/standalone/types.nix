@@ -11,7 +11,7 @@ let
   # All definitions must say the same.
   equal = loc: definitions:
     let first = head definitions; in
-    if all (d: d.value == first.value) definitions then first.value
+    if length definitions == 1 || all (d: d.value == first.value) definitions then first.value
     else throw "The option ${where loc} has conflicting definition values:${lib.showDefs definitions}";
   one = loc: definitions:
     if length definitions == 1 then (head definitions).value

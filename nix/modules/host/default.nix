@@ -5,6 +5,7 @@ let
   user = "microvm";
   group = "kvm";
   names = builtins.attrNames cfg.vms;
+  templates = import ./units.nix { inherit cfg lib; };
   guestOf = name:
     let vm = cfg.vms.${name}; in
     if vm.flake != null then vm.flake.nixosConfigurations.${name}.config
@@ -25,7 +26,9 @@ in
     boot.kernelModules = [ "tap" "macvtap" "vhost_net" ];
     users.users.${user} = { isSystemUser = true; inherit group; };
     environment.systemPackages = [ cfg.host.package ];
-    systemd.tmpfiles.settings."10-microvm".${cfg.stateDir}.d = { inherit user group; mode = "0775"; };
+    systemd.tmpfiles.settings."10-microvm".${cfg.stateDir}.d = { user = "root"; inherit group; mode = "2755"; };
+    # Nodes of macvtaps whose number another network namespace has taken.
+    systemd.tmpfiles.settings."10-microvm"."/run/microvm".d = { user = "root"; group = "root"; mode = "0755"; };
     # A VM with devices passed through locks all its memory.
     security.pam.loginLimits = map (type: { domain = user; item = "memlock"; inherit type; value = "infinity"; }) [ "soft" "hard" ];
 
@@ -45,8 +48,7 @@ in
       wants = map (name: "microvm@${name}.service") cfg.autostart;
     };
 
-    systemd.services = lib.mkMerge ([
-      (import ./units.nix { inherit cfg lib pkgs user group; })
-    ] ++ map (name: import ./vm.nix { inherit cfg lib name user group; guest = guestOf name; }) names);
+    systemd.units = templates.units;
+    systemd.services = lib.mkMerge (map (name: import ./vm.nix { inherit cfg lib name group templates; guest = guestOf name; }) names);
   };
 }

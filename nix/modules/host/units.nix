@@ -1,102 +1,33 @@
-# The template units; %i is the VM's name.
-{ cfg, lib, pkgs, user, group }:
+# The template units: the very files that `microvm host install` writes elsewhere; %i is the VM's name.
+{ cfg, lib }:
 let
-  current = "${cfg.stateDir}/%i/current/bin";
-  booted = "${cfg.stateDir}/%i/booted/bin";
-  unit = name: more: lib.recursiveUpdate {
-    partOf = [ "microvm@%i.service" ];
-    before = [ "microvm@%i.service" ];
-    restartIfChanged = false;
-    serviceConfig.SyslogIdentifier = "${name}@%i";
-  } more;
-  once = { Type = "oneshot"; RemainAfterExit = true; };
-  # Makes links and nothing else.
-  confined = {
-    CapabilityBoundingSet = [ "CAP_NET_ADMIN" "CAP_CHOWN" "CAP_FOWNER" "CAP_DAC_OVERRIDE" "CAP_SYS_ADMIN" "CAP_MKNOD" ];
-    LockPersonality = true;
-    MemoryDenyWriteExecute = true;
-    NoNewPrivileges = true;
-    PrivateTmp = true;
-    ProtectClock = true;
-    ProtectControlGroups = true;
-    ProtectHome = true;
-    ProtectHostname = true;
-    ProtectKernelLogs = true;
-    ProtectKernelModules = true;
-    ProtectSystem = "strict";
-    RestrictAddressFamilies = [ "AF_NETLINK" "AF_UNIX" "AF_INET" "AF_INET6" ];
-    RestrictRealtime = true;
-    RestrictSUIDSGID = true;
-    SystemCallArchitectures = "native";
-    UMask = "0077";
-  };
-  links = kind: unit "microvm-${kind}-interfaces" {
-    description = "The ${kind} interfaces of MicroVM '%i'";
-    after = [ "network.target" "microvm-set-booted@%i.service" ];
-    unitConfig.ConditionPathExists = "${current}/${kind}-up";
-    serviceConfig = once // confined // { ExecStart = "${current}/${kind}-up"; ExecStop = "${booted}/${kind}-down"; };
-  };
-  helpers = map (kind: "microvm-${kind}@%i.service") [ "tap-interfaces" "macvtap-interfaces" "pci-devices" "virtiofsd" "set-booted" ];
+  folder = ../../../src/Microvm.Host/Units;
+  text = name: builtins.readFile (folder + "/${name}");
+  hardening = lib.removeSuffix "\n" (text "hardening.conf");
+  interfaceHardening = lib.removeSuffix "\n" (text "interface-hardening.conf");
+  # As UnitTemplates.Render() does it: what is put in first may itself hold what comes after.
+  put = lib.foldl' (t: r: lib.replaceStrings [ r.name ] [ r.value ] t);
+  render = name: put (text name) (map (p: { name = "@${builtins.elemAt p 0}@"; value = builtins.elemAt p 1; }) [
+    [ "interface-hardening" interfaceHardening ]
+    [ "hardening" hardening ]
+    [ "interface-capabilities" (if name == "microvm-macvtap-interfaces@.service" then "CAP_NET_ADMIN CAP_CHOWN CAP_FOWNER CAP_MKNOD" else "CAP_NET_ADMIN") ]
+    [ "home" (if name == "microvm@.service" then "read-only" else "yes") ]
+    [ "stop-timeout" (toString cfg.host.startupTimeout) ]
+    [ "bin" (lib.getExe cfg.host.package) ]
+    [ "state" cfg.stateDir ]
+  ]);
+  # A rebuild of the host leaves VMs running, but for those that say otherwise (vm.nix).
+  onNixos = name: lib.replaceStrings
+    ([ "[Service]\n" ] ++ lib.optional cfg.host.useNotifySockets "Type=exec\n")
+    ([ "[Service]\nX-RestartIfChanged=false\n" ] ++ lib.optional cfg.host.useNotifySockets "Type=notify\nNotifyAccess=all\nTimeoutStartSec=${toString cfg.host.startupTimeout}\n")
+    (render name);
+  services = builtins.filter (lib.hasSuffix ".service") (builtins.attrNames (builtins.readDir folder));
 in
 {
-  "microvm-tap-interfaces@" = links "tap";
-  "microvm-macvtap-interfaces@" = links "macvtap";
+  units = lib.genAttrs services (name: { text = onNixos name; });
 
-  "microvm-pci-devices@" = unit "microvm-pci-devices" {
-    description = "The passed-through devices of MicroVM '%i'";
-    unitConfig.ConditionPathExists = "${current}/pci-setup";
-    serviceConfig = once // { ExecStart = "${current}/pci-setup"; };
-  };
-
-  "microvm-virtiofsd@" = unit "microvm-virtiofsd" {
-    description = "The shares of MicroVM '%i'";
-    after = [ "local-fs.target" "microvm-set-booted@%i.service" ];
-    unitConfig.ConditionPathExists = "${current}/virtiofsd-run";
-    serviceConfig = {
-      Type = "notify";
-      NotifyAccess = "all";
-      WorkingDirectory = "${cfg.stateDir}/%i";
-      ExecStart = "${current}/virtiofsd-run";
-      Restart = "always";
-      RestartSec = "5s";
-      KillMode = "mixed";
-      LimitNOFILE = 1048576;
-      PrivateTmp = true;
-    };
-  };
-
-  # What the VM was started with, so that its interfaces are taken down by the same declaration that made them.
-  "microvm-set-booted@" = unit "microvm-set-booted" {
-    description = "The declaration that MicroVM '%i' runs with";
-    serviceConfig = once // {
-      User = user;
-      Group = group;
-      WorkingDirectory = "${cfg.stateDir}/%i";
-      ExecStart = "${lib.getExe' pkgs.coreutils "cp"} --no-dereference --force --no-target-directory current booted";
-      ExecStop = "${lib.getExe' pkgs.coreutils "rm"} -f booted";
-    };
-  };
-
-  "microvm@" = {
-    description = "MicroVM '%i'";
-    requires = helpers;
-    after = [ "network.target" "systemd-modules-load.service" ] ++ helpers;
-    unitConfig.ConditionPathExists = "${current}/microvm-run";
-    restartIfChanged = false;
-    serviceConfig = {
-      Type = if cfg.host.useNotifySockets then "notify" else "simple";
-      NotifyAccess = "all";
-      User = user;
-      Group = group;
-      WorkingDirectory = "${cfg.stateDir}/%i";
-      ExecStart = "${current}/microvm-run";
-      ExecStop = "${booted}/microvm-shutdown";
-      TimeoutSec = cfg.host.startupTimeout;
-      Restart = "always";
-      RestartSec = "5s";
-      LimitNOFILE = 1048576;
-      LimitMEMLOCK = "infinity";
-      SyslogIdentifier = "microvm@%i";
-    };
-  };
+  # "Key=value" lines as NixOS wants them in a drop-in of one VM.
+  bridgeHelper = builtins.listToAttrs (map
+    (line: let words = lib.splitString "=" line; in { name = lib.head words; value = lib.concatStringsSep "=" (lib.tail words); })
+    (builtins.filter (line: lib.hasInfix "=" line && !lib.hasPrefix "#" line) (lib.splitString "\n" (text "bridge-helper.conf"))));
 }

@@ -1,17 +1,21 @@
 # What the host's configuration adds for one VM that is built with it: its installation, and drop-ins for the templates.
-{ cfg, lib, name, user, group, guest }:
+{ cfg, lib, name, group, templates, guest }:
 let
   vm = cfg.vms.${name};
   directory = "${cfg.stateDir}/${name}";
   isFlake = vm.flake != null;
   quoted = lib.escapeShellArg;
   dropIn = more: { overrideStrategy = "asDropin"; path = lib.mkForce [ ]; serviceConfig.X-RestartIfChanged = [ "" vm.restartIfChanged ]; } // more;
-  services = map (kind: "microvm-${kind}@${name}") [ "tap-interfaces" "macvtap-interfaces" "pci-devices" "virtiofsd" ];
+  # The VM's units beside its own.
+  services = map (lib.replaceStrings [ "@.service" ] [ "@${name}" ]) (builtins.filter (unit: unit != "microvm@.service") (builtins.attrNames templates.units));
+  # A change of the host never takes interfaces from a VM that runs.
+  outlasting = map (kind: "microvm-${kind}@${name}") [ "interfaces" "set-booted" ];
+  bridged = builtins.any (interface: interface.type == "bridge") (guest.microvm.interfaces or [ ]);
 in
 {
   "install-microvm-${name}" = {
     description = "Install MicroVM '${name}'";
-    before = map (service: "${service}.service") (services ++ [ "microvm-set-booted@${name}" "microvm@${name}" ]);
+    before = map (service: "${service}.service") (services ++ [ "microvm@${name}" ]);
     partOf = [ "microvm@${name}.service" ];
     wantedBy = [ "microvms.target" ];
     # With a flake to update from, only the first installation is the host's.
@@ -19,17 +23,16 @@ in
     serviceConfig.Type = "oneshot";
     serviceConfig.SyslogIdentifier = "install-microvm-${name}";
     script = ''
-      mkdir -p ${quoted directory}
+      # Root's own, with the sticky bit: the hypervisor makes sockets and disks here, and can't replace what root runs.
+      install -d -m 1775 -o root -g ${group} ${quoted directory}
       cd ${quoted directory}
       ln -sfT ${guest.microvm.declaredRunner} current
-      chown -h ${user}:${group} . current
     '' + (if isFlake then ''
       printf '%s\n' ${quoted (toString (if vm.updateFlake != null then vm.updateFlake else vm.flake))} > flake
-      chown -h ${user}:${group} flake
     '' else ''
       # Names the guest's system, so that this unit changes when the guest does.
       ln -sfT ${guest.system.build.toplevel} toplevel
     '');
   };
-  "microvm@${name}" = dropIn { restartTriggers = [ guest.system.build.toplevel ]; };
-} // lib.genAttrs services (_: dropIn { })
+  "microvm@${name}" = lib.recursiveUpdate (dropIn { restartTriggers = [ guest.system.build.toplevel ]; }) (lib.optionalAttrs bridged { serviceConfig = templates.bridgeHelper; });
+} // lib.genAttrs (lib.filter (service: !builtins.elem service outlasting) services) (_: dropIn { })

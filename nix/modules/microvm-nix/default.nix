@@ -33,15 +33,10 @@ let
   scriptsType = types.attrsOf types.lines;
 in
 {
+  imports = [ ../package.nix ];
+
   options.microvm = {
     network.enable = mkOption { type = types.bool; default = true; example = false; description = "Whether our binary makes this VM's taps and macvtaps, in the place of microvm.nix's scripts."; };
-    network.package = mkOption {
-      type = types.package;
-      default = pkgs.callPackage ../../package.nix { };
-      defaultText = lib.literalExpression "the package of this flake";
-      example = lib.literalExpression "inputs.microvm-net.packages.x86_64-linux.default";
-      description = "The package whose `microvm` makes the interfaces.";
-    };
     network.user = mkOption { type = types.str; default = "microvm"; example = "root"; description = "The user that may open the VM's taps."; };
     network.group = mkOption { type = types.str; default = "kvm"; example = "microvm"; description = "The group that may open the VM's taps."; };
 

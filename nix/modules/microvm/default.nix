@@ -1,32 +1,73 @@
 # A MicroVM as a NixOS configuration: its options, the rules that can be told while evaluating, and a runner that our
-# binary makes. The guest's root file system (store image, shares, volumes) is microvm.nix's work: beside it, import
-# nixosModules.microvm-nix instead of this.
-{ config, lib, pkgs, ... }:
+# binary makes. The guest's root file system (its store's image, and mounting of shares and volumes) is microvm.nix's work:
+# beside it, import nixosModules.microvm-nix instead of this.
+{ config, lib, options, pkgs, ... }:
 let
   cfg = config.microvm;
   inherit (config.networking) hostName;
+  host = cfg.vmHostPackages;
+  hypervisors = [ "qemu" "cloud-hypervisor" "firecracker" "crosvm" "kvmtool" "stratovirt" "alioth" "vfkit" ];
+  # Of a kernel package these boot the uncompressed image on x86-64.
+  elf = [ "cloud-hypervisor" "firecracker" "crosvm" ];
   shared = key: lib.filterAttrs (_: interfaces: builtins.length interfaces > 1) (builtins.groupBy (i: i.${key}) cfg.interfaces);
+  # Options as JSON has them: what is null was not said, and a package is its path.
+  plain = v:
+    if builtins.isAttrs v && v ? outPath then "${v}"
+    else if builtins.isAttrs v then lib.mapAttrs (_: plain) (lib.filterAttrs (_: inner: inner != null) v)
+    else if builtins.isList v then map plain v
+    else if builtins.isPath v then toString v
+    else v;
 
   interface = i: { inherit (i) type id mac; }
     // lib.optionalAttrs (i.type == "macvtap") { inherit (i) macvtap; }
     // lib.optionalAttrs (i.bridge != null) { inherit (i) bridge; }
     // lib.optionalAttrs i.tap.vhost { inherit (i) tap; };
+
+  # Of a kernel package the file that the hypervisor boots; the path of an image as it is.
+  kernel = hypervisor:
+    if builtins.elem hypervisor elf && cfg.kernel ? dev && pkgs.stdenv.hostPlatform.isx86_64 then "${cfg.kernel.dev}/vmlinux"
+    else if lib.isDerivation cfg.kernel then "${cfg.kernel}/${pkgs.stdenv.hostPlatform.linux-kernel.target}"
+    else "${cfg.kernel}";
+
   # The declaration as our binary reads it, with every path in the store that it needs.
   declaration = hypervisor: {
     networking = { inherit hostName; };
-    microvm = {
-      inherit hypervisor;
-      inherit (cfg) vcpu mem forwardPorts;
+    microvm = plain
+      {
+        inherit hypervisor;
+        inherit (cfg) vcpu mem hugepageMem hotplugMem hotpluggedMem balloon initialBalloonMem deflateOnOOM cpu
+          forwardPorts volumes shares devices credentialFiles user preStart extraArgsScript prettyProcnames machineId;
+        vsock = lib.optionalAttrs (cfg.vsock.cid != null) { inherit (cfg.vsock) cid; };
+      } // {
+      # Null is a value of its own here: no control socket.
+      inherit (cfg) socket;
       interfaces = map interface cfg.interfaces;
-      kernel = "${cfg.kernel}/${pkgs.stdenv.hostPlatform.linux-kernel.target or "bzImage"}";
-      initrdPath = cfg.initrdPath;
+      kernel = kernel hypervisor;
+      initrdPath = "${cfg.initrdPath}";
       kernelParams = config.boot.kernelParams ++ cfg.kernelParams;
-      binScripts = lib.mapAttrs (_: text: [ { order = 1500; inherit text; } ]) cfg.binScripts;
-    };
+      binScripts = import ../../lib/scripts.nix options.microvm.binScripts.definitions;
+      ${hypervisor} = plain cfg.${hypervisor};
+    }
+    // lib.optionalAttrs cfg.graphics.enable { graphics = plain (removeAttrs cfg.graphics [ "crosvmPackage" ]); }
+    // lib.optionalAttrs (builtins.any (share: share.proto == "virtiofs") cfg.shares) { virtiofsd = plain cfg.virtiofsd; };
   };
+
+  # A directory with bin/microvm-run, tap-up and the like, for hosts and for `nix run`.
+  runner = hypervisor: host.runCommand "microvm-${hypervisor}-${hostName}"
+    {
+      declaration = builtins.toJSON (declaration hypervisor);
+      passAsFile = [ "declaration" ];
+      meta.mainProgram = "microvm-run";
+    } ''
+    ${lib.getExe cfg.network.package} build "$declarationPath" --output "$out" --user microvm
+    patchShebangs "$out/bin"
+    ${lib.optionalString (cfg.systemSymlink && config ? system.build.toplevel) ''
+      ln -s ${config.system.build.toplevel} "$out/share/microvm/system"
+    ''}
+  '';
 in
 {
-  imports = [ ./options.nix ];
+  imports = [ ./options.nix ../package.nix ];
 
   options.microvm.declaration = lib.mkOption {
     type = lib.types.attrs;
@@ -38,6 +79,7 @@ in
 
   config = lib.mkIf cfg.guest.enable {
     microvm.declaration = declaration cfg.hypervisor;
+    microvm.runner = lib.genAttrs hypervisors runner;
     assertions =
       lib.mapAttrsToList (id: _: { assertion = false; message = "MicroVM ${hostName}: two interfaces have the id '${id}'; give each its own"; }) (shared "id")
       ++ lib.mapAttrsToList (mac: _: { assertion = false; message = "MicroVM ${hostName}: two interfaces have the MAC ${mac}; give each its own"; }) (shared "mac")

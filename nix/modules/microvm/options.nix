@@ -215,7 +215,7 @@ in
       example = literalExpression "nixpkgs.legacyPackages.x86_64-linux";
       description = "The package set that the hypervisor and the runner's scripts are from.";
     };
-    qemu.machine = mkOption { type = types.str; default = "microvm"; example = "q35"; description = "QEMU's machine model."; };
+    qemu.machine = mkOption { type = types.str; default = if pkgs.stdenv.hostPlatform.isAarch64 then "virt" else "microvm"; defaultText = literalExpression ''"microvm", or "virt" on ARM''; example = "q35"; description = "QEMU's machine model."; };
     qemu.machineOpts = maybe (types.attrsOf types.str) { acpi = "on"; } "Options of the machine model, in the place of ours.";
     qemu.extraArgs = words [ "-vnc" ":0" ] "Further arguments of QEMU.";
     qemu.serialConsole = flag true "Whether QEMU gives the guest a serial console.";

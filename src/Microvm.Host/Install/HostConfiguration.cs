@@ -1,5 +1,6 @@
 using System.Text;
 using Microvm.Declaration;
+using Microvm.Host.Systemd;
 using Microvm.Linux;
 
 namespace Microvm.Host.Install;
@@ -27,7 +28,7 @@ public sealed class HostConfiguration(string root)
             var path = $"etc/systemd/system/{name.Unit}.d/{DropIn}";
             if (!present.Remove(path))
             {
-                Write(path, BridgeHelperDropIn);
+                Write(path, UnitTemplates.BridgeHelperDropIn);
                 changed = true;
             }
         }
@@ -40,27 +41,6 @@ public sealed class HostConfiguration(string root)
     }
 
     private const string DropIn = "50-microvm-bridge-helper.conf";
-
-    /// <summary>qemu-bridge-helper gets CAP_NET_ADMIN from its file, which each of these settings would forbid: all of them imply NoNewPrivileges=.</summary>
-    private const string BridgeHelperDropIn = """
-        # Written by microvm: this VM has an interface of type bridge, and QEMU starts qemu-bridge-helper for it.
-        [Service]
-        NoNewPrivileges=no
-        CapabilityBoundingSet=CAP_NET_ADMIN CAP_SETUID CAP_SETGID
-        LockPersonality=no
-        ProtectClock=no
-        ProtectHostname=no
-        ProtectKernelLogs=no
-        ProtectKernelModules=no
-        ProtectKernelTunables=no
-        RestrictAddressFamilies=
-        RestrictNamespaces=no
-        RestrictRealtime=no
-        RestrictSUIDSGID=no
-        SystemCallArchitectures=
-        SystemCallFilter=
-
-        """;
 
     /// <summary>The bridges that a VM's current runner names in interfaces of type bridge.</summary>
     private static List<string> Bridges(VmDirectory vm)

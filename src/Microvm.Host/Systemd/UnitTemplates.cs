@@ -21,6 +21,10 @@ public static class UnitTemplates
             .Select(n => n["units/".Length..]).Order(StringComparer.Ordinal),
     ];
 
+    /// <summary>What a VM's unit gets for qemu-bridge-helper, which has CAP_NET_ADMIN from its file: each setting here would forbid
+    /// that, since all of them imply NoNewPrivileges=.</summary>
+    public static string BridgeHelperDropIn => Text("bridge-helper.conf");
+
     /// <summary>A unit's text for a host.</summary>
     /// <exception cref="ArgumentException">A path holds characters that a unit file would read otherwise.</exception>
     public static string Render(string unit, UnitSettings settings)

@@ -39,19 +39,65 @@ public sealed class NixFilesTests
     }
 
     [Fact]
-    public void The_host_module_makes_interfaces_by_a_service_dependency_of_the_vm()
+    public void The_guest_modules_runner_is_what_our_binary_builds_with_the_users_lines_in_their_places()
     {
-        foreach (var kind in (string[])["tap", "macvtap"])
-        {
-            Assert.Contains(s_checks.Value.GetProperty("units").EnumerateArray(), u => u.GetString() == $"microvm-{kind}-interfaces@");
-            Assert.Contains(s_checks.Value.GetProperty("vmUnit").GetProperty("requires").EnumerateArray(), u => u.GetString() == $"microvm-{kind}-interfaces@%i.service");
-            Assert.Contains(s_checks.Value.GetProperty("vmUnit").GetProperty("after").EnumerateArray(), u => u.GetString() == $"microvm-{kind}-interfaces@%i.service");
-        }
-        Assert.Equal("/var/lib/microvms/%i/current/bin/tap-up", Text("tapUnit", "ExecStart"));
-        Assert.Equal("/var/lib/microvms/%i/booted/bin/tap-down", Text("tapUnit", "ExecStop"));
-        Assert.Equal("""["microvm@web.service"]""", s_checks.Value.GetProperty("wants").GetRawText());
+        using var folder = new Folder();
+        // As nix runs it: the declaration in a file, $out to be made. What stands for the package is this binary.
+        var package = Path.GetDirectoryName(folder.File("x", ""))!;
+        Directory.CreateDirectory(Path.Combine(package, "bin"));
+        File.CreateSymbolicLink(Path.Combine(package, "bin", "microvm"), Binary.Path);
+        var script = Text("runners", "qemu", "script").Replace("/nix/store/00000000000000000000000000000000-microvm-net", package, StringComparison.Ordinal);
+        var declaration = folder.File("declaration", Text("runners", "qemu", "declaration"));
+        var built = Binary.Run("env", null, $"declarationPath={declaration}", $"out={package}/result", "bash", "-euc", $"patchShebangs() {{ :; }}\n{script}");
+        Assert.True(built.Code == 0, built.Out + built.Err);
+        Assert.Superset(new HashSet<string> { "microvm-run", "microvm-shutdown", "tap-up", "tap-down", "macvtap-up", "macvtap-down" },
+            Directory.GetFiles($"{package}/result/bin").Select(f => Path.GetFileName(f)).ToHashSet());
+        var up = File.ReadAllText($"{package}/result/bin/tap-up");
+        var order = new[] { "echo before", " up --user microvm --only tap", "echo between", "echo after" }.Select(l => up.IndexOf(l, StringComparison.Ordinal)).ToList();
+        Assert.True(order[0] >= 0 && order.SequenceEqual(order.Order()), up);
+        Assert.DoesNotContain("never", up, StringComparison.Ordinal);
+        Assert.Equal("echo mine", File.ReadAllLines($"{package}/result/bin/tap-down").Last());
+    }
+
+    [Theory]
+    [InlineData("qemu")]
+    [InlineData("cloud-hypervisor")]
+    [InlineData("firecracker")]
+    [InlineData("crosvm")]
+    [InlineData("kvmtool")]
+    [InlineData("stratovirt")]
+    [InlineData("alioth")]
+    public void The_guest_module_has_a_runner_for_every_hypervisor_of_a_declaration_that_passes(string hypervisor)
+    {
+        Assert.Equal($"microvm-{hypervisor}-web", Text("runners", hypervisor, "name"));
+        var checks = Binary.Run(Binary.Path, Text("runners", hypervisor, "declaration"), "check", "-");
+        Assert.True(checks.Code == 0, checks.Err);
+    }
+
+    [Fact]
+    public void The_host_modules_units_are_those_that_host_install_writes()
+    {
+        using var folder = new Folder();
+        var root = Path.GetDirectoryName(folder.File("x", ""))!;
+        Assert.Equal(0, Binary.Microvm("host", "install", "--root", root, "--prefix", "/usr", "--binary", "/nix/store/00000000000000000000000000000000-microvm-net/bin/microvm").Code);
+        var written = Directory.GetFiles(Path.Combine(root, "usr/lib/systemd/system"), "*.service").ToDictionary(f => Path.GetFileName(f), File.ReadAllText);
+        var units = s_checks.Value.GetProperty("units").EnumerateObject().ToDictionary(u => u.Name, u => u.Value.GetString()!);
+        Assert.Equal(written.Keys.Order(), units.Keys.Order());
+        Assert.Contains("microvm-interfaces@.service", units.Keys);
+        // NixOS alone reads this line: a rebuild of the host leaves running VMs alone.
+        Assert.All(units, u => Assert.Equal(written[u.Key], u.Value.Replace("[Service]\nX-RestartIfChanged=false\n", "[Service]\n", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public void The_host_module_installs_its_vms_and_leaves_the_bridge_helper_its_capability()
+    {
+        Assert.Equal("""["microvm@bridged.service","microvm@guest.service","microvm@web.service"]""", s_checks.Value.GetProperty("wants").GetRawText());
         Assert.Contains("ln -sfT /nix/store/", Text("install"));
+        Assert.Contains("-microvm-qemu-web current", Text("installOurs"));
         Assert.Equal("allow all\n", Text("bridges"));
+        // As in the drop-in that 'microvm host' writes elsewhere.
+        var settings = s_checks.Value.GetProperty("bridged").EnumerateObject().Where(s => s.Name != "X-RestartIfChanged").Select(s => $"{s.Name}={s.Value.GetString()}");
+        Assert.Equal(Host.Systemd.UnitTemplates.BridgeHelperDropIn.Split('\n').Where(l => l.Contains('=') && !l.StartsWith('#')).Order(), settings.Order());
     }
 
     [Fact]
