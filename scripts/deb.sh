@@ -17,9 +17,20 @@ for shell in bash:usr/share/bash-completion/completions/microvm zsh:usr/share/zs
     mkdir -p "$root/$(dirname "${shell#*:}")"
     out/microvm completions "${shell%%:*}" >"$root/${shell#*:}"
 done
-cp README.md docs/*.md "$root/usr/share/doc/microvm/"
+cp README.md "$root/usr/share/doc/microvm/"
+cp -r docs "$root/usr/share/doc/microvm/"
 gzip -9nc CHANGELOG.md >"$root/usr/share/doc/microvm/changelog.gz"
+cat >"$root/usr/share/doc/microvm/copyright" <<'COPYRIGHT'
+Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
+Upstream-Name: Microvm.Net
+
+Files: *
+Copyright: the authors of Microvm.Net
+License: none-stated
+ The authors have not stated a licence yet: ask them before you hand this package on.
+COPYRIGHT
 mkdir "$root/DEBIAN"
+(cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 cat >"$root/DEBIAN/control" <<CONTROL
 Package: microvm
 Version: $version
@@ -60,6 +71,7 @@ set -e
 if [ "$1" = purge ]; then
     # VMs with their disks are their owner's: an empty directory only is ours.
     rmdir /var/lib/microvms 2>/dev/null || true
+    # The account is ours; the group kvm is shared with other packages (qemu, udev) and stays.
     ! getent passwd microvm >/dev/null || userdel microvm 2>/dev/null || true
     ! getent group microvm >/dev/null || groupdel microvm 2>/dev/null || true
 fi

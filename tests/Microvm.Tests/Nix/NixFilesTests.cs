@@ -137,6 +137,48 @@ public sealed class NixFilesTests
     }
 
     [Fact]
+    public void The_template_declares_a_guest_and_a_host_that_starts_it()
+    {
+        var template = Eval($$"""
+            let
+              lib = import {{Binary.Root}}/nix/standalone;
+              package = { type = "derivation"; name = "microvm-net"; outPath = "/nix/store/00000000000000000000000000000000-microvm-net"; meta.mainProgram = "microvm"; };
+              pkgs = import {{Binary.Root}}/nix/standalone/packages.nix lib // {
+                callPackage = _: _: package;
+                runCommand = name: environment: script: environment // { type = "derivation"; inherit name script; outPath = "/nix/store/00000000000000000000000000000000-${name}"; };
+              };
+              nixos = {
+                freeformType = lib.types.lazyAttrsOf lib.types.anything;
+                options = lib.genAttrs [ "assertions" ] (_: lib.mkOption { type = lib.types.listOf lib.types.unspecified; default = [ ]; }) // {
+                  networking.hostName = lib.mkOption { type = lib.types.str; };
+                  boot.kernelParams = lib.mkOption { type = lib.types.listOf lib.types.str; default = [ ]; };
+                  systemd.units = lib.mkOption { type = lib.types.attrsOf lib.types.unspecified; default = { }; };
+                  systemd.services = lib.mkOption { type = lib.types.attrsOf lib.types.unspecified; default = { }; };
+                };
+                config = { boot.kernelPackages.kernel = "/nix/store/00000000000000000000000000000000-linux"; system.boot.loader.initrdFile = "initrd"; system.build = lib.genAttrs [ "initialRamdisk" "toplevel" ] (n: "/nix/store/00000000000000000000000000000000-${n}"); };
+              };
+              nixpkgs.lib = lib // { nixosSystem = { system, modules }: lib.evalModules { modules = [ nixos { _module.args = { inherit pkgs; }; } ] ++ modules; }; };
+              ours = (import {{Binary.Root}}/flake.nix).outputs { self = ours; inherit nixpkgs; };
+              flake = import {{Binary.Root}}/templates/default/flake.nix;
+              self = flake.outputs { inherit self nixpkgs; microvm-net = ours; } // { outPath = "/nix/store/00000000000000000000000000000000-source"; };
+              host = self.nixosConfigurations.my-host.config;
+            in {
+              inputs = flake.inputs.microvm-net.url;
+              declaration = self.packages.x86_64-linux.my-microvm.declaration;
+              wants = host.systemd.targets.microvms.wants;
+              install = host.systemd.services.install-microvm-my-microvm.script;
+              failed = builtins.filter (a: !a.assertion) (host.assertions ++ self.nixosConfigurations.my-microvm.config.assertions);
+            }
+            """);
+        Assert.StartsWith("github:example/", template.GetProperty("inputs").GetString(), StringComparison.Ordinal);
+        var check = Binary.Run(Binary.Path, template.GetProperty("declaration").GetString(), "check", "-");
+        Assert.True(check.Code == 0, check.Err);
+        Assert.Equal("""["microvm@my-microvm.service"]""", template.GetProperty("wants").GetRawText());
+        Assert.Contains("-microvm-qemu-my-microvm current", template.GetProperty("install").GetString(), StringComparison.Ordinal);
+        Assert.Equal(0, template.GetProperty("failed").GetArrayLength());
+    }
+
+    [Fact]
     public void Every_option_has_a_type_a_description_and_an_example()
     {
         var options = Eval($"import {Binary.Root}/nix/options-doc.nix {{ lib = import {Binary.Root}/nix/standalone; }}").EnumerateArray().ToList();
