@@ -9,6 +9,7 @@ internal sealed class Figures
     {
         internal int Kills { get; set; }
         internal int Errors { get; set; }
+        internal int Terminated { get; set; }
         internal int Reached { get; set; }
         internal int AsBefore { get; set; }
         internal int Converged { get; set; }
@@ -23,6 +24,7 @@ internal sealed class Figures
                 return;
             }
             Kills += fault.Errno is null ? 1 : 0;
+            Terminated += fault.Errno == Fault.Terminate ? 1 : 0;
             Errors += fault.Errno is null ? 0 : 1;
             Reached += verdict == Verdict.ReachedGoal ? 1 : 0;
             AsBefore += verdict == Verdict.LeftAsBefore ? 1 : 0;
@@ -42,14 +44,14 @@ internal sealed class Figures
     internal string Table()
     {
         var text = new StringBuilder();
-        text.AppendLine("| scenario | calls | faults tried | of them SIGKILL | goal reached | left as before | converged after death | wrong answers | leaks |");
-        text.AppendLine("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+        text.AppendLine("| scenario | calls | faults tried | of them SIGKILL | SIGTERM | goal reached | left as before | converged after death | wrong answers | leaks |");
+        text.AppendLine("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|");
         foreach (var r in Rows.Append(Twice))
         {
-            text.AppendLine($"| {r.Scenario} | {(r == Twice ? "" : r.Calls)} | {r.Kills + r.Errors} | {r.Kills} | {r.Reached} | {r.AsBefore} | {r.Converged} | {r.Wrong} | {r.Leaks} |");
+            text.AppendLine($"| {r.Scenario} | {(r == Twice ? "" : r.Calls)} | {r.Kills + r.Errors} | {r.Kills} | {r.Terminated} | {r.Reached} | {r.AsBefore} | {r.Converged} | {r.Wrong} | {r.Leaks} |");
         }
         int Sum(Func<Row, int> of) => Rows.Append(Twice).Sum(of);
-        text.AppendLine($"| **all** | {Sum(r => r.Calls)} | {Sum(r => r.Kills + r.Errors)} | {Sum(r => r.Kills)} | {Sum(r => r.Reached)} | {Sum(r => r.AsBefore)} | {Sum(r => r.Converged)} | {Sum(r => r.Wrong)} | {Sum(r => r.Leaks)} |");
+        text.AppendLine($"| **all** | {Sum(r => r.Calls)} | {Sum(r => r.Kills + r.Errors)} | {Sum(r => r.Kills)} | {Sum(r => r.Terminated)} | {Sum(r => r.Reached)} | {Sum(r => r.AsBefore)} | {Sum(r => r.Converged)} | {Sum(r => r.Wrong)} | {Sum(r => r.Leaks)} |");
         return text.ToString();
     }
 

@@ -33,7 +33,7 @@ try
         }
         bench.Reset(scenario, before);
         calls = [.. calls.Where(c => scenario.WithStartUp || !c.StartUp)];
-        var faults = calls.SelectMany(c => Errnos.Of(c.Name).Select(e => new Fault(c, e)).Prepend(new Fault(c, null))).ToArray();
+        var faults = calls.SelectMany(c => Errnos.Of(c.Name).Append(Fault.Terminate).Select(e => new Fault(c, e)).Prepend(new Fault(c, null))).ToArray();
         if (!all)
         {
             random.Shuffle(faults);
@@ -54,7 +54,7 @@ try
                 {
                     Console.WriteLine($"{verdict}: {scenario.Name}: {faults[i]}: {detail}");
                 }
-                if (verdict == Verdict.LeftAsBefore && !faults[i].Call.StartUp && trial.RunTwice(faults[i], random, i % 2 == 0) is { Second: { } then } twice)
+                if (verdict == Verdict.LeftAsBefore && faults[i].Errno != Fault.Terminate && !faults[i].Call.StartUp && trial.RunTwice(faults[i], random, i % 2 == 0) is { Second: { } then } twice)
                 {
                     second.Count(then, twice.Verdict);
                     if (twice.Verdict is Verdict.Leak or Verdict.Wrong)

@@ -1,9 +1,11 @@
 namespace Microvm.Faults;
 
-/// <summary>A fault to inject: SIGKILL, or an error number in the place of the call.</summary>
+/// <summary>A fault to inject: an error number in the place of the call, or with the call SIGTERM (as <c>Errno</c>) or SIGKILL (null).</summary>
 internal sealed record Fault(Call Call, string? Errno)
 {
-    internal string Injection => $"inject={Call.Name}:{(Errno is null ? "signal=KILL" : $"error={Errno}")}:when={Call.Nth}";
+    internal const string Terminate = "SIGTERM";
+
+    internal string Injection => $"inject={Call.Name}:{(Errno switch { null => "signal=KILL", Terminate => "signal=TERM", _ => $"error={Errno}" })}:when={Call.Nth}";
     public override string ToString() => $"{Errno ?? "SIGKILL"} at {Call}";
 }
 
@@ -37,7 +39,7 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
         var log = Path.Combine(bench.Folder, "trial.log");
         var outcome = Shell.Run("strace", ["-s", "16", "-o", log, "-e", $"trace={fault.Call.Name}", "-e", fault.Injection, bench.Binary, .. scenario.Command]);
         var trace = File.ReadAllText(log);
-        if (!trace.Contains("(INJECTED)", StringComparison.Ordinal) && !trace.Contains("killed by SIGKILL", StringComparison.Ordinal))
+        if (!trace.Contains("(INJECTED)", StringComparison.Ordinal) && !trace.Contains("killed by SIGKILL", StringComparison.Ordinal) && !trace.Contains("--- SIGTERM", StringComparison.Ordinal))
         {
             bench.Reset(scenario, before);
             return (Verdict.NotReached, "");
@@ -45,6 +47,8 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
         var verdict = outcome.Code switch
         {
             -1 => (Verdict.Wrong, "hangs"),
+            // Before it listens to signals it may die of one, and has done nothing yet.
+            > 128 when fault.Errno == Fault.Terminate => HostState.Read() is var state && state == before ? (Verdict.LeftAsBefore, "") : (Verdict.Leak, $"died of SIGTERM\n{HostState.Difference(before, state)}"),
             > 128 => AfterDeath(fault, outcome, endByDown),
             _ => AfterError(outcome),
         };

@@ -193,6 +193,25 @@ public sealed class PrivilegeTests : IDisposable
     }
 
     [Fact]
+    public void A_macvtap_is_not_replaced_by_one_who_can_not_see_whether_it_is_open()
+    {
+        using var ns = new Namespace();
+        ns.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "eth1");
+        string On(string lower) => _folder.File($"{lower}.json", $$$"""{"networking":{"hostName":"a"},"microvm":{"interfaces":[{"type":"macvtap","id":"vm-a1","mac":"02:00:00:00:00:01","macvtap":{"link":"{{{lower}}}","mode":"bridge"} }] } }""");
+        const string Capabilities = "-all,+net_admin,+chown,+fowner,+mknod";
+        var up = AsNobody(ns.Name, Capabilities, "up", On("eth0"));
+        Assert.True(up.Code == 0, up.Err);
+        var refused = AsNobody(ns.Name, Capabilities, "up", On("eth1"));
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("CAP_SYS_PTRACE", refused.Err);
+        Assert.Contains("\"link\":\"eth0\",\"ifname\":\"vm-a1\"", ns.Links());
+        var told = AsNobody(ns.Name, Capabilities, "up", "--replace-running", On("eth1"));
+        Assert.True(told.Code == 0, told.Err);
+        Assert.Contains("\"link\":\"eth1\",\"ifname\":\"vm-a1\"", ns.Links());
+        AsNobody(ns.Name, Capabilities, "down", On("eth1"));
+    }
+
+    [Fact]
     public void Without_it_the_error_says_what_lacks_and_nothing_is_changed()
     {
         using var ns = new Namespace();
