@@ -22,7 +22,8 @@ internal static class Privilege
     private static readonly Dictionary<string, CapabilitySet> s_kept = new()
     {
         ["check"] = default,
-        ["plan"] = default,
+        // As `up`, it tells which macvtap that has to go is open.
+        ["plan"] = s_look,
         ["status"] = s_look,
         ["top"] = s_look,
         ["metrics"] = s_look,
@@ -35,7 +36,6 @@ internal static class Privilege
         ["mac"] = default,
         ["completions"] = default,
         ["man"] = default,
-        // A macvtap that is to be replaced may be open in a hypervisor.
         ["up"] = new(s_links.Bits | s_look.Bits),
         ["down"] = s_links,
         ["watch"] = s_links,

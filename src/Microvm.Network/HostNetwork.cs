@@ -18,7 +18,11 @@ public sealed class HostNetwork : IDisposable
 
     /// <summary>What <see cref="Up"/> would do.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
-    public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null) => Plan.ForUp(wanted, HostState.Read(Route, wanted, vms: options?.Vms), options);
+    public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null)
+    {
+        var state = HostState.Read(Route, wanted, vms: options?.Vms);
+        return RefuseHeld(Plan.ForUp(wanted, state, options), state, options, blind: false);
+    }
 
     /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
     /// <returns>The plan that was carried out.</returns>
@@ -29,7 +33,8 @@ public sealed class HostNetwork : IDisposable
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
         var plan = Plan.ForUp(wanted, state, options);
-        plan = RefuseHeld(filter?.Invoke(plan) ?? plan, state, options);
+        var blind = !Privileges.Permitted.Has(Capability.SysPtrace) || !Privileges.Permitted.Has(Capability.DacReadSearch);
+        plan = RefuseHeld(filter?.Invoke(plan) ?? plan, state, options, blind);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
         {
             return plan;
@@ -62,8 +67,8 @@ public sealed class HostNetwork : IDisposable
     /// <summary>Closes the socket; the links stay.</summary>
     public void Dispose() => Route.Dispose();
 
-    // A macvtap's link does not tell whether it is open; its holders' descriptors do.
-    private static Plan RefuseHeld(Plan plan, HostState state, PlanOptions? options)
+    // A macvtap's link does not tell whether it is open; its holders' descriptors do, to those who may look.
+    private static Plan RefuseHeld(Plan plan, HostState state, PlanOptions? options, bool blind)
     {
         var going = plan.Steps.Where(s => s.Kind is StepKind.Replace or StepKind.Delete && s.Observed!.Kind == "macvtap").ToList();
         if (going.Count == 0 || options?.ReplaceRunning == true)
@@ -71,7 +76,6 @@ public sealed class HostNetwork : IDisposable
             return plan;
         }
         var holders = LinkHolder.Scan(state.Links).ToLookup(h => h.Link);
-        var blind = !Privileges.Permitted.Has(Capability.SysPtrace) || !Privileges.Permitted.Has(Capability.DacReadSearch);
         var refusals = going.Where(s => blind || holders.Contains(s.Observed!.Name)).Select(s => $"'{s.Name}' must go ({s.Reason}), but "
             + (holders[s.Observed!.Name].FirstOrDefault() is { } holder ? $"process {holder.Pid} has it open; stop '{s.Vm}' first, or say --replace-running"
                 : "whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running"));

@@ -47,14 +47,17 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
         var verdict = outcome.Code switch
         {
             -1 => (Verdict.Wrong, "hangs"),
-            // Before it listens to signals it may die of one, and has done nothing yet.
-            > 128 when fault.Errno == Fault.Terminate => HostState.Read() is var state && state == before ? (Verdict.LeftAsBefore, "") : (Verdict.Leak, $"died of SIGTERM\n{HostState.Difference(before, state)}"),
+            // It may die of one before it listens to signals, and after it has done all.
+            > 128 when fault.Errno == Fault.Terminate => AfterTerm(HostState.Read()),
             > 128 => AfterDeath(fault, outcome, endByDown),
             _ => AfterError(outcome),
         };
         bench.Reset(scenario, before);
         return verdict;
     }
+
+    private (Verdict, string) AfterTerm(string state) =>
+        state == before ? (Verdict.LeftAsBefore, "") : state == goal ? (Verdict.ReachedGoal, "") : (Verdict.Leak, $"died of SIGTERM\n{HostState.Difference(before, state)}");
 
     /// <summary>A second fault while the first is being undone: the host may be left between, and the next command has to put it right.</summary>
     /// <returns>The second fault; null where nothing followed the first.</returns>

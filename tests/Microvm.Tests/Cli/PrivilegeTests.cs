@@ -120,7 +120,7 @@ public sealed class PrivilegeTests : IDisposable
 
     [Theory]
     [InlineData("check", 0ul)]
-    [InlineData("plan", 0ul)]
+    [InlineData("plan", SysPtrace | DacReadSearch)]
     [InlineData("status", SysPtrace | DacReadSearch)]
     [InlineData("command", 0ul)]
     [InlineData("up", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]

@@ -155,6 +155,7 @@ public sealed class MacvtapTests : IDisposable
         var refused = _host.Microvm("up", file);
         Assert.Equal(1, refused.Code);
         Assert.Contains($"process {holder.Id} has it open", refused.Err);
+        Assert.Contains($"process {holder.Id} has it open", _host.Microvm("plan", file).Err);
         Assert.Equal("eth0", _host.Link("vm-a1").GetProperty("link").GetString());
         _host.Done("up", file, "--replace-running");
         Assert.Equal("eth1", _host.Link("vm-a1").GetProperty("link").GetString());
