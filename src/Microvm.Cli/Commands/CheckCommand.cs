@@ -1,6 +1,9 @@
 using System.CommandLine;
 using System.Text.Json;
 using Microvm.Declaration;
+using Microvm.Host.Run;
+using Microvm.Hypervisors;
+using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
 
@@ -13,6 +16,7 @@ internal static class CheckCommand
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
+        LookAtHelpers(vms, diagnostics);
         if (result.GetValue(CommonOptions.Json))
         {
             var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)],
@@ -28,5 +32,17 @@ internal static class CheckCommand
             }
         }
         return diagnostics.HasErrors ? 2 : 0;
+    }
+
+    /// <summary>Warns of a qemu-bridge-helper of this host that could not do what is declared. The declaration is not wrong for it: it may be for another host.</summary>
+    private static void LookAtHelpers(IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)
+    {
+        foreach (var attachment in vms.SelectMany(v => HypervisorTable.Attach(v, out _)).Where(a => a.Kind == AttachmentKind.BridgeHelper))
+        {
+            foreach (var fault in BridgeHelperProgram.Faults([attachment], null, Caller.User))
+            {
+                diagnostics.Warning(attachment.Interface.At, $"on this host '{attachment.Interface.Id}' could not be attached: {fault}");
+            }
+        }
     }
 }

@@ -147,7 +147,7 @@ public sealed class InterfaceGuestTests : IDisposable
     public void A_bridge_that_bridge_conf_does_not_allow_is_told_before_qemu_starts()
     {
         Bridge();
-        var outcome = Binary.Run("unshare", null, InEtc("allow br1\n", Declare("a", 1, "bridge", ",\"bridge\":\"br0\"")));
+        var outcome = Binary.Run("unshare", null, InEtc("allow br1\n", "run", "--netns", _host.Name, Declare("a", 1, "bridge", ",\"bridge\":\"br0\"")));
         Assert.Equal(1, outcome.Code);
         Assert.Contains("/etc/qemu/bridge.conf does not allow br0", outcome.Err);
         Assert.Contains("allow br0", outcome.Err);
@@ -164,8 +164,64 @@ public sealed class InterfaceGuestTests : IDisposable
         Assert.Contains("spawn=deny", Binary.Microvm("command", file).Out);
     }
 
+    [Fact]
+    public void Check_warns_where_bridge_conf_does_not_allow_the_bridge()
+    {
+        var file = Declare("a", 1, "bridge", ",\"bridge\":\"br0\"");
+        var check = Binary.Run("unshare", null, InEtc("allow br1\n", "check", file));
+        Assert.Equal(0, check.Code);
+        Assert.Matches(@"a\.json:\d+:\d+: warning: on this host 'vm-a' could not be attached: /etc/qemu/bridge.conf does not allow br0", check.Out);
+        Assert.DoesNotContain("warning", Binary.Run("unshare", null, InEtc("allow br0\n", "check", file)).Out);
+    }
+
+    [Fact]
+    public void Behind_sudo_qemu_with_its_helper_runs_as_the_caller()
+    {
+        Bridge();
+        var home = Path.GetDirectoryName(_folder.File("helper", "#!/bin/sh\n"))!;
+        Directory.CreateDirectory(Path.Combine(home, "bin"));
+        _folder.File("bin/qemu-system-x86_64", "#!/bin/sh\ngrep -E '^(Uid|CapPrm|CapBnd)' /proc/self/status\n");
+        Assert.Equal(0, Binary.Run("chmod", null, "-R", "a+rX,u+x,go+x", home).Code);
+        Assert.Equal(0, Binary.Run("chmod", null, "u+s", Path.Combine(home, "helper")).Code);
+        var file = Declare("a", 1, "bridge", ",\"bridge\":\"br0\"", $"\"qemu\":{{\"package\":\"{home}\"}},");
+        var run = Binary.Run("env", null, ["SUDO_UID=1234", "SUDO_GID=4321", "unshare", .. InEtc("allow br0\n", "run", "--bridge-helper", Path.Combine(home, "helper"), "--netns", _host.Name, file)]);
+        Assert.True(run.Code == 0, run.Err);
+        Assert.Contains("Uid:\t1234\t1234\t1234\t1234", run.Out);
+        Assert.Contains("CapPrm:\t0000000000000000", run.Out);
+        // All that the helper may gain.
+        Assert.Contains("CapBnd:\t0000000000001000", run.Out);
+    }
+
+    [Fact]
+    public void The_specifications_mkAfter_line_puts_a_real_guest_onto_its_bridge()
+    {
+        _host.Ip("link", "add", "ixp-peering", "type", "bridge");
+        _host.Ip("addr", "add", "10.0.9.1/24", "dev", "ixp-peering");
+        _host.Ip("link", "set", "ixp-peering", "up");
+        var file = _folder.File("ixp.nix", $$"""
+            { lib, ... }: {
+              networking.hostName = "ixp";
+              microvm.kernel = "{{Binary.Root}}/out/guest/vmlinuz";
+              microvm.initrdPath = "{{Binary.Root}}/out/guest/initrd";
+              microvm.socket = null;
+              microvm.kernelParams = [ "seconds=60" "tsc_early_khz=2500000" "guestip=10.0.9.11/24" ];
+              microvm.interfaces = [ { type = "tap"; id = "vm-ixp-as11201p"; mac = "02:00:00:00:00:01"; } ];
+              microvm.binScripts.tap-up = lib.mkAfter ''
+                ip link set dev 'vm-ixp-as11201p' master 'ixp-peering'
+              '';
+            }
+            """);
+        var runner = Path.Combine(Path.GetDirectoryName(file)!, "result");
+        Assert.Equal(0, Binary.Microvm("build", file, "-o", runner, "--user", "root").Code);
+        var up = Binary.Run("ip", null, "netns", "exec", _host.Name, Path.Combine(runner, "bin/tap-up"));
+        Assert.True(up.Code == 0, up.Err);
+        using var guest = new Guest("ip", "netns", "exec", _host.Name, Path.Combine(runner, "bin/microvm-run"));
+        guest.WaitFor("guest: ready");
+        Answers(_host, "10.0.9.11");
+    }
+
     /// <summary>The helper reads /etc/qemu/bridge.conf and no other: ours stands there in a mount namespace of its own.</summary>
-    private string[] InEtc(string rules, string declaration)
+    private string[] InEtc(string rules, params string[] arguments)
     {
         const string script = """
             set -e; cd "$1"; shift; mkdir -p etc; mount -t tmpfs none etc; mkdir etc/upper etc/work
@@ -173,10 +229,10 @@ public sealed class InterfaceGuestTests : IDisposable
             mkdir -p /etc/qemu; cp bridge.conf /etc/qemu/; exec "$@"
             """;
         var folder = Path.GetDirectoryName(_folder.File("bridge.conf", rules))!;
-        return ["--mount", "sh", "-c", script, "sh", folder, Binary.Path, "run", "--netns", _host.Name, declaration];
+        return ["--mount", "sh", "-c", script, "sh", folder, Binary.Path, .. arguments];
     }
 
-    private Guest WithBridgeConf(string rules, string declaration) => new("unshare", InEtc(rules, declaration));
+    private Guest WithBridgeConf(string rules, string declaration) => new("unshare", InEtc(rules, "run", "--netns", _host.Name, declaration));
 
     private void Bridge()
     {

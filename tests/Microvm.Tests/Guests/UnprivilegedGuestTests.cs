@@ -41,9 +41,11 @@ public sealed class UnprivilegedGuestTests : IDisposable
     }
 
     /// <summary>As the user nobody, without groups and capabilities. A managed binary is not one file, and stays where it is.</summary>
-    private Guest Run(string tunMode, params string[] arguments) => new("ip", ["netns", "exec", _ns.Name, "sh", "-c", WithTun, tunMode,
+    private Guest Run(string tunMode, params string[] arguments) => As(tunMode, ["run", .. arguments]);
+
+    private Guest As(string tunMode, params string[] arguments) => new("ip", ["netns", "exec", _ns.Name, "sh", "-c", WithTun, tunMode,
         "setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", "--bounding-set=-all", "--",
-        File.Exists(Binary.Path + ".dll") ? Binary.Path : Path.Combine(_home, "microvm"), "run", .. arguments]);
+        File.Exists(Binary.Path + ".dll") ? Binary.Path : Path.Combine(_home, "microvm"), .. arguments]);
 
     [Fact]
     public void A_tap_that_root_made_for_a_user_is_all_that_the_user_needs()
@@ -75,6 +77,18 @@ public sealed class UnprivilegedGuestTests : IDisposable
         using var guest = Run("600", file);
         guest.WaitForEnd();
         Assert.Contains("user 65534 may not open; mend it with: sudo chmod 0666 /dev/net/tun", guest.Console);
+    }
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("run")]
+    public void A_bridge_helper_without_privileges_is_told(string command)
+    {
+        var file = Declare("bridge", "x");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"type\":\"bridge\"", "\"type\":\"bridge\",\"bridge\":\"br0\"", StringComparison.Ordinal));
+        using var told = As("666", command, file);
+        told.WaitForEnd();
+        Assert.Contains("qemu-bridge-helper is neither set-user-ID root nor has it CAP_NET_ADMIN: started by user 65534 it can't make a tap; mend it with: sudo setcap cap_net_admin+ep", told.Console);
     }
 
     [Fact]

@@ -177,11 +177,15 @@ public sealed class RunnerTests : IDisposable
     private static readonly string[] s_pieces = ["'", "\"", "$(touch pwned)", "`touch pwned`", "\\", "\n", ";touch pwned;", "-", " ", "*", "é", "a", "#"];
     private static readonly Gen<string> s_hostile = Gen.Int[0, s_pieces.Length - 1].Array[1, 6].Select(n => string.Concat(n.Select(i => s_pieces[i])));
 
+    // What Linux takes in an interface's name: up to 15 bytes, and neither white space nor '/', ':' or '%'.
+    private static readonly string[] s_idPieces = ["'", "\"", "$(id)", "`id`", "\\", ";id;", "*", "é", "a", "#", "&", "|", ",", "=", "<x", "!"];
+    private static readonly Gen<string> s_hostileId = Gen.Int[0, s_idPieces.Length - 1].Array[1, 3].Select(n => string.Concat(n.Select(i => s_idPieces[i])));
+
     [Fact]
-    public void Whatever_paths_and_users_hold_the_scripts_parse_and_call_what_was_meant()
+    public void Whatever_ids_paths_and_users_hold_the_scripts_parse_and_call_what_was_meant()
     {
         var tried = 0;
-        Gen.Select(s_hostile, s_hostile, s_hostile).Sample((folder, user, path) =>
+        Gen.Select(s_hostile, s_hostile, s_hostile, s_hostileId).Sample((folder, user, path, id) =>
     {
         // The binary that the scripts call prints its arguments; its own path is hostile too.
         var home = Path.Combine(Home, Guid.NewGuid().ToString("N"), folder);
@@ -192,7 +196,7 @@ public sealed class RunnerTests : IDisposable
         var diagnostics = new DiagnosticBag();
         var json = $$"""
             {"microvm":{"kernel":{{Json(path)}},"socket":{{Json("s" + path)}},"binScripts":{"tap-up":[{"order":500,"text":":"},{"order":1500,"text":":"}]},
-              "interfaces":[{"type":"tap","id":"a'$(id)","mac":"02:00:00:00:00:01"}] } }
+              "interfaces":[{"type":"tap","id":{{Json(id)}},"mac":"02:00:00:00:00:01"}] } }
             """;
         var node = (ObjectNode)JsonFrontDoor.Read("x", System.Text.Encoding.UTF8.GetBytes(json), diagnostics)!;
         if (new DeclarationReader(diagnostics).Read(node) is not { } vm)
@@ -217,6 +221,7 @@ public sealed class RunnerTests : IDisposable
         using var start = System.Text.Json.JsonDocument.Parse(dry.Out);
         var words = start.RootElement.GetProperty("command").EnumerateArray().Select(w => w.GetString()).ToList();
         Assert.Equal(path, words[words.IndexOf("-kernel") + 1]);
+        Assert.Equal($"tap,id=net0,ifname={id.Replace(",", ",,", StringComparison.Ordinal)},script=no,downscript=no", words[words.IndexOf("-netdev") + 1]);
         Assert.Equal($"unix:{("s" + path).Replace(",", ",,", StringComparison.Ordinal)},server=on,wait=off", words[words.IndexOf("-qmp") + 1]);
         var plain = Binary.Microvm("run", "--dry-run", declaration).Out.Split('\n').Single(l => l.StartsWith("start    ", StringComparison.Ordinal))["start    ".Length..];
         Assert.Equal(string.Join('\0', words) + "\0", Binary.Run("bash", null, "-c", $"printf '%s\\0' {plain}").Out);
