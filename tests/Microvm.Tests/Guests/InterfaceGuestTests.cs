@@ -75,6 +75,7 @@ public sealed class InterfaceGuestTests : IDisposable
     {
         using var one = Up(Macvtap("a", 1, "bridge"));
         using var two = Up(Macvtap("b", 2, "bridge", "", "ping=10.0.9.11"));
+        one.WaitFor("guest: ready");
         two.WaitFor("guest: 10.0.9.11 answers");
     }
 
@@ -139,6 +140,7 @@ public sealed class InterfaceGuestTests : IDisposable
         Bridge();
         using var one = WithBridgeConf("allow br0\n", Declare("a", 1, "bridge", ",\"bridge\":\"br0\""));
         using var two = WithBridgeConf("allow br0\n", Declare("b", 2, "bridge", ",\"bridge\":\"br0\"", "", "ping=10.0.9.11"));
+        one.WaitFor("guest: ready");
         two.WaitFor("guest: 10.0.9.11 answers");
         Answers(_host, "10.0.9.12");
     }
