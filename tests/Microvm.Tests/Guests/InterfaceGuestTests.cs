@@ -226,12 +226,12 @@ public sealed class InterfaceGuestTests : IDisposable
     private string[] InEtc(string rules, params string[] arguments)
     {
         const string script = """
-            set -e; cd "$1"; shift; mkdir -p etc; mount -t tmpfs none etc; mkdir etc/upper etc/work
+            set -e; cd "$1"; rules=$2; shift 2; mkdir -p etc; mount -t tmpfs none etc; mkdir etc/upper etc/work
             mount -t overlay etc -o lowerdir=/etc,upperdir="$PWD/etc/upper",workdir="$PWD/etc/work" /etc
-            mkdir -p /etc/qemu; cp bridge.conf /etc/qemu/; exec "$@"
+            mkdir -p /etc/qemu; printf %s "$rules" > /etc/qemu/bridge.conf; exec "$@"
             """;
-        var folder = Path.GetDirectoryName(_folder.File("bridge.conf", rules))!;
-        return ["--mount", "sh", "-c", script, "sh", folder, Binary.Path, .. arguments];
+        var folder = Path.GetDirectoryName(_folder.File("x", ""))!;
+        return ["--mount", "sh", "-c", script, "sh", folder, rules, Binary.Path, .. arguments];
     }
 
     private Guest WithBridgeConf(string rules, string declaration) => new("unshare", InEtc(rules, "run", "--netns", _host.Name, declaration));
