@@ -70,7 +70,7 @@ set -e
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ "$1" = purge ]; then
     # VMs with their disks are their owner's: an empty directory only is ours.
-    rmdir /var/lib/microvms 2>/dev/null || true
+    rmdir /var/lib/microvms /run/microvm 2>/dev/null || true
     # The account is ours; the group kvm is shared with other packages (qemu, udev) and stays.
     ! getent passwd microvm >/dev/null || userdel microvm 2>/dev/null || true
     ! getent group microvm >/dev/null || groupdel microvm 2>/dev/null || true

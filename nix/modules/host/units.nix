@@ -27,7 +27,7 @@ in
   units = lib.genAttrs services (name: { text = onNixos name; });
 
   # "Key=value" lines as NixOS wants them in a drop-in of one VM.
-  bridgeHelper = builtins.listToAttrs (map
+  dropIn = name: builtins.listToAttrs (map
     (line: let words = lib.splitString "=" line; in { name = lib.head words; value = lib.concatStringsSep "=" (lib.tail words); })
-    (builtins.filter (line: lib.hasInfix "=" line && !lib.hasPrefix "#" line) (lib.splitString "\n" (text "bridge-helper.conf"))));
+    (builtins.filter (line: lib.hasInfix "=" line && !lib.hasPrefix "#" line) (lib.splitString "\n" (text "${name}.conf"))));
 }

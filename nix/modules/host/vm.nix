@@ -10,7 +10,10 @@ let
   services = map (lib.replaceStrings [ "@.service" ] [ "@${name}" ]) (builtins.filter (unit: unit != "microvm@.service") (builtins.attrNames templates.units));
   # A change of the host never takes interfaces from a VM that runs.
   outlasting = map (kind: "microvm-${kind}@${name}") [ "interfaces" "set-booted" ];
-  bridged = builtins.any (interface: interface.type == "bridge") (guest.microvm.interfaces or [ ]);
+  # What the hardened unit makes an exception for.
+  has = type: builtins.any (interface: interface.type == type) (guest.microvm.interfaces or [ ]);
+  ownUser = builtins.elem (guest.microvm.hypervisor or "qemu") [ "qemu" "kvmtool" "vfkit" ];
+  exceptions = lib.optionalAttrs (has "user" && !ownUser) (templates.dropIn "user-network") // lib.optionalAttrs (has "bridge") (templates.dropIn "bridge-helper");
 in
 {
   "install-microvm-${name}" = {
@@ -34,5 +37,5 @@ in
       ln -sfT ${guest.system.build.toplevel} toplevel
     '');
   };
-  "microvm@${name}" = lib.recursiveUpdate (dropIn { restartTriggers = [ guest.system.build.toplevel ]; }) (lib.optionalAttrs bridged { serviceConfig = templates.bridgeHelper; });
+  "microvm@${name}" = lib.recursiveUpdate (dropIn { restartTriggers = [ guest.system.build.toplevel ]; }) { serviceConfig = exceptions; };
 } // lib.genAttrs (lib.filter (service: !builtins.elem service outlasting) services) (_: dropIn { })

@@ -1,11 +1,12 @@
 using System.Text;
 using Microvm.Declaration;
 using Microvm.Host.Systemd;
+using Microvm.Hypervisors;
 using Microvm.Linux;
 
 namespace Microvm.Host.Install;
 
-/// <summary>What an installed host keeps in step with its VMs: the bridges that qemu-bridge-helper may join, and the units' exceptions for it.</summary>
+/// <summary>What an installed host keeps in step with its VMs: the bridges that qemu-bridge-helper may join, and the units' exceptions for what a VM needs.</summary>
 /// <param name="root">/ but in tests.</param>
 public sealed class HostConfiguration(string root)
 {
@@ -18,21 +19,18 @@ public sealed class HostConfiguration(string root)
     /// <returns>Whether a drop-in changed, so that systemd must read its units again.</returns>
     public bool Update(IReadOnlyList<VmDirectory> vms)
     {
-        var bridged = vms.Select(v => (v.Name, Bridges: Bridges(v))).Where(v => v.Bridges.Count > 0).ToList();
-        Write(Acl, BridgeAcl.Update(Read(Acl), bridged.SelectMany(b => b.Bridges)));
-        var changed = false;
+        var needs = vms.Select(v => (v.Name, Interfaces: Interfaces(v))).ToList();
+        Write(Acl, BridgeAcl.Update(Read(Acl), needs.SelectMany(n => n.Interfaces).Select(i => i.Bridge).OfType<string>()));
+        var wanted = needs.SelectMany(n => n.Interfaces.Select(i => i.DropIn).Distinct().Select(d => (Path: $"etc/systemd/system/{n.Name.Unit}.d/50-microvm-{d}.conf", DropIn: d))).ToList();
         var units = Path.Combine(root, "etc/systemd/system");
-        var present = Directory.Exists(units) ? Directory.EnumerateFiles(units, DropIn, SearchOption.AllDirectories).Select(p => Path.GetRelativePath(root, p)).ToHashSet() : [];
-        foreach (var (name, _) in bridged)
+        var changed = false;
+        foreach (var (path, dropIn) in wanted.Where(w => Read(w.Path) is null))
         {
-            var path = $"etc/systemd/system/{name.Unit}.d/{DropIn}";
-            if (!present.Remove(path))
-            {
-                Write(path, UnitTemplates.BridgeHelperDropIn);
-                changed = true;
-            }
+            Write(path, UnitTemplates.DropIn(dropIn));
+            changed = true;
         }
-        foreach (var gone in present)
+        foreach (var gone in (Directory.Exists(units) ? Directory.GetFiles(units, "50-microvm-*.conf", SearchOption.AllDirectories) : [])
+            .Select(p => Path.GetRelativePath(root, p)).Except(wanted.Select(w => w.Path)))
         {
             Write(gone, null);
             changed = true;
@@ -40,17 +38,22 @@ public sealed class HostConfiguration(string root)
         return changed;
     }
 
-    private const string DropIn = "50-microvm-bridge-helper.conf";
-
-    /// <summary>The bridges that a VM's current runner names in interfaces of type bridge.</summary>
-    private static List<string> Bridges(VmDirectory vm)
+    /// <summary>The interfaces of a VM's current runner that the hardened unit has to make an exception for, each with its drop-in.</summary>
+    private static List<(string DropIn, string? Bridge)> Interfaces(VmDirectory vm)
     {
         var path = vm.At("current/share/microvm/declaration.json");
-        return !File.Exists(path) || JsonFrontDoor.Read(path, File.ReadAllBytes(path), new()) is not ObjectNode top
-            || (top["microvm"] as ObjectNode)?["interfaces"] is not ArrayNode interfaces ? [] :
+        if (!File.Exists(path) || JsonFrontDoor.Read(path, File.ReadAllBytes(path), new()) is not { } node || new DeclarationReader(new()).Read(node) is not { } config)
+        {
+            return [];
+        }
+        return
         [
-            .. interfaces.Items.OfType<ObjectNode>().Where(i => i["type"] is StringNode { Value: "bridge" })
-                .Select(i => (i["bridge"] as StringNode)?.Value).OfType<string>().Where(b => InterfaceName.TryParse(b, out _, out _)),
+            .. HypervisorTable.Attach(config, out _).SelectMany(a => a.Kind switch
+            {
+                AttachmentKind.BridgeHelper => new (string, string?)[] { ("bridge-helper", a.Interface.Bridge?.Value) },
+                AttachmentKind.UserNamespace => [("user-network", null)],
+                _ => [],
+            }),
         ];
     }
 

@@ -21,9 +21,10 @@ public static class UnitTemplates
             .Select(n => n["units/".Length..]).Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>What a VM's unit gets for qemu-bridge-helper, which has CAP_NET_ADMIN from its file: each setting here would forbid
-    /// that, since all of them imply NoNewPrivileges=.</summary>
-    public static string BridgeHelperDropIn => Text("bridge-helper.conf");
+    /// <summary>What the unit of a VM with such an interface gets. <c>bridge-helper</c>: qemu-bridge-helper has CAP_NET_ADMIN from its
+    /// file, and each setting there would forbid that, since all of them imply NoNewPrivileges=. <c>user-network</c>: slirp4netns
+    /// joins a user and network namespace of the VM's own, where IPv6 is turned off.</summary>
+    public static string DropIn(string name) => Text($"{name}.conf");
 
     /// <summary>A unit's text for a host.</summary>
     /// <exception cref="ArgumentException">A path holds characters that a unit file would read otherwise.</exception>
