@@ -31,7 +31,8 @@ public sealed class SystemdTests(SystemdHost host)
     public void Units_are_clean_and_little_exposed()
     {
         // verify wants the programs of an instance to be there.
-        host.Write("/root/clean.json", Vm("clean", 1, "vm-v1").Replace("\"interfaces\":[", "\"interfaces\":[{\"type\":\"macvtap\",\"id\":\"vm-v2\",\"mac\":\"02:00:00:00:99:01\",\"macvtap\":{\"link\":\"eth0\",\"mode\":\"bridge\"}},", StringComparison.Ordinal));
+        host.Write("/root/clean.json", Vm("clean", 1, "vm-v1").Replace("\"interfaces\":[", "\"interfaces\":[{\"type\":\"macvtap\",\"id\":\"vm-v2\",\"mac\":\"02:00:00:00:99:01\",\"macvtap\":{\"link\":\"eth0\",\"mode\":\"bridge\"}},", StringComparison.Ordinal)
+            .Replace("\"vcpu\"", "\"binScripts\":{\"pci-setup\":\"true\",\"virtiofsd-run\":\"true\"},\"vcpu\"", StringComparison.Ordinal));
         host.Microvm("create", "clean", "--file", "/root/clean.json");
         foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm-pci-devices@", 3), ("microvm-virtiofsd@", 5), ("microvm@", 2.5)])
         {
