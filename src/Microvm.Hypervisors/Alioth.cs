@@ -51,7 +51,7 @@ public sealed class Alioth : IHypervisor
             "--memory", $"size={vm.MemoryMiB}M,backend=memfd",
             "--cpu", $"count={vm.Vcpu}",
             "-k", Kernel(vm, host, elf: false),
-            "-c", $"console=ttyS0 reboot=k panic=1 {vm.KernelParams}".TrimEnd(),
+            "-c", $"console={(IsArm(host) ? "ttyAMA0" : "ttyS0")} reboot=k panic=1 {vm.KernelParams}".TrimEnd(),
             "--entropy",
         };
         if (vm.InitrdPath is { } initrd)

@@ -53,8 +53,8 @@ public sealed class StratoVirt : IHypervisor
         {
             Program(vm.Package, "stratovirt"),
             "-name", vm.Name,
-            // microvm is its name for the light machine on both architectures' virtio-mmio; virt is aarch64's standard one.
-            "-machine", IsArm(host) ? "virt" : "microvm",
+            // The light machine of both architectures; q35 and virt, the standard ones, take no virtio-mmio devices. virtiofsd and the guest must see the same memory.
+            "-machine", vm.Shares.Count > 0 ? "microvm,mem-share=on" : "microvm",
             "-m", Number(vm.MemoryMiB),
             "-smp", Number(vm.Vcpu),
             "-kernel", Kernel(vm, host, elf: false),
@@ -66,10 +66,6 @@ public sealed class StratoVirt : IHypervisor
         if (vm.InitrdPath is { } initrd)
         {
             words.AddRange(["-initrd", initrd]);
-        }
-        if (vm.Shares.Count > 0)
-        {
-            words.AddRange(["-object", $"memory-backend-memfd,size={vm.MemoryMiB}M,id=mem,share=on", "-numa", "node,memdev=mem"]);
         }
         if (vm.StoreDisk is { } store)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Microvm.Declaration;
@@ -15,7 +16,7 @@ public sealed class GrammarTests
 
     /// <summary>All that a hypervisor can do, in one declaration.</summary>
     /// <param name="own">Whether its network is of type user, which elsewhere than on kvmtool can have nothing beside it.</param>
-    private static Invocation Everything(string hypervisor, int vcpu, bool own = false)
+    private static Invocation Everything(string hypervisor, int vcpu, bool own = false, Architecture architecture = Architecture.X64)
     {
         var shares = hypervisor switch
         {
@@ -50,7 +51,7 @@ public sealed class GrammarTests
             HypervisorTable.Check(vm, diagnostics);
         }
         Assert.True(!diagnostics.HasErrors, string.Join('\n', diagnostics.All));
-        return HypervisorTable.Find(hypervisor)!.Render(vm!, HypervisorTable.Attach(vm!, out _), new(Kvm: true));
+        return HypervisorTable.Find(hypervisor)!.Render(vm!, HypervisorTable.Attach(vm!, out _), new(Kvm: true, architecture));
     }
 
     public static TheoryData<string, int> Rendered()
@@ -71,6 +72,7 @@ public sealed class GrammarTests
         var grammar = Lines("grammar.txt").Where(l => l[0] == hypervisor).ToDictionary(l => l[1], l => (Arity: l[2], Keys: l[3..]));
         Check(hypervisor, Everything(hypervisor, vcpu).Words, grammar);
         Check(hypervisor, Everything(hypervisor, vcpu, own: true).Words, grammar);
+        Check(hypervisor, Everything(hypervisor, vcpu, architecture: Architecture.Arm64).Words, grammar);
     }
 
     private static void Check(string hypervisor, IReadOnlyList<string> words, Dictionary<string, (string Arity, string[] Keys)> grammar)

@@ -138,6 +138,34 @@ public sealed class HypervisorTests
         Assert.Contains(words, w => w.StartsWith("console=ttyAMA0", StringComparison.Ordinal));
     }
 
+    /// <summary>The console of each on aarch64, by its own documentation or sources: a PL011, or a 16550 as on x86_64.</summary>
+    [Theory]
+    [InlineData("cloud-hypervisor", "ttyAMA0")]
+    [InlineData("firecracker", "ttyS0")]
+    [InlineData("crosvm", "ttyS0")]
+    [InlineData("kvmtool", "ttyS0")]
+    [InlineData("stratovirt", "ttyAMA0")]
+    [InlineData("alioth", "ttyAMA0")]
+    public void On_aarch64_each_hypervisor_has_its_console_and_the_uncompressed_kernel_of_a_package(string hypervisor, string console)
+    {
+        var vm = Read($$"""{"hypervisor":"{{hypervisor}}","initrdPath":"/i","kernel":"/nix/store/00000000000000000000000000000000-linux"}""");
+        var arm = HypervisorTable.Find(hypervisor)!.Render(vm, [], new(Kvm: true, System.Runtime.InteropServices.Architecture.Arm64));
+        var all = string.Join(' ', [.. arm.Words, .. arm.Files.Select(f => f.Content)]);
+        Assert.Contains($"console={console}", all);
+        Assert.Contains("-linux/Image", all);
+    }
+
+    [Fact]
+    public void StratoVirts_memory_is_shared_with_virtiofsd_on_its_light_machine()
+    {
+        var vm = Read("""{"hypervisor":"stratovirt","kernel":"/k","shares":[{"proto":"virtiofs","tag":"a","source":"/b"}]}""");
+        foreach (var architecture in (System.Runtime.InteropServices.Architecture[])[System.Runtime.InteropServices.Architecture.X64, System.Runtime.InteropServices.Architecture.Arm64])
+        {
+            var words = HypervisorTable.Find("stratovirt")!.Render(vm, [], new(Kvm: true, architecture)).Words;
+            Assert.Equal("microvm,mem-share=on", words[words.ToList().IndexOf("-machine") + 1]);
+        }
+    }
+
     [Fact]
     public void Exactly_2048_MiB_on_QEMU_is_warned_about() =>
         Assert.Contains(Findings("""{"mem":2048}"""), d => d.Severity == Severity.Warning && d.Message.Contains("2048"));
