@@ -24,10 +24,8 @@ public static class RunnerStore
     /// <returns>Whether <c>current</c> changed.</returns>
     public static bool Publish(VmDirectory vm, IReadOnlyDictionary<string, string> files)
     {
-        // 1775: the hypervisor's group makes its sockets and volumes here, and can't replace what is root's.
-        const UnixFileMode Mode = UnixFileMode.StickyBit | (UnixFileMode)0b111_111_101, Plain = (UnixFileMode)0b111_101_101;
-        Directory.CreateDirectory(vm.Path);
-        File.SetUnixFileMode(vm.Path, Mode);
+        const UnixFileMode Plain = (UnixFileMode)0b111_101_101;
+        vm.Create();
         var target = $"runners/{Identity(files)}";
         if (!Directory.Exists(vm.At(target)))
         {

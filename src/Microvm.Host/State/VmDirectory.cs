@@ -60,6 +60,14 @@ public sealed class VmDirectory
     /// <summary>A path inside the directory.</summary>
     public string At(string relative) => System.IO.Path.Combine(Path, relative);
 
+    /// <summary>Makes the directory, for the group that it inherits: the hypervisor makes its sockets and volumes here, and can't
+    /// replace what is root's.</summary>
+    internal void Create()
+    {
+        Directory.CreateDirectory(Path);
+        File.SetUnixFileMode(Path, UnixFileMode.StickyBit | (UnixFileMode)0b111_111_101);
+    }
+
     /// <summary>Points <c>current</c> or <c>booted</c> at a runner, in one step (rename(2)).</summary>
     public void Point(string link, string target)
     {

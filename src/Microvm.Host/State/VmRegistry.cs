@@ -29,7 +29,7 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         Claim(vm);
         var before = vm.Current;
         var isNew = !vm.Exists;
-        Directory.CreateDirectory(vm.Path);
+        vm.Create();
         try
         {
             FlakeBuild.Run(flake, name, vm.At("current"));
