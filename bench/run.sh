@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh
-need cc=gcc ip=iproute2 nix-instantiate=nix-bin /usr/bin/time=time unshare=util-linux
+need cc=gcc ip=iproute2 nix-instantiate=nix-bin /usr/bin/time=time setpriv=util-linux unshare=util-linux
 [ -n "${BENCH_SKIP_BUILD:-}" ] || ./build.sh
 mkdir -p out/bench
 cc -O2 -Wall -Wextra -o out/bench/limit bench/limit/limit.c

@@ -58,16 +58,21 @@ internal static class Works
         File.Copy(tools.First, Path.Combine(bin, "qemu-system-x86_64"));
         var path = Environment.GetEnvironmentVariable("PATH");
         Environment.SetEnvironmentVariable("PATH", $"{bin}:{path}");
-        var (ours, shell) = (new List<double>(), new List<double>());
+        // What `run` makes sure of before: the tap is there and has as many queues as the hypervisor asks for; KVM; no privilege is left.
+        var careful = tools.Write("careful.sh", $"#!/bin/bash\nset -eou pipefail\nip -d link show dev l0 | grep -q multi_queue || {{ echo \"no multi-queue tap l0\" >&2; exit 1; }}\n"
+            + $"[ -w /dev/kvm ] || echo \"no KVM\" >&2\nexec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs {words}\n");
+        var (ours, shell, looking) = (new List<double>(), new List<double>(), new List<double>());
         for (var round = 0; round < 21; round++)
         {
             ours.Add(UntilFirst([tools.Microvm, "run", file]));
             shell.Add(UntilFirst(["bash", script]));
+            looking.Add(UntilFirst(["bash", careful]));
         }
         Environment.SetEnvironmentVariable("PATH", path);
         Child.Time([tools.Microvm, "down", file]);
         results.Add(new("run until the hypervisor's first instruction", 1, Contestant.Ours + " run", [.. ours]));
-        results.Add(new("run until the hypervisor's first instruction", 1, "shell script", [.. shell]));
+        results.Add(new("run until the hypervisor's first instruction", 1, "shell script that looks whether the tap is there", [.. shell]));
+        results.Add(new("run until the hypervisor's first instruction", 1, "shell script that looks at what `run` looks at", [.. looking]));
     }
 
     private static double UntilFirst(IReadOnlyList<string> words)
