@@ -36,6 +36,7 @@ in
 named // lib.genAttrs [ "writeShellScript" "writeShellScriptBin" "writeShellApplication" "writeScript" "writeScriptBin" "writeText" "writeTextFile" "writeTextDir" "runCommand" "runCommandLocal" "buildEnv" "symlinkJoin" "fetchurl" "fetchgit" "fetchFromGitHub" "fetchzip" "callPackage" "nixos" ] unbuilt
 // {
   inherit lib;
+  _type = "pkgs";
   path = "/nixpkgs-is-not-here";
   system = builtins.currentSystem;
   config = { };

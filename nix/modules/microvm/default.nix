@@ -23,10 +23,10 @@ let
     // lib.optionalAttrs (i.bridge != null) { inherit (i) bridge; }
     // lib.optionalAttrs i.tap.vhost { inherit (i) tap; };
 
-  # Of a kernel package the file that the hypervisor boots; the path of an image as it is.
+  # Of a kernel package the file that the hypervisor boots; a path as it is.
   kernel = hypervisor:
     if builtins.elem hypervisor elf && cfg.kernel ? dev && pkgs.stdenv.hostPlatform.isx86_64 then "${cfg.kernel.dev}/vmlinux"
-    else if lib.isDerivation cfg.kernel then "${cfg.kernel}/${pkgs.stdenv.hostPlatform.linux-kernel.target}"
+    else if cfg.kernel ? drvPath then "${cfg.kernel}/${cfg.kernel.target or pkgs.stdenv.hostPlatform.linux-kernel.target or "bzImage"}"
     else "${cfg.kernel}";
 
   # The declaration as our binary reads it, with every path in the store that it needs.

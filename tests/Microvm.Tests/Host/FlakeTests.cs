@@ -11,9 +11,9 @@ public sealed class FlakeTests(SystemdHost host)
           outputs = { self }:
             let
               lib = import ./nix/standalone;
-              package = at: { type = "derivation"; name = "package"; outPath = at; meta.mainProgram = "microvm"; };
+              package = at: { type = "derivation"; name = "package"; outPath = at; drvPath = at; meta.mainProgram = "microvm"; };
               pkgs = import ./nix/standalone/packages.nix lib // {
-                stdenv.hostPlatform = { isAarch64 = false; isx86_64 = true; linux-kernel.target = "vmlinuz"; };
+                stdenv.hostPlatform = { isAarch64 = false; isx86_64 = true; };
                 runCommand = name: environment: script: derivation (removeAttrs environment [ "meta" ] // {
                   inherit name;
                   system = "x86_64-linux";
@@ -39,7 +39,7 @@ public sealed class FlakeTests(SystemdHost host)
                     microvm = {
                       network.package = package "/usr/local";
                       qemu.package = package "/usr";
-                      kernel = package "{{SystemdHost.Guest}}";
+                      kernel = package "{{SystemdHost.Guest}}" // { target = "vmlinuz"; };
                       initrdPath = "{{SystemdHost.Guest}}/initrd";
                       kernelParams = [ "seconds=600" "tsc_early_khz=1000000" "guestip=10.0.7.2/24" ];
                       interfaces = [ { type = "tap"; id = "{{id}}"; mac = "02:00:00:00:f0:01"; } ];

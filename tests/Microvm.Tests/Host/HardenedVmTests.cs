@@ -107,6 +107,19 @@ public sealed class HardenedVmTests(SystemdHost host)
     }
 
     [Fact]
+    public void Shares_are_served_by_a_unit_beside_the_vm_that_starts_before_it_and_ends_with_it()
+    {
+        host.Do("mkdir", "-p", "/srv/shared");
+        host.Write("/srv/shared/hello", "hello from the host\n");
+        Start("sharing", """ "shares":[{"proto":"virtiofs","tag":"data","source":"/srv/shared","mountPoint":"/share"}],"interfaces":[]""", ",\"share=data\"");
+        Assert.Contains("guest: shared hello from the host", Console("sharing"), StringComparison.Ordinal);
+        Assert.Equal("written by the guest\n", host.Do("cat", "/srv/shared/answer"));
+        Assert.Equal("active", host.Property("microvm-virtiofsd@sharing.service", "ActiveState"));
+        StopsByItself("sharing");
+        Assert.Equal("inactive", host.Property("microvm-virtiofsd@sharing.service", "ActiveState"));
+    }
+
+    [Fact]
     public void Balloon_by_name_takes_memory_from_a_guest_that_runs()
     {
         Start("balloon", """ "balloon":true,"interfaces":[]""");
