@@ -129,7 +129,7 @@ public sealed class UpTests : IDisposable
         Assert.Equal(0, Run("up", file).Code);
         var index = Link("vm-a1").GetProperty("ifindex").GetInt32();
         _ns.Ip("link", "set", "vm-a1", "down");
-        Assert.Contains("\"drifted\"", Run("status", file, "--json").Out);
+        Assert.Contains("\"down\"", Run("status", file, "--json").Out);
         Assert.Equal(0, Run("up", file).Code);
         Assert.Contains("\"up\"", Run("status", file, "--json").Out);
         Assert.Equal(index, Link("vm-a1").GetProperty("ifindex").GetInt32());

@@ -15,9 +15,10 @@ public sealed class StopTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "guest: asked by the power button, shutting down")]
-    [InlineData(",\"qemu\":{\"machine\":\"q35\"}", "guest: asked by the power button, shutting down")]
-    [InlineData("", "guest: asked by ctrl-alt-del, shutting down", "deaf=yes")]
+    // On a busy machine the second way of asking may overtake the first, so each guest hears one.
+    [InlineData("", "guest: asked by the power button, shutting down", "deaf=ctrl-alt-del")]
+    [InlineData(",\"qemu\":{\"machine\":\"q35\"}", "guest: asked by the power button, shutting down", "deaf=ctrl-alt-del")]
+    [InlineData("", "guest: asked by ctrl-alt-del, shutting down", "deaf=power")]
     public void Shutdown_lets_the_guest_sync_and_power_off_by_itself(string machine, string told, params string[] parameters)
     {
         var file = Declare(machine, parameters);
