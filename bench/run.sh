@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Measures microvm beside what a user would run instead, in namespaces of its own; prints a table and writes bench/results/.
-#   bench/run.sh           all sizes, about half an hour (the peers need most of it)
+#   bench/run.sh           all sizes, about ten minutes (the peers need most of it)
 #   bench/run.sh --quick   up to 500 links, about two minutes
 set -euo pipefail
 cd "$(dirname "$0")/.."

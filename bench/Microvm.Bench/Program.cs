@@ -25,7 +25,7 @@ try
     Works.UpToDate(results, tools, quick ? 500 : 4000);
     Works.UntilFirstInstruction(results, tools);
     Works.Check(results, tools);
-    string[] more = [.. Works.PeakMemory(tools, quick ? 500 : 4000), .. Works.Growth(results)];
+    string[] more = [.. Works.PeakMemory(tools, quick ? 500 : 4000), .. Works.KernelMemory(tools, quick ? 100 : 1000), .. Works.Growth(results)];
     var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
     Directory.CreateDirectory(args[3]);
     Results.Write(Path.Combine(args[3], "results.json"), $"{cpu}, {Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}", results);
