@@ -15,7 +15,7 @@ internal static class StatusTable
         var per = rates is null ? "" : "/s";
         var table = new Table(
             new("VM", 100, 8), new("INTERFACE", 99, 15), new("STATE", 98), new("TYPE", 60), new("ATTACHMENT", 10), new("ON", 70, 6), new("MAC", 30),
-            new("QUEUES", 40, Right: true), new("HELD BY", 65, 8), new($"TO VM{per}", 68, Right: true), new($"FROM VM{per}", 67, Right: true),
+            new("QUEUES", 40, Right: true), new("HELD BY", 65, 15), new($"TO VM{per}", 68, Right: true), new($"FROM VM{per}", 67, Right: true),
             new($"PKTS TO{per}", 20, Right: true), new($"PKTS FROM{per}", 19, Right: true));
         foreach (var i in interfaces)
         {

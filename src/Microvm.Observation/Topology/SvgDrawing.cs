@@ -8,7 +8,7 @@ namespace Microvm.Observation.Topology;
 /// <summary>The graph as an SVG for a page: columns from the outside world at the left to the VMs at the right, in light or dark as the reader's system is.</summary>
 public static class SvgDrawing
 {
-    private const double Letter = 7.9, SmallLetter = 6.1, BoxHeight = 46, RowGap = 16, ColumnGap = 70, Margin = 24;
+    private const double Letter = 7.9, SmallLetter = 6.1, BoxHeight = 46, RowGap = 16, ColumnGap = 70, WidestGap = 150, Margin = 24;
 
     private const string Styles = """
         .page{fill:#ffffff}.box{stroke-width:1.5}.edge{fill:none;stroke:#8c959f;stroke-width:1.8}.name{fill:#1f2328;font:600 13px ui-monospace,monospace}.detail{fill:#57606a;font:10px ui-monospace,monospace}.head{fill:#57606a;font:600 11px system-ui,sans-serif}
@@ -23,8 +23,8 @@ public static class SvgDrawing
         internal double X { get; set; }
         internal double Y { get; set; }
         internal double Width { get; set; }
-        internal string Label { get; } = Short(node.Label, 32);
-        internal string Detail { get; } = Short(node.Detail, 44);
+        internal string Label { get; } = Short(node.Label, 48);
+        internal string Detail { get; } = Short(node.Detail, 56);
         internal double Middle => Y + BoxHeight / 2;
     }
 
@@ -76,7 +76,9 @@ public static class SvgDrawing
             var here = boxes.Where(b => most - depth[b.Key] == column).Select(b => b.Value).ToList();
             var width = here.Select(b => Math.Max(b.Label.Length * Letter, b.Detail.Length * SmallLetter) + 24).DefaultIfEmpty(0).Max();
             here.ForEach(b => (b.Column, b.X, b.Width) = (column, x, width));
-            x += width + ColumnGap;
+            // Many lines to the next column cross at a gentler slope where there is more room.
+            var lines = graph.Edges.Count(e => boxes[e.From].Column == column && here.Contains(boxes[e.From]));
+            x += width + Math.Clamp(lines * 6, ColumnGap, WidestGap);
         }
         // Interfaces stand in the order of what they hang on; everything else goes to the middle of its neighbours.
         var links = boxes.Values.Where(b => b.Column == most - 1).ToList();
