@@ -15,6 +15,9 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
 
     internal int Pid { get; }
 
+    /// <summary>The terminal's settings before the program was started; a quick one has changed them by the time that anybody asks.</summary>
+    internal byte[] SettingsBefore { get; }
+
     /// <summary>What the terminal shows.</summary>
     internal VirtualScreen Screen { get; }
 
@@ -30,6 +33,7 @@ internal sealed unsafe partial class PseudoTerminal : IDisposable
         Check(ptsname_r(_master, name, 64), "name the pseudo-terminal");
         _slave = Marshal.PtrToStringUTF8((nint)name)!;
         Resize(columns, rows);
+        SettingsBefore = Settings();
         Pid = Spawn(command, environment);
     }
 

@@ -115,7 +115,7 @@ public sealed class ObservingTests : IDisposable
         _host.Ip("addr", "add", "10.9.8.1/24", "dev", "br0");
         _host.Ip("link", "set", "br0", "up");
         using var terminal = OnTerminal(columns, "status", "--watch", "--interval", "0.2", "--netns", _host.Name, _vm);
-        var before = terminal.Settings();
+        var before = terminal.SettingsBefore;
         Assert.True(terminal.ReadUntil(s => s.IsAlternate && s.Text.Contains("TO VM/s"), s_limit), terminal.Screen.Text);
         Assert.True(terminal.ReadUntil(s => Regex.IsMatch(s.Text, @"(?m)^web +vm-a1 +up .* 0 B +0 B"), s_limit), terminal.Screen.Text);
         // What a guest would be sent: the bridge floods a question to each of its ports that somebody holds.

@@ -9,6 +9,7 @@ public sealed class TopTests : IDisposable
 {
     private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(60);
     private readonly Namespace _host = new(), _guest = new();
+    private readonly List<Process> _traffic = [];
 
     public TopTests()
     {
@@ -24,6 +25,11 @@ public sealed class TopTests : IDisposable
 
     public void Dispose()
     {
+        foreach (var traffic in _traffic)
+        {
+            traffic.Kill();
+            traffic.Dispose();
+        }
         _host.Dispose();
         _guest.Dispose();
     }
@@ -31,8 +37,9 @@ public sealed class TopTests : IDisposable
     private PseudoTerminal Top(int columns, int rows, params string[] more) =>
         new([Binary.Path, "top", "--netns", _host.Name, "--interval", "0.2", .. more], columns, rows);
 
-    private Process Traffic(int n) =>
-        Process.Start(new ProcessStartInfo("ip", ["netns", "exec", _host.Name, "ping", "-q", "-i", "0.02", "-s", "1000", $"10.9.{n}.2"]) { RedirectStandardOutput = true })!;
+    /// <summary>Until the test ends, however it does.</summary>
+    private void Traffic(int n) =>
+        _traffic.Add(Process.Start(new ProcessStartInfo("ip", ["netns", "exec", _host.Name, "ping", "-q", "-i", "0.02", "-s", "1000", $"10.9.{n}.2"]) { RedirectStandardOutput = true })!);
 
     private static bool Shows(PseudoTerminal terminal, Func<string, bool> condition) => terminal.ReadUntil(s => s.IsAlternate && condition(s.Text), s_limit);
 
@@ -50,9 +57,9 @@ public sealed class TopTests : IDisposable
     [InlineData(200)]
     public void It_shows_rates_within_the_terminal_and_q_gives_the_terminal_back(int columns)
     {
-        using var traffic = Traffic(1);
+        Traffic(1);
         using var top = Top(columns, 24);
-        var before = top.Settings();
+        var before = top.SettingsBefore;
         Assert.True(Shows(top, t => Regex.IsMatch(t, @"vm-a1 .* \d+(\.\d+)? kB") && t.Contains('█')), top.Screen.Text);
         Assert.False(top.Screen.Overflowed);
         Assert.NotEqual(before, top.Settings());
@@ -62,7 +69,6 @@ public sealed class TopTests : IDisposable
         top.Send("q");
         Assert.Equal(0, top.WaitForExit(s_limit));
         IsRestored(top, before);
-        traffic.Kill();
     }
 
     [Theory]
@@ -73,7 +79,7 @@ public sealed class TopTests : IDisposable
     public void A_signal_gives_the_terminal_back(int signal)
     {
         using var top = Top(100, 30);
-        var before = top.Settings();
+        var before = top.SettingsBefore;
         Assert.True(Shows(top, t => t.Contains("vm-a1")), top.Screen.Text);
         top.Signal(signal);
         Assert.Equal(0, top.WaitForExit(s_limit));
@@ -84,7 +90,7 @@ public sealed class TopTests : IDisposable
     public void Ctrl_C_gives_the_terminal_back()
     {
         using var top = Top(100, 30);
-        var before = top.Settings();
+        var before = top.SettingsBefore;
         Assert.True(Shows(top, t => t.Contains("vm-a1")), top.Screen.Text);
         top.Send("\x03");
         Assert.Equal(0, top.WaitForExit(s_limit));
@@ -95,7 +101,7 @@ public sealed class TopTests : IDisposable
     public void Ctrl_Z_gives_the_terminal_back_until_it_goes_on()
     {
         using var top = Top(100, 30);
-        var before = top.Settings();
+        var before = top.SettingsBefore;
         Assert.True(Shows(top, t => t.Contains("vm-a1")), top.Screen.Text);
         top.Send("\x1a");
         Assert.True(top.ReadUntil(s => !s.IsAlternate, s_limit));
@@ -114,7 +120,7 @@ public sealed class TopTests : IDisposable
     [Fact]
     public void Keys_sort_filter_select_and_help()
     {
-        using var traffic = Traffic(1);
+        Traffic(1);
         using var top = Top(120, 24, "--sort", "interface");
         Assert.True(Shows(top, t => t.Contains("INTERFACEv")), top.Screen.Text);
         top.Send("I");
@@ -134,7 +140,6 @@ public sealed class TopTests : IDisposable
         Assert.True(Shows(top, t => t.Contains("vm-b1")), top.Screen.Text);
         top.Send("\e[21~");
         Assert.Equal(0, top.WaitForExit(s_limit));
-        traffic.Kill();
     }
 
     [Fact]
