@@ -15,17 +15,10 @@ internal static class Account
             : group is not null ? null
             : uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) ? sudo
             // A system user of `host install` and NixOS: always a local one, and asking nsswitch's modules would be a third of this command's time.
-            : Local("/etc/passwd", "microvm") ?? 0;
-        uint? gid = group is not null ? Group(group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
+            : AccountFile.Number(AccountFile.Users, "microvm") ?? 0;
+        uint? gid = group is not null ? Number(group) ?? AccountFile.Number(AccountFile.Groups, group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
         return (uid, gid);
     }
 
     private static uint? Number(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
-
-    private static uint? Group(string name) => Number(name) ?? Local("/etc/group", name);
-
-    /// <summary>The number in the third field of that name's line (passwd(5), group(5)).</summary>
-    private static uint? Local(string file, string name) =>
-        File.ReadLines(file).Select(l => l.Split(':')).Where(f => f.Length > 2 && f[0] == name)
-            .Select(f => (uint?)uint.Parse(f[2], CultureInfo.InvariantCulture)).FirstOrDefault();
 }

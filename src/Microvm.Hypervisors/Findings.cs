@@ -93,12 +93,16 @@ public sealed class Findings(MicrovmConfig vm, string hypervisor, DiagnosticBag 
         }
     }
 
+    /// <summary>Why such an interface stands alone, and what to do; an alternative may follow.</summary>
+    public static string AloneInNamespace(InterfaceName id, string hypervisor) =>
+        $"'{id}' of type user puts {hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone";
+
     /// <summary>Refuses what can't be beside a user network in a namespace of its own, which slirp4netns makes for hypervisors without one.</summary>
     public void UserNetworkInNamespace()
     {
         if (vm.Interfaces.Count > 1 && vm.Interfaces.FirstOrDefault(i => i.Type == InterfaceType.User) is { } user)
         {
-            Refuse(user.At, $"'{user.Id}' of type user puts {hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone, or use qemu");
+            Refuse(user.At, $"{AloneInNamespace(user.Id, hypervisor)}, or use qemu");
         }
         ForwardsFromHostOnly();
     }

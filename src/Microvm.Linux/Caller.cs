@@ -34,7 +34,7 @@ internal static unsafe class Caller
         Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"keep group {group}");
         Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"keep user {user}");
         (s_user, s_group, s_known, s_starts) = (user, group, true, Number("SUDO_UID") == user);
-        s_home = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
+        s_home = AccountFile.Entries(AccountFile.Users).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
     }
 
     /// <summary>From now on the person is this user, with the groups that the user database gives, and programs are started as them:

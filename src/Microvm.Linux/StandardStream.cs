@@ -14,12 +14,7 @@ internal sealed unsafe class StandardStream(int fd, bool mustArrive = true) : St
     public bool IsBroken { get; private set; }
 
     /// <summary>Looks whether a pipe still has a reader, where nothing is being written.</summary>
-    public void LookForReader()
-    {
-        const short POLLERR = 8;
-        var look = new PollDescriptor { Descriptor = fd };
-        IsBroken |= Libc.poll(&look, 1, 0) > 0 && (look.Happened & POLLERR) != 0;
-    }
+    public void LookForReader() => IsBroken |= PosixProcess.IsUnread(fd);
 
     public override bool CanRead => false;
     public override bool CanSeek => false;

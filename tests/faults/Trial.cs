@@ -80,7 +80,7 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
         {
             -1 => (Verdict.Wrong, "hangs"),
             0 when HostState.Read() != goal => (Verdict.Wrong, "says success and is not there"),
-            _ when outcome.Err.Contains("Unhandled exception", StringComparison.Ordinal) && !Errnos.IsMemory(call.Name) => (Verdict.Wrong, $"a stack trace: {Words(outcome)}"),
+            _ when HasStackTrace(outcome) && !Errnos.IsMemory(call.Name) => (Verdict.Wrong, $"a stack trace: {Words(outcome)}"),
             _ => Converge(endByDown),
         };
         bench.Reset(scenario, before);
@@ -115,7 +115,7 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
     private (Verdict, string) AfterError(Shell.Outcome outcome)
     {
         var state = HostState.Read();
-        if (outcome.Err.Contains("Unhandled exception", StringComparison.Ordinal) || outcome.Err.Contains("   at ", StringComparison.Ordinal))
+        if (HasStackTrace(outcome))
         {
             return (Verdict.Wrong, $"a stack trace: {Words(outcome)}");
         }
@@ -124,6 +124,9 @@ internal sealed class Trial(Bench bench, Scenario scenario, string before, strin
             : state == before ? (outcome.Err.Length > 0 ? (Verdict.LeftAsBefore, "") : (Verdict.Wrong, $"exit code {outcome.Code} without a word"))
             : (Verdict.Leak, $"exit code {outcome.Code} {Words(outcome)}\n{HostState.Difference(before, state)}");
     }
+
+    private static bool HasStackTrace(Shell.Outcome outcome) =>
+        outcome.Err.Contains("Unhandled exception", StringComparison.Ordinal) || outcome.Err.Contains("   at ", StringComparison.Ordinal);
 
     private static string Words(Shell.Outcome outcome) => outcome.Err.Length > 300 ? outcome.Err[..300] : outcome.Err.Trim();
 }

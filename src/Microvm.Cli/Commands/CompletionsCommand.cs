@@ -35,8 +35,8 @@ internal static class CompletionsCommand
             case "vms": Print(Owners().Select(o => o.Split('/')[0])); break;
             case "links": Print(Owners()); break;
             case "namespaces": Print(Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns").Select(n => Path.GetFileName(n)) : []); break;
-            case "users": Print(Names("/etc/passwd")); break;
-            default: Print(Names("/etc/group")); break;
+            case "users": Print(Names(AccountFile.Users)); break;
+            default: Print(Names(AccountFile.Groups)); break;
         }
         return 0;
     }
@@ -49,7 +49,7 @@ internal static class CompletionsCommand
         return [.. route.Links().Where(l => Ownership.Vm(l.Alias) is not null).Select(l => l.Alias!["microvm:".Length..])];
     }
 
-    private static IEnumerable<string> Names(string file) => File.ReadLines(file).Select(l => l.Split(':')[0]).Where(n => n.Length > 0);
+    private static IEnumerable<string> Names(string file) => AccountFile.Entries(file).Select(f => f[0]).Where(n => n.Length > 0);
 
     // A name with a line break or an escape in it is nothing that anybody wants completed.
     private static void Print(IEnumerable<string> names)

@@ -67,9 +67,9 @@ internal static class DoctorCommand
     private static Person Caller()
     {
         var user = uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) && PosixProcess.EffectiveUser == 0 ? sudo : PosixProcess.EffectiveUser;
-        var entry = File.ReadLines("/etc/passwd").Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 3 && f[2] == $"{user}");
+        var entry = AccountFile.Entries(AccountFile.Users).FirstOrDefault(f => f[2] == $"{user}");
         var name = entry?[0] ?? $"user {user}";
-        var groups = File.ReadLines("/etc/group").Select(l => l.Split(':')).Where(f => f.Length > 3 && f[3].Split(',').Contains(name)).Select(f => f[2]);
+        var groups = AccountFile.Entries(AccountFile.Groups).Where(f => f[3].Split(',').Contains(name)).Select(f => f[2]);
         return new(name, user, [.. groups.Append(entry?[3] ?? "").Select(g => uint.TryParse(g, out var id) ? id : (uint?)null).OfType<uint>()]);
     }
 }

@@ -29,7 +29,7 @@ public static class Prerequisites
         {
             yield return $"'{inherited.Interface.Id}' is opened through {Tun}, {fault}";
         }
-        if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && !OnPath("slirp4netns"))
+        if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && SearchPath.Find("slirp4netns") is null)
         {
             yield return $"'{user.Interface.Id}' needs slirp4netns, which is not on the PATH; install it (Debian: sudo apt install slirp4netns)";
         }
@@ -56,7 +56,4 @@ public static class Prerequisites
             return "which can't be opened; load it with: sudo modprobe tun";
         }
     }
-
-    private static bool OnPath(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(d => d.Length > 0 && File.Exists(Path.Combine(d, program)));
 }

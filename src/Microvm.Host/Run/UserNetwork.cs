@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
 using Microvm.Declaration;
+using Microvm.Hypervisors;
 using Microvm.Linux;
 
 namespace Microvm.Host.Run;
@@ -29,7 +30,7 @@ public static class UserNetwork
     /// already; this is for one made on the command line.</summary>
     public static string? Refusal(MicrovmConfig vm, IReadOnlyList<Attachment> attachments) =>
         attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is not { } user ? null
-        : attachments.Count > 1 ? $"'{user.Interface.Id}' of type user puts {vm.Hypervisor} into a network namespace of its own, where it can have no other interface; give the VM that one alone, or leave --attachment out"
+        : attachments.Count > 1 ? $"{Findings.AloneInNamespace(user.Interface.Id, vm.Hypervisor)}, or leave --attachment out"
         : vm.ForwardPorts.Any(p => p.From == "guest") ? "forwardPorts from the guest is not to be had from slirp4netns; the guest reaches the host's loopback at 10.0.2.2"
         : null;
 

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Host.Run;
 
@@ -19,7 +20,7 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
     public static VirtiofsdProgram Find(MicrovmConfig vm)
     {
         var path = vm.Virtiofsd.Package is { } package ? $"{package.TrimEnd('/')}/bin/virtiofsd"
-            : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Where(d => d.Length > 0).Select(d => System.IO.Path.Combine(d, "virtiofsd")).Concat(Places).FirstOrDefault(File.Exists)
+            : SearchPath.Find("virtiofsd") ?? Places.FirstOrDefault(File.Exists)
                 ?? throw new IOException("there is no virtiofsd on the PATH or at its usual places; install it (Debian 12: sudo apt install qemu-system-common, later: virtiofsd), or set microvm.virtiofsd.package");
         try
         {
@@ -45,7 +46,7 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
         List<string> words = [Path, $"--socket-path={System.IO.Path.GetFullPath(share.Socket!)}", $"--thread-pool-size={threads}"];
         if (options.Group is { } group)
         {
-            words.Add(File.ReadLines("/etc/group").Any(l => l.StartsWith($"{group}:", StringComparison.Ordinal)) ? $"--socket-group={group}"
+            words.Add(AccountFile.Number(AccountFile.Groups, group) is not null ? $"--socket-group={group}"
                 : throw new IOException($"there is no group '{Printable.Of(group)}' on this host, to which microvm.virtiofsd.group gives the socket; make it (sudo groupadd --system {Shell.Quote(group)}), name another, or set it to null"));
         }
         words.AddRange(IsOfQemu ? OfQemu(options, share) : OfRust(vm, share));

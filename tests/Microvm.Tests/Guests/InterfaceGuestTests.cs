@@ -206,7 +206,7 @@ public sealed class InterfaceGuestTests : IDisposable
               microvm.kernel = "{{Binary.Root}}/out/guest/vmlinuz";
               microvm.initrdPath = "{{Binary.Root}}/out/guest/initrd";
               microvm.socket = null;
-              microvm.kernelParams = [ "seconds=60" "tsc_early_khz=2500000" "guestip=10.0.9.11/24" ];
+              microvm.kernelParams = [ "seconds=60" {{string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}} "guestip=10.0.9.11/24" ];
               microvm.interfaces = [ { type = "tap"; id = "vm-ixp-as11201p"; mac = "02:00:00:00:00:01"; } ];
               microvm.binScripts.tap-up = lib.mkAfter ''
                 ip link set dev 'vm-ixp-as11201p' master 'ixp-peering'

@@ -41,7 +41,7 @@ public sealed class FlakeTests(SystemdHost host)
                       qemu.package = package "/usr";
                       kernel = package "{{SystemdHost.Guest}}" // { target = "vmlinuz"; };
                       initrdPath = "{{SystemdHost.Guest}}/initrd";
-                      kernelParams = [ "seconds=600" "tsc_early_khz=1000000" "guestip=10.0.7.2/24" ];
+                      kernelParams = [ "seconds=600" {{string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}} "guestip=10.0.7.2/24" ];
                       interfaces = [ { type = "tap"; id = "{{id}}"; mac = "02:00:00:00:f0:01"; } ];
                       binScripts.tap-up = lib.mkAfter "echo after {{id}}";
                     };

@@ -12,7 +12,7 @@ public sealed class HardenedVmTests(SystemdHost host)
     {
         host.Write($"/root/{name}.json", $$"""
             {"networking":{"hostName":"{{name}}"},"microvm":{ "kernel":"{{SystemdHost.Guest}}/vmlinuz","initrdPath":"{{SystemdHost.Guest}}/initrd",
-              "kernelParams":["seconds=600","tsc_early_khz=1000000"{{parameters}}],{{declared}} } }
+              "kernelParams":["seconds=600",{{string.Join(',', GuestClock.Parameters.Select(p => $"\"{p}\""))}}{{parameters}}],{{declared}} } }
             """);
         host.Microvm("create", name, "--file", $"/root/{name}.json");
         host.Microvm("start", name);
