@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds, and passes every test. With --all the long ones run whole (every fault, a minute of
-# soak, all of the fuzzing; about half an hour). Other arguments go to the test runner.
+# soak, all of the fuzzing, a clean Debian; about half an hour). Other arguments go to the test runner.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/need.sh
+as_root "the tests make network namespaces"
+sdk
 need /lib/systemd/systemd=systemd ip=iproute2 strace=strace tcpdump=tcpdump dot=graphviz ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin nix=nix-bin git=git zsh=zsh fish=fish groff=groff-base slirp4netns=slirp4netns /usr/lib/qemu/virtiofsd=qemu-system-common unshare=util-linux nft=nftables setcap=libcap2-bin
 if [ "${1:-}" = --all ]; then
     export MICROVM_TEST_ALL=1
@@ -12,10 +14,13 @@ if [ "${1:-}" = --all ]; then
 fi
 ./build.sh
 ./guest/build.sh
+echo "== building the tests"
 dotnet build tests/Microvm.Tests -c Release --nologo -v quiet
 rm -f out/faults.txt out/soak.txt out/fuzz.txt out/model.txt
+echo "== testing (some minutes; out/test.log has every test's line)"
 set +e
-dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off "$@" 2>&1 | tee out/test.log
+dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off --output Detailed "$@" 2>&1 | tee out/test.log |
+    awk '/^passed / { if (++n % 50 == 0) { print "   " n " passed"; fflush() } next } { print; fflush() }'
 code=${PIPESTATUS[0]}
 passed=$(sed -nE 's/^ *succeeded: ([0-9]+).*/\1/p' out/test.log | tail -1)
 failed=$(sed -nE 's/^ *failed: ([0-9]+).*/\1/p' out/test.log | tail -1)

@@ -5,7 +5,8 @@ cd "$(dirname "$0")/.."
 out=$PWD/out/guest
 if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/lease ] && [ "$out/initrd" -nt guest/build.sh ]; then exit 0; fi
 . scripts/need.sh
-need cpio=cpio busybox=busybox-static
+need apt-cache=apt dpkg=dpkg cpio=cpio busybox=busybox-static
+echo "== building the guest (downloads Debian's cloud kernel, about 30 MB)"
 apt-cache show linux-image-cloud-amd64 >/dev/null 2>&1 || apt-get update -qq
 mkdir -p "$out"
 work=$(mktemp -d)
