@@ -10,17 +10,16 @@ fi
 cd "$1"
 mount -t tmpfs run /run
 mkdir -p tmp
+rm -f out/quickstart.log
 export TMPDIR=$PWD/tmp
 mark() {
     ip netns list
     ip -br address
     nft list ruleset
     sed -E 's/^[0-9]+ [0-9]+ [0-9:]+ //' /proc/self/mountinfo
-    # All but this shell, the one that marks, and what it runs at the moment.
+    # The names are taken by this shell itself: whatever is there now and is not it was left.
     for process in /proc/[0-9]*; do
-        case ${process#/proc/} in 1 | "$BASHPID") ;; *)
-            [ "$(cut -d ' ' -f 4 "$process/stat" 2>/dev/null || echo "$BASHPID")" = "$BASHPID" ] || echo "process $(tr '\0' ' ' <"$process/cmdline")" ;;
-        esac
+        [ "$process" = /proc/1 ] || echo "process $(tr '\0' ' ' <"$process/cmdline")"
     done
     # What is in out/ is what it says that it leaves.
     find /run . \( -path ./out -o -path "./marks*" \) -prune -o -type f -exec sha256sum {} + -o -print | LC_ALL=C sort
@@ -31,6 +30,7 @@ set -m
 ./quickstart.sh </dev/null >marks-output 2>&1 &
 started=$!
 if [ -n "$2" ]; then
+    # It boots: everything that the script makes is there.
     until grep -qs 'Linux version' out/quickstart.log; do
         kill -0 "$started" 2>/dev/null || break
         sleep 0.1
