@@ -13,12 +13,13 @@ internal static class Account
     {
         uint? uid = user is not null ? Number(user) ?? PosixUser.Find(user)?.Id ?? throw new UsageException($"there is no user '{Printable.Of(user)}' on this host")
             : group is not null ? null
-            : uint.TryParse(Environment.GetEnvironmentVariable("SUDO_UID"), out var sudo) ? sudo
+            : Number(Environment.GetEnvironmentVariable("SUDO_UID")) is { } sudo ? sudo
             // A system user of `host install` and NixOS: always a local one, and asking nsswitch's modules would be a third of this command's time.
             : AccountFile.Number(AccountFile.Users, "microvm") ?? 0;
         uint? gid = group is not null ? Number(group) ?? AccountFile.Number(AccountFile.Groups, group) ?? throw new UsageException($"there is no group '{Printable.Of(group)}' on this host") : null;
         return (uid, gid);
     }
 
-    private static uint? Number(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    // The kernel's "no user" is nobody's number.
+    private static uint? Number(string? text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number != uint.MaxValue ? number : null;
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Microvm.Cli.Commands;
 using Microvm.Cli.Reference;
 using Microvm.Declaration;
@@ -8,6 +9,9 @@ namespace Microvm.Cli;
 /// <summary>All commands by name. Exit codes: 0 done, 1 failed, 2 wrong usage or declaration.</summary>
 internal static class CommandLine
 {
+    /// <summary>What goes wrong while help is shown is ours to tell, too.</summary>
+    private static readonly InvocationConfiguration s_guarded = new() { EnableDefaultExceptionHandler = false };
+
     /// <summary>In the order of the help text. A command's options are built only when it, or the help, is asked for.</summary>
     private static readonly (string Name, Func<Command> Create)[] s_commands =
     [
@@ -59,17 +63,33 @@ internal static class CommandLine
         Terminal.Open();
         var named = args.Length > 0 ? s_commands.Where(c => c.Name == args[0]).ToArray() : [];
         var parsed = (named.Length == 1 ? Root(named) : Whole()).Parse(args);
-        if (parsed.Errors.Count > 0)
+        var errors = parsed.Errors.Count > 0 ? parsed.Errors.Select(e => e.Message) : MistypedOptions(parsed);
+        if (errors.Any())
         {
-            foreach (var error in parsed.Errors)
+            foreach (var error in errors)
             {
-                Console.Error.WriteLine($"microvm: {Printable.Of(error.Message)}");
+                Console.Error.WriteLine($"microvm: {Printable.Of(error)}");
             }
             var command = parsed.CommandResult.Parent is null ? "" : $"{parsed.CommandResult.Command.Name} ";
             Console.Error.WriteLine($"Try 'microvm {command}--help'.");
             return 2;
         }
-        return parsed.Invoke();
+        return Verb.Guard(() => parsed.Invoke(s_guarded));
+    }
+
+    /// <summary>Options that the command doesn't have, which FILE would take for files. One of such a name is written behind <c>--</c>.</summary>
+    private static IReadOnlyList<string> MistypedOptions(ParseResult parsed)
+    {
+        var command = parsed.CommandResult.Command;
+        var plain = parsed.Tokens.TakeWhile(t => t.Type != TokenType.DoubleDash).ToHashSet();
+        return parsed.Action is HelpScreen or VersionLine ? [] :
+        [
+            .. from argument in parsed.CommandResult.Children.OfType<ArgumentResult>()
+               from token in argument.Tokens
+               where token.Value.Length > 1 && token.Value[0] == '-' && plain.Contains(token)
+               let near = Printable.Nearest(token.Value, command.Options.SelectMany(o => o.Aliases.Prepend(o.Name)))
+               select $"'{command.Name}' has no option {token.Value}{(near is null ? "" : $"; did you mean {near}?")}",
+        ];
     }
 
     // Not the library's RootCommand: its constructor looks up resources and the assembly's attributes, half a millisecond of each start.

@@ -33,6 +33,11 @@ internal static class Declarations
         // Errors of one file must not hide the next one's, so each is opened with a bag of its own.
         var own = new DiagnosticBag();
         Node? node = null;
+        if (file.Length == 0)
+        {
+            diagnostics.Error(new("''", 0, 0), "a declaration needs a name; is a variable of your script empty?");
+            return null;
+        }
         try
         {
             using var caller = Caller.ActFor(file);
@@ -59,7 +64,7 @@ internal static class Declarations
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            own.Error(new(Printable.Of(file), 0, 0), $"can't be read: {e.Message}");
+            own.Error(new(Printable.Of(file), 0, 0), $"can't be read: {Verb.Words(e)}");
         }
         foreach (var d in own.All)
         {

@@ -62,6 +62,7 @@ internal sealed class Terminal
     /// <summary>Takes the console's streams as they are: .NET's own set-up would read terminfo and switch the keypad's mode.</summary>
     internal static void Open()
     {
+        TerminalDevice.OpenClosed();
         var utf8 = new UTF8Encoding(false);
         Console.SetOut(new StreamWriter(OutputStream, utf8) { AutoFlush = true });
         Console.SetIn(new StreamReader(Console.OpenStandardInput(), utf8));

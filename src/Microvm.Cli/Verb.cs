@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.ComponentModel;
 using Microvm.Linux;
 
 namespace Microvm.Cli;
@@ -36,7 +37,8 @@ internal static class Verb
         return command;
     }
 
-    private static int Guard(Func<int> action)
+    /// <summary>Runs what prints or works; what goes wrong becomes a message and an exit code.</summary>
+    internal static int Guard(Func<int> action)
     {
         try
         {
@@ -53,9 +55,9 @@ internal static class Verb
             Console.Error.WriteLine($"microvm: {e.Message}");
             return 2;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception)
         {
-            Console.Error.WriteLine($"microvm: {e.Message}");
+            Console.Error.WriteLine($"microvm: {Words(e)}");
             return 1;
         }
         catch (Exception e)
@@ -65,6 +67,10 @@ internal static class Verb
             return 1;
         }
     }
+
+    /// <summary>What went wrong, where .NET's own words would not tell.</summary>
+    internal static string Words(Exception e) => e is FileNotFoundException { FileName: null }
+        ? "the current directory was deleted; change into one that is there (cd)" : e.Message;
 }
 
 /// <summary>The command line asks for something that is not there: exit code 2.</summary>

@@ -16,6 +16,11 @@ public static class JsonFrontDoor
         {
             utf8 = utf8[3..];
         }
+        if (utf8.Trim(" \t\r\n"u8).IsEmpty)
+        {
+            diagnostics.Error(new(file, 0, 0), "this is empty; 'microvm init' writes a declaration to start from");
+            return null;
+        }
         var positions = new LineTable(file, utf8);
         var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = MaxDepth, CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true });
         try

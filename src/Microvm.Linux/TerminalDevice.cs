@@ -20,6 +20,27 @@ internal static unsafe class TerminalDevice
         public fixed byte c_cc[19];
     }
 
+    /// <summary>Gives standard input, output and errors that were closed to /dev/null, so that no link's descriptor comes to stand for one of them.</summary>
+    public static void OpenClosed()
+    {
+        const short POLLNVAL = 0x20;
+        const int O_RDWR = 2;
+        var all = stackalloc PollDescriptor[3];
+        (all[Input].Descriptor, all[Output].Descriptor, all[Errors].Descriptor) = (Input, Output, Errors);
+        if (Libc.poll(all, 3, 0) <= 0)
+        {
+            return;
+        }
+        for (var fd = Input; fd <= Errors; fd++)
+        {
+            // The lowest free number is the one that open takes.
+            if ((all[fd].Happened & POLLNVAL) != 0)
+            {
+                _ = Libc.open("/dev/null", O_RDWR);
+            }
+        }
+    }
+
     /// <summary>Whether the descriptor is a terminal.</summary>
     public static bool IsTerminal(int fd)
     {

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Text.Json;
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Nix;
 
@@ -43,11 +44,16 @@ public static class NixFrontDoor
         Process process;
         try
         {
-            process = Process.Start(start)!;
+            process = SearchPath.Start(start);
         }
         catch (Win32Exception e) when (e.NativeErrorCode == 2)
         {
             diagnostics.Error(here, "a .nix declaration needs nix, and 'nix-instantiate' is not on the PATH; install it (Debian: apt install nix-bin), or write the declaration as JSON");
+            return null;
+        }
+        catch (Win32Exception e)
+        {
+            diagnostics.Error(here, $"nix can't be started: {e.Message}");
             return null;
         }
         using (process)

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 using Microvm.Hypervisors;
+using Microvm.Linux;
 
 namespace Microvm.Host.Control;
 
@@ -60,7 +61,7 @@ internal sealed class ProgramControl(ControlSocket socket, long memoryMiB) : IVm
     {
         try
         {
-            using var process = Process.Start(new ProcessStartInfo(words[0], words[1..]) { RedirectStandardError = true })!;
+            using var process = SearchPath.Start(new(words[0], words[1..]) { RedirectStandardError = true });
             var errors = process.StandardError.ReadToEndAsync();
             if (!process.WaitForExit(UnixStream.AnswerLimit))
             {

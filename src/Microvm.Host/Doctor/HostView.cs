@@ -45,7 +45,7 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     public Person Person { get; init; } = new("root", 0, []);
 
     /// <summary>The directories where programs are looked for.</summary>
-    public IReadOnlyList<string> SearchPath { get; init; } = Host.SearchPath.Folders;
+    public IReadOnlyList<string> SearchPath { get; init; } = Linux.SearchPath.Folders;
 
     public bool IsOurs(Link link) => Ownership.Vm(link.Alias) is not null;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Linux;
 
 namespace Microvm.Host.Run;
 
@@ -23,7 +24,7 @@ public static class UserScript
     private static string Run(string what, string text, bool capture)
     {
         var start = new ProcessStartInfo("bash", ["-e", "-u", "-o", "pipefail", "-c", text]) { RedirectStandardOutput = capture };
-        using var bash = Process.Start(start) ?? throw new IOException($"{what}: bash can't be started");
+        using var bash = SearchPath.Start(start);
         var output = capture ? bash.StandardOutput.ReadToEnd() : "";
         bash.WaitForExit();
         return bash.ExitCode == 0 ? output : throw new IOException($"{what} failed with exit code {bash.ExitCode}; the VM is not started");

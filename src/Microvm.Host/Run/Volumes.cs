@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Host.Run;
 
@@ -39,7 +40,7 @@ public static class Volumes
         var start = new ProcessStartInfo($"mkfs.{volume.FsType}", [.. label, .. volume.MkfsExtraArgs, path]) { RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
-            using var mkfs = Process.Start(start)!;
+            using var mkfs = SearchPath.Start(start);
             var errors = mkfs.StandardError.ReadToEndAsync();
             mkfs.StandardOutput.ReadToEnd();
             mkfs.WaitForExit();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Linux;
 
 namespace Microvm.Host;
 
@@ -61,7 +62,7 @@ public static class Boot
 
     private static int Run(string program, string directory, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = directory })!;
+        using var process = SearchPath.Start(new(program, arguments) { WorkingDirectory = directory });
         process.WaitForExit();
         return process.ExitCode;
     }

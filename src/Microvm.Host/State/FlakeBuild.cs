@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Microvm.Linux;
 
 namespace Microvm.Host;
 
@@ -17,7 +17,7 @@ public static class FlakeBuild
     {
         try
         {
-            using var nix = Process.Start(new ProcessStartInfo("nix", Arguments(flake, vm, link)))!;
+            using var nix = SearchPath.Start(new("nix", Arguments(flake, vm, link)));
             nix.WaitForExit();
             if (nix.ExitCode != 0)
             {

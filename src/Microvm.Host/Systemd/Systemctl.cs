@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Linux;
 
 namespace Microvm.Host.Systemd;
 
@@ -68,7 +69,7 @@ public static class Systemctl
     {
         try
         {
-            return Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = capture, RedirectStandardError = capture })!;
+            return SearchPath.Start(new(program, arguments) { RedirectStandardOutput = capture, RedirectStandardError = capture });
         }
         catch (System.ComponentModel.Win32Exception e)
         {
