@@ -44,28 +44,20 @@ internal static class Verb
         {
             return action();
         }
-        catch (LinuxException e)
-        {
-            var hint = e.Errno is Errno.EPERM or Errno.EACCES ? Privilege.Hint() : "";
-            Console.Error.WriteLine($"microvm: {e.Message}{hint}");
-            return 1;
-        }
-        catch (Exception e) when (e is UsageException or ArgumentException)
-        {
-            Console.Error.WriteLine($"microvm: {e.Message}");
-            return 2;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception)
-        {
-            Console.Error.WriteLine($"microvm: {Words(e)}");
-            return 1;
-        }
         catch (Exception e)
         {
-            // A mistake of ours. Words for a report, not a stack trace for a person.
-            Console.Error.WriteLine($"microvm: this should not happen: {e.GetType().Name}: {e.Message}");
-            return 1;
+            // Of .NET's own parts that set themselves up when first used, the reason stands inside.
+            return Told(e is TypeInitializationException { InnerException: { } reason } ? reason : e);
         }
+    }
+
+    private static int Told(Exception e)
+    {
+        var hint = e is LinuxException { Errno: Errno.EPERM or Errno.EACCES } ? Privilege.Hint() : "";
+        // What is left is a mistake of ours. Words for a report, not a stack trace for a person.
+        var known = e is LinuxException or UsageException or ArgumentException or IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception;
+        Console.Error.WriteLine($"microvm: {(known ? Words(e) + hint : $"this should not happen: {e.GetType().Name}: {e.Message}")}");
+        return e is UsageException or ArgumentException ? 2 : 1;
     }
 
     /// <summary>What went wrong, where .NET's own words would not tell.</summary>

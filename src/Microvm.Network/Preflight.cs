@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Network;
@@ -15,8 +16,8 @@ internal static class Preflight
     private static string? Tap(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user) =>
         link is null ? $"the tap '{wanted.Name}' is not there; make it with"
         : link.Tun is not { IsTap: true } tun ? $"the link '{wanted.Name}' is there but is no tap; delete it, then"
-        : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one vCPU" : "one vCPU")}; mend it with"
-        : tun.Owner is { } owner && owner != user ? $"the tap '{wanted.Name}' belongs to user {owner}, and the VM would run as user {user}; mend it with"
+        : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one vCPU" : "one vCPU")}; {Mend(link)}"
+        : tun.Owner is { } owner && owner != user ? $"the tap '{wanted.Name}' belongs to user {owner}, and the VM would run as user {user}; {Mend(link)}"
         : Unjoined(wanted, link, state, links);
 
     private static string? Macvlan(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user)
@@ -35,9 +36,21 @@ internal static class Preflight
             return Unjoined(wanted, link, state, links);
         }
         return state.Nodes.GetValueOrDefault(link.Index) is not { Present: true } node ? $"the macvtap '{wanted.Name}' has no node to open; mend it with"
-            : user != 0 && node.User != user && (node.Mode & 0x12) == 0 ? $"{node.Path} of the macvtap '{wanted.Name}' belongs to user {node.User}, and the VM would run as user {user}; mend it with"
+            : user != 0 && node.User != user && (node.Mode & 0x12) == 0 ? $"{node.Path} of the macvtap '{wanted.Name}' belongs to user {node.User}, and the VM would run as user {user}; {Mend(link)}"
             : null;
     }
+
+    // 'up' leaves alone what somebody made by hand.
+    private static string Mend(Link link) => Ownership.Vm(link.Alias) is null ? "it was not made by microvm, so delete it, then" : "mend it with";
+
+    /// <summary>Links with which a VM starts and is not reached: those that are down, and those whose MAC is not the guest's, as they are when made by hand.</summary>
+    /// <returns>The link, why, and the MAC that it should have, where that differs.</returns>
+    public static IEnumerable<(string Name, string Why, MacAddress? Mac)> Unreached(IEnumerable<DesiredLink> wanted, HostState state) =>
+        from want in wanted
+        join link in state.Links on want.Name equals link.Name
+        let mac = want.Mac is { } guests && link.Address != Comparison.Hex(guests) ? want.Mac : null
+        where mac is not null || !link.Up
+        select (want.Name, string.Join(" and ", ((string?[])[mac is null ? null : "does not have the guest's MAC", link.Up ? null : "is down"]).OfType<string>()), mac);
 
     private static string? Unjoined(DesiredLink wanted, Link link, HostState state, IReadOnlyDictionary<string, Link> links) =>
         wanted.RedirectTo is { } to && (!links.TryGetValue(to, out var target) || state.Redirects.GetValueOrDefault(link.Index) != target.Index)

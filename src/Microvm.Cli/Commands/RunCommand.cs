@@ -72,6 +72,12 @@ internal static class RunCommand
         var state = wanted.Count == 0 ? HostState.Of([]) : HostState.Read(route, wanted);
         var helper = result.GetValue(s_helper) ?? BridgeHelperProgram.Find();
         faults.AddRange(Faults(result, file, vm, attachments, wanted, state, helper));
+        foreach (var (name, why, mac) in Preflight.Unreached(wanted, state))
+        {
+            // Not refused: who makes links by hand may mend them while the VM runs.
+            var place = result.GetValue(CommonOptions.Netns) is { } netns ? $"-n {Shell.Quote(netns)} " : "";
+            Console.Error.WriteLine($"microvm: note: '{name}' {why}, so nothing reaches the guest; mend it with: sudo ip {place}link set dev {Shell.Quote(name)}{(mac is { } address ? $" address {address}" : "")} up");
+        }
         bool kvm;
         using (Caller.ActAsStarter())
         {

@@ -201,7 +201,7 @@ public sealed class InterfaceGuestTests : IDisposable
         _host.Ip("addr", "add", "10.0.9.1/24", "dev", "ixp-peering");
         _host.Ip("link", "set", "ixp-peering", "up");
         var file = _folder.File("ixp.nix", $$"""
-            { lib, ... }: {
+            { lib, pkgs, ... }: {
               networking.hostName = "ixp";
               microvm.kernel = "{{Binary.Root}}/out/guest/vmlinuz";
               microvm.initrdPath = "{{Binary.Root}}/out/guest/initrd";
@@ -209,7 +209,7 @@ public sealed class InterfaceGuestTests : IDisposable
               microvm.kernelParams = [ "seconds=60" {{string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}} "guestip=10.0.9.11/24" ];
               microvm.interfaces = [ { type = "tap"; id = "vm-ixp-as11201p"; mac = "02:00:00:00:00:01"; } ];
               microvm.binScripts.tap-up = lib.mkAfter ''
-                ip link set dev 'vm-ixp-as11201p' master 'ixp-peering'
+                ${lib.getExe' pkgs.iproute2 "ip"} link set dev 'vm-ixp-as11201p' master 'ixp-peering'
               '';
             }
             """);
