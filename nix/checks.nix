@@ -59,6 +59,7 @@ in
   install = host.config.systemd.services.install-microvm-web.script;
   installOurs = host.config.systemd.services.install-microvm-guest.script;
   runners = lib.mapAttrs (_: r: { inherit (r) name script; inherit (r) declaration; }) guest.config.microvm.runner;
+  wrapper = host.config.security.wrappers.qemu-bridge-helper;
   bridges = host.config.environment.etc."qemu/bridge.conf".text;
   scripts = (beside [ { microvm.binScripts.tap-up = lib.mkAfter "ip link set dev vm-a1 master br0"; } { microvm.binScripts.tap-up = lib.mkBefore "echo first"; microvm.binScripts.mine = "echo mine"; } ]).config.microvm.binScripts;
   scriptsOff = (beside [ { microvm.network.enable = false; } ]).config.microvm.binScripts;

@@ -34,6 +34,16 @@ public class ValueTests
     public void A_mac_is_six_unicast_octets(string text, bool good) => Assert.Equal(good, MacAddress.TryParse(text, out _, out _));
 
     [Fact]
+    public void Locally_administered_is_told_by_the_second_nibble()
+    {
+        foreach (var nibble in "02468aceACE")
+        {
+            Assert.True(MacAddress.TryParse($"0{nibble}:00:00:00:00:01", out var mac, out _));
+            Assert.Equal("26aeAE".Contains(nibble), mac.IsLocallyAdministered);
+        }
+    }
+
+    [Fact]
     public void A_mac_prints_as_it_was_read() => Gen.Byte.Array[6].Sample(octets =>
     {
         var text = string.Join(':', octets.Select(o => o.ToString("x2")));

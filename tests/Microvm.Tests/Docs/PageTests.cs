@@ -101,6 +101,14 @@ public sealed partial class PageTests : IDisposable
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void Every_test_that_a_page_names_is_there(string path)
+    {
+        var tests = typeof(PageTests).Assembly.GetTypes().SelectMany(t => t.GetMethods()).Select(m => m.Name).ToHashSet();
+        Assert.All(TestName().Matches(Page.Read(path).Text).Select(m => m.Groups[1].Value), name => Assert.Contains(name, tests));
+    }
+
     [Fact]
     public void Every_page_is_in_the_index_of_the_book()
     {
@@ -110,5 +118,6 @@ public sealed partial class PageTests : IDisposable
 
     // The repository's own scripts are what CI runs.
     [GeneratedRegex(@"^(\$ |sudo |microvm |\./(?!quickstart\.sh|test\.sh|build\.sh)|git clone)", RegexOptions.Multiline)] private static partial Regex CommandLike();
+    [GeneratedRegex(@"`([A-Z][a-z]*(?:_[A-Za-z0-9]+){2,})`")] private static partial Regex TestName();
     [GeneratedRegex(@"\]\(([^)\s]+)\)")] private static partial Regex Link();
 }

@@ -89,6 +89,29 @@ public sealed class NixFilesTests
     }
 
     [Fact]
+    public void The_host_module_makes_interfaces_by_a_service_dependency_of_the_vm()
+    {
+        var vm = Text("units", "microvm@.service").Split('\n');
+        foreach (var kind in (string[])["tap", "macvtap"])
+        {
+            var unit = $"microvm-{kind}-interfaces@%i.service";
+            foreach (var key in (string[])["Requires=", "After="])
+            {
+                Assert.Contains(vm, l => l.StartsWith(key, StringComparison.Ordinal) && l.Split('=', ' ').Contains(unit));
+            }
+            Assert.Contains($"current/bin/{kind}-up", Text("units", unit.Replace("%i", "", StringComparison.Ordinal)), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_host_module_gives_the_bridge_helper_its_one_capability()
+    {
+        var wrapper = s_checks.Value.GetProperty("wrapper");
+        Assert.Equal("cap_net_admin+ep", wrapper.GetProperty("capabilities").GetString());
+        Assert.EndsWith("/qemu-bridge-helper", wrapper.GetProperty("source").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_host_module_installs_its_vms_and_makes_the_units_exceptions_for_them()
     {
         Assert.Equal("""["microvm@bridged.service","microvm@guest.service","microvm@user.service","microvm@web.service"]""", s_checks.Value.GetProperty("wants").GetRawText());
