@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Observation;
 
 namespace Microvm.Cli;
 

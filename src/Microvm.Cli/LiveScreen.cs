@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using Microvm.Linux;
+using Microvm.Observation;
 
 namespace Microvm.Cli;
 

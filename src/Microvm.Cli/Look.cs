@@ -19,7 +19,7 @@ internal static class Look
     internal static Style Style(InterfaceState state) => state switch
     {
         InterfaceState.Up => Cli.Style.Green,
-        InterfaceState.Drifted => Cli.Style.Yellow,
+        InterfaceState.Drifted or InterfaceState.Down => Cli.Style.Yellow,
         InterfaceState.Missing => Cli.Style.Red,
         InterfaceState.Foreign => Cli.Style.Magenta,
         _ => Cli.Style.Dim,

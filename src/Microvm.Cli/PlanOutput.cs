@@ -1,5 +1,7 @@
 using System.Text.Json;
+using Microvm.Declaration;
 using Microvm.Network;
+using Microvm.Observation;
 
 namespace Microvm.Cli;
 
@@ -10,7 +12,7 @@ internal static class PlanOutput
     {
         foreach (var refusal in plan.Refusals)
         {
-            Console.Error.WriteLine($"microvm: {Terminal.Errors.Paint(Style.BoldRed, refusal)}");
+            Console.Error.WriteLine($"microvm: {Terminal.Errors.Paint(Style.BoldRed, Printable.Lines(refusal))}");
         }
         if (json)
         {
@@ -23,10 +25,11 @@ internal static class PlanOutput
         {
             var kind = step.Kind.ToString().ToLowerInvariant();
             var (sign, style) = Look(step.Kind);
+            var (name, vm, reason) = (CellText.Fit(Printable.Of(step.Name), 15), Printable.Of(step.Vm), Printable.Lines(step.Reason));
             // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
             Console.WriteLine(terminal.IsTerminal || terminal.Color
-                ? $"{terminal.Paint(style, $"{sign} {kind,-8} {step.Name,-15}")} {terminal.Paint(Style.Dim, "of")} {step.Vm}{terminal.Paint(Style.Dim, $": {step.Reason}")}"
-                : $"{kind,-8} {step.Name,-15} of {step.Vm}: {step.Reason}");
+                ? $"{terminal.Paint(style, $"{sign} {kind,-8} {name}")} {terminal.Paint(Style.Dim, "of")} {vm}{terminal.Paint(Style.Dim, $": {reason}")}"
+                : $"{kind,-8} {name} of {vm}: {reason}");
         }
         if (plan.Refusals.Count > 0)
         {

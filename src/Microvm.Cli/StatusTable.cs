@@ -1,3 +1,4 @@
+using Microvm.Cli.Reference;
 using Microvm.Declaration;
 using Microvm.Observation;
 
@@ -6,7 +7,8 @@ namespace Microvm.Cli;
 /// <summary>The table of <c>microvm status</c>.</summary>
 internal static class StatusTable
 {
-    internal static IReadOnlyList<string> Lines(IReadOnlyList<InterfaceStatus> interfaces, TrafficHistory? rates, Terminal terminal)
+    /// <param name="mend">The command that makes the host as it is declared; null where nothing is declared.</param>
+    internal static IReadOnlyList<string> Lines(IReadOnlyList<InterfaceStatus> interfaces, TrafficHistory? rates, string? mend, Terminal terminal)
     {
         if (interfaces.Count == 0)
         {
@@ -29,14 +31,18 @@ internal static class StatusTable
                 Count(i.ToVm.Packets, rate?.ToVm.Packets), Count(i.FromVm.Packets, rate?.FromVm.Packets));
         }
         var lines = table.Lines(terminal.Width, terminal.Color, out var hidden).ToList();
+        var width = terminal.Width ?? int.MaxValue;
         foreach (var i in interfaces.Where(i => i.Reason is not null))
         {
-            lines.Add($"{terminal.Paint(Look.Style(i.State), $"{Look.Word(i.State)}:")} {Printable.Of(i.Id)} of {Printable.Of(i.Vm)}: {i.Reason}");
+            var word = $"{Look.Word(i.State)}:";
+            var wrapped = HelpScreen.Wrap($"{word} {Printable.Of(i.Id)} of {Printable.Of(i.Vm)}: {Printable.Lines(i.Reason!)}", width, 2).Select(l => CellText.Cut(l, width)).ToList();
+            lines.AddRange([wrapped[0].Replace(word, terminal.Paint(Look.Style(i.State), word), StringComparison.Ordinal), .. wrapped.Skip(1)]);
         }
-        if (hidden.Count > 0 && terminal.IsTerminal)
+        // A link that is not ours is somebody's to clear away first.
+        if (mend is not null && interfaces.Any(i => i.Reason is not null) && interfaces.All(i => i.State != InterfaceState.Foreign))
         {
-            lines.Add(terminal.Paint(Style.Dim, CellText.Cut($"no room for {string.Join(", ", hidden)}", terminal.Width ?? int.MaxValue)));
+            lines.Add(terminal.Paint(Style.Cyan, $"$ {mend}"));
         }
-        return lines;
+        return [.. lines, .. Table.NoRoom(hidden, terminal)];
     }
 }

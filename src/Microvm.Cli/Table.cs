@@ -1,4 +1,5 @@
 using System.Text;
+using Microvm.Observation;
 
 namespace Microvm.Cli;
 
@@ -40,11 +41,12 @@ internal sealed class Table(params IReadOnlyList<Column> columns)
         {
             to.WriteLine(line);
         }
-        if (hidden.Count > 0 && terminal.IsTerminal)
-        {
-            to.WriteLine(terminal.Paint(Style.Dim, CellText.Cut($"no room for {string.Join(", ", hidden.Select(h => h.ToLowerInvariant()))}", terminal.Width ?? int.MaxValue)));
-        }
+        NoRoom(hidden, terminal).ToList().ForEach(to.WriteLine);
     }
+
+    /// <summary>On a terminal, the line that tells which columns had no room.</summary>
+    internal static IEnumerable<string> NoRoom(IReadOnlyList<string> hidden, Terminal terminal) => hidden.Count == 0 || !terminal.IsTerminal ? []
+        : [terminal.Paint(Style.Dim, CellText.Cut($"no room for {string.Join(", ", hidden.Select(h => h.ToLowerInvariant()))}", terminal.Width ?? int.MaxValue))];
 
     private string Line(IReadOnlyList<Cell> cells, int[] widths, bool color)
     {

@@ -26,17 +26,20 @@ internal sealed class Terminal
             "always" => true,
             "never" => false,
             // https://no-color.org: any value but the empty one.
-            _ => IsTerminal && Environment.GetEnvironmentVariable("NO_COLOR") is null or "" && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or "" or null),
+            _ => IsTerminal && Environment.GetEnvironmentVariable("NO_COLOR") is null or "" && !IsDumb,
         };
     }
 
     internal bool IsTerminal { get; }
     internal bool Color { get; }
 
-    /// <summary>Columns to stay within: COLUMNS, else the terminal's own, else 80; null (no limit) without a terminal.</summary>
-    internal int? Width =>
-        int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out var columns) && columns > 0 ? columns
-        : IsTerminal ? TerminalDevice.Size(_fd)?.Columns ?? 80 : null;
+    /// <summary>Whether it is a terminal that takes the cursor anywhere; TERM=dumb says of itself that it only prints.</summary>
+    internal bool CanDraw => IsTerminal && !IsDumb;
+
+    /// <summary>Columns to stay within: COLUMNS, else the terminal's own, else 80; null (no limit) without a terminal, so that a script gets the same everywhere.</summary>
+    internal int? Width => !IsTerminal ? null
+        : int.TryParse(Environment.GetEnvironmentVariable("COLUMNS"), out var columns) && columns > 0 ? columns
+        : TerminalDevice.Size(_fd)?.Columns ?? 80;
 
     /// <summary>Whether block and line-drawing characters can be shown: a UTF-8 locale, or no terminal at all.</summary>
     internal bool Unicode => !IsTerminal || Locale().Contains("utf", StringComparison.OrdinalIgnoreCase);
@@ -75,6 +78,8 @@ internal sealed class Terminal
         Output = new(TerminalDevice.Output, when ?? "auto");
         Errors = new(TerminalDevice.Errors, when ?? "auto");
     }
+
+    private static bool IsDumb => Environment.GetEnvironmentVariable("TERM") is "dumb" or "" or null;
 
     private static string Locale() =>
         new[] { "LC_ALL", "LC_CTYPE", "LANG" }.Select(Environment.GetEnvironmentVariable).FirstOrDefault(v => !string.IsNullOrEmpty(v)) ?? "";

@@ -186,17 +186,14 @@ internal sealed class TopView(TrafficHistory history, string host)
 
     private string Bar(Terminal terminal, int width)
     {
-        var line = "";
-        var used = 0;
-        foreach (var (key, what) in new[] { ("F1", "Help"), ("F4", "Filter"), ("F6", $"Sort:{s_orders[_order].Name}"), ("I", "Invert"), ("Space", Paused ? "Go on" : "Pause"), ("+-", $"{Interval.TotalSeconds:0.#}s"), ("F10", "Quit") })
-        {
-            used += key.Length + what.Length + 2;
-            if (used <= width)
-            {
-                line += $"{terminal.Paint(Style.Bold, key)}{terminal.Paint(Style.Reverse, what)}  ";
-            }
-        }
-        return line.TrimEnd();
+        // In the order of the line; where room is short, what is known best by heart goes first, and the way out last.
+        (string Key, string What, int Importance)[] keys =
+        [
+            ("F1", "Help", 8), ("F4", "Filter", 4), ("F6", $"Sort:{s_orders[_order].Name}", 5), ("I", "Invert", 2), ("Space", Paused ? "Go on" : "Pause", 6), ("+-", $"{Interval.TotalSeconds:0.#}s", 3), ("F10", "Quit", 9),
+        ];
+        var room = width;
+        var shown = keys.OrderByDescending(k => k.Importance).TakeWhile(k => (room -= k.Key.Length + k.What.Length + 2) >= -2).Select(k => k.Key).ToList();
+        return string.Join("  ", keys.Where(k => shown.Contains(k.Key)).Select(k => $"{terminal.Paint(Style.Bold, k.Key)}{terminal.Paint(Style.Reverse, k.What)}"));
     }
 
     private static readonly string[] s_help =

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Microvm.Declaration;
@@ -15,11 +16,14 @@ internal static class Printable
             {
                 return result.Append('…').ToString();
             }
-            _ = Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune) is System.Globalization.UnicodeCategory.Format
+            _ = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
                 ? result.Append($"\\u{{{rune.Value:x}}}") : result.Append(rune.ToString());
         }
         return result.ToString();
     }
+
+    /// <summary>A whole message of several lines, with what a terminal would obey in it made visible.</summary>
+    public static string Lines(string text) => string.Join('\n', text.Split('\n').Select(l => Of(l, int.MaxValue)));
 
     /// <summary>The name among <paramref name="known"/> nearest to a misspelt one, by edit distance; null where none is near.</summary>
     public static string? Nearest(string name, IEnumerable<string> known)

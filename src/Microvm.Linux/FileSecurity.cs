@@ -2,8 +2,8 @@ namespace Microvm.Linux;
 
 /// <summary>Who may do what with a file.</summary>
 /// <param name="Mode">The permission bits with set-user-ID.</param>
-/// <param name="Capabilities">Whether the file carries capabilities of its own (<c>security.capability</c>).</param>
-internal sealed unsafe record FileSecurity(uint User, uint Group, UnixFileMode Mode, bool Capabilities)
+/// <param name="Capabilities">The permitted capabilities that a program gets from its file (<c>security.capability</c>), one bit each; 0 without any.</param>
+internal sealed unsafe record FileSecurity(uint User, uint Group, UnixFileMode Mode, ulong Capabilities)
 {
     /// <summary>The file's, a symbolic link followed; null where there is no such file or it can't be looked at.</summary>
     public static FileSecurity? Of(string path)
@@ -14,7 +14,14 @@ internal sealed unsafe record FileSecurity(uint User, uint Group, UnixFileMode M
         {
             return null;
         }
-        return new(statx[5], statx[6], (UnixFileMode)(statx[7] & 0xfff), Libc.getxattr(path, "security.capability", null, 0) > 0);
+        return new(statx[5], statx[6], (UnixFileMode)(statx[7] & 0xfff), PermittedBy(path));
+    }
+
+    // struct vfs_cap_data (linux/capability.h): a revision, then permitted and inheritable, the low halves first; little-endian on every machine.
+    private static ulong PermittedBy(string path)
+    {
+        var data = stackalloc uint[6];
+        return Libc.getxattr(path, "security.capability", (byte*)data, 24) switch { >= 20 => data[1] | (ulong)data[3] << 32, >= 12 => data[1], _ => 0 };
     }
 
     /// <summary>Whether a user with these groups may read and write it, by its permission bits; root may.</summary>

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using Microvm.Declaration;
+using Microvm.Host;
 using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
@@ -22,9 +24,10 @@ internal static class StatusCommand
             return 2;
         }
         var json = result.GetValue(CommonOptions.Json);
+        var mend = Mend(result);
         if (result.GetValue(s_watch))
         {
-            Watch(survey, interval, json);
+            Watch(survey, interval, json, mend);
             return 0;
         }
         var interfaces = survey.Take();
@@ -34,16 +37,19 @@ internal static class StatusCommand
         }
         else
         {
-            Console.WriteLine(string.Join('\n', StatusTable.Lines(interfaces, null, Terminal.Output)));
+            Console.WriteLine(string.Join('\n', StatusTable.Lines(interfaces, null, mend, Terminal.Output)));
         }
         return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? Verb.DriftCode : 0;
     }
 
+    private static string? Mend(ParseResult result) => result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 } files || files.Contains("-") ? null
+        : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Shell.Quote(f), int.MaxValue))]);
+
     /// <summary>On a terminal one picture; in a pipe a table or a line of JSON each time.</summary>
-    private static void Watch(Survey survey, TimeSpan interval, bool json)
+    private static void Watch(Survey survey, TimeSpan interval, bool json, string? mend)
     {
         using var interrupts = new Interrupts();
-        using var screen = Terminal.Output.IsTerminal && !json ? new LiveScreen(interrupts) : null;
+        using var screen = Terminal.Output.CanDraw && !json ? new LiveScreen(interrupts) : null;
         var next = TimeSpan.Zero;
         IReadOnlyList<InterfaceStatus> interfaces = [];
         while (!interrupts.Stop && !Terminal.OutputStream.IsBroken)
@@ -56,13 +62,13 @@ internal static class StatusCommand
             }
             if (screen is not null)
             {
-                screen.Draw([.. StatusTable.Lines(interfaces, survey.History, Terminal.Output), "", Terminal.Output.Paint(Style.Dim, "q quits")]);
+                screen.Draw(Fit([.. StatusTable.Lines(interfaces, survey.History, mend, Terminal.Output), ""], LiveScreen.Size.Rows));
             }
             else if (due)
             {
                 Console.WriteLine(json
                     ? JsonSerializer.Serialize([.. interfaces.Select(i => LinkReport.Of(i, survey.History.Of(i)))], StatusLines.Default.LinkReportArray)
-                    : string.Join('\n', StatusTable.Lines(interfaces, survey.History, Terminal.Output)) + "\n");
+                    : string.Join('\n', StatusTable.Lines(interfaces, survey.History, mend, Terminal.Output)) + "\n");
             }
             var wait = (int)Math.Max(0, (next - Survey.Now).TotalMilliseconds + 1);
             if (screen is null)
@@ -74,5 +80,12 @@ internal static class StatusCommand
                 return;
             }
         }
+    }
+
+    /// <summary>Where there are more lines than rows, how many are left out is told in the last.</summary>
+    private static IEnumerable<string> Fit(IReadOnlyList<string> lines, int rows)
+    {
+        var left = lines.Count - Math.Max(1, rows - 1);
+        return [.. lines.Take(rows - 1), Terminal.Output.Paint(Style.Dim, left > 0 ? $"q quits; no room for {left} more line{(left == 1 ? "" : "s")}" : "q quits")];
     }
 }

@@ -4,7 +4,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class TopCommand
 {
-    private static readonly Option<bool> s_batch = new("--batch", "-b") { Description = "Print frames one after the other (the default in a pipe)" };
+    private static readonly Option<bool> s_batch = new("--batch", "-b") { Description = "Print frames one after the other (the default in a pipe and with TERM=dumb)" };
     private static readonly Option<bool> s_once = new("--once") { Description = "Print one frame, after one interval" };
     private static readonly Option<int?> s_count = new("--count", "-c") { Description = "End after so many frames", HelpName = "N" };
     private static readonly Option<string> s_sort = new Option<string>("--sort") { Description = "Sort by this", HelpName = "ORDER", DefaultValueFactory = _ => TopView.Orders[0] }.AcceptOnlyFromAmong([.. TopView.Orders]);
@@ -26,7 +26,7 @@ internal static class TopCommand
         var view = new TopView(survey.History, Environment.MachineName) { Interval = interval };
         view.SortBy(result.GetValue(s_sort)!);
         using var interrupts = new Interrupts();
-        if (once || result.GetValue(s_batch) || !Terminal.Output.IsTerminal)
+        if (once || result.GetValue(s_batch) || !Terminal.Output.CanDraw)
         {
             Batch(survey, view, interrupts, count);
         }

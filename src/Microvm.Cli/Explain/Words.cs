@@ -21,6 +21,10 @@ internal static class Words
         {
             yield return $"  {hypervisor.Name}: {Accepted(hypervisor, type)}";
         }
+        foreach (var line in Legend(HypervisorTable.All.SelectMany(h => h.Accepts(type))))
+        {
+            yield return line;
+        }
     }
 
     internal static IEnumerable<string> OfHypervisor(IHypervisor hypervisor)
@@ -29,6 +33,10 @@ internal static class Words
         foreach (var type in Enum.GetValues<InterfaceType>())
         {
             yield return $"  {Name(type)}: {Accepted(hypervisor, type)}";
+        }
+        foreach (var line in Legend(Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts)))
+        {
+            yield return line;
         }
         var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(k => hypervisor.MaxQueuePairs(k, vhost: false) > 1).ToList();
         yield return many.Count == 0 ? "With more than one vCPU it still has one queue pair an interface."
@@ -70,11 +78,10 @@ internal static class Words
         var ours = $"marked as ours by its alias microvm:{a.Vm}/{i.Id}, and left alone by 'up' while it is right";
         return a.Kind switch
         {
-            AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type == InterfaceType.Macvtap => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), {ours}.",
-            AttachmentKind.MacvtapPath => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), {ours}.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath when i.Type == InterfaceType.Macvtap => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), up and with the guest's MAC; it is {ours}.",
             AttachmentKind.TapByName or AttachmentKind.TapByFd => $"'up' makes the tap {i.Id}{(a.MultiQueue ? " with multi_queue" : "")}{(i.Bridge is { } b ? $", attaches it to the bridge {b}, which must be there," : "")} and brings it up; it is {ours}.",
             AttachmentKind.BridgeHelper => $"nothing before the start; qemu-bridge-helper then makes a tap and puts it onto {i.Bridge}, if /etc/qemu/bridge.conf allows that.",
-            AttachmentKind.TapRedirect => $"'up' makes a macvlan on {i.MacvtapLink} with the guest's MAC and the tap {i.Id}, and has the kernel redirect (mirred) all frames of the one to the other.",
+            AttachmentKind.TapRedirect => $"'up' makes a macvlan on {i.MacvtapLink} with the guest's MAC and the tap {i.Id}, and has the kernel redirect (mirred) all frames of the one to the other; both are marked as ours by aliases that begin with microvm:{a.Vm}/{i.Id}, and left alone by 'up' while they are right.",
             AttachmentKind.UserMode => "nothing; no link is made and no privilege is needed.",
             _ => "nothing that stays: 'run' makes a namespace with a tap and slirp4netns in it.",
         };
@@ -84,16 +91,28 @@ internal static class Words
     {
         var i = a.Interface;
         var tap = i.Bridge is { } bridge ? $"tap {i.Id} -> bridge {bridge} -> its other ports" : $"tap {i.Id} -> the host's own routing";
+        var mover = i.Vhost ? "the kernel's vhost-net" : hypervisor;
         return "guest's virtio-net -> " + a.Kind switch
         {
-            AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type != InterfaceType.Macvtap => $"{hypervisor} -> {tap}.",
-            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath => $"{hypervisor} -> /dev/tapN of {i.Id} -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type != InterfaceType.Macvtap => $"{mover} -> {tap}.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath => $"{mover} -> /dev/tapN of {i.Id} -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
             AttachmentKind.BridgeHelper => $"{hypervisor} -> a tap named by the helper -> bridge {i.Bridge} -> its other ports.",
             AttachmentKind.TapRedirect => $"{hypervisor} -> tap {i.Id} -> mirred redirect -> macvlan -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
             AttachmentKind.UserMode => $"{hypervisor}'s own TCP/IP -> ordinary sockets of the user who runs it -> wherever the host can reach.",
             _ => $"{hypervisor} -> tap in a namespace of its own -> mirred redirect -> slirp4netns's TCP/IP -> ordinary sockets -> wherever the host can reach.",
         };
     }
+
+    private static IEnumerable<string> Legend(IEnumerable<AttachmentKind> kinds) => kinds.Distinct().Order().Select(k => $"  {k.Text()} means: {k switch
+    {
+        AttachmentKind.TapByName => "the hypervisor opens the tap itself, by its name.",
+        AttachmentKind.TapByFd => "'run' opens it and hands the hypervisor the descriptor.",
+        AttachmentKind.MacvtapPath => "the hypervisor opens /dev/tapN itself, by its path.",
+        AttachmentKind.TapRedirect => "the hypervisor opens a tap, and the kernel redirects all frames between that and a macvlan.",
+        AttachmentKind.BridgeHelper => "qemu-bridge-helper makes a tap when the hypervisor starts.",
+        AttachmentKind.UserMode => "the hypervisor brings its own TCP/IP.",
+        _ => "slirp4netns brings the TCP/IP, in a network namespace of the VM's own.",
+    }}");
 
     private static string Accepted(IHypervisor hypervisor, InterfaceType type) => hypervisor.Accepts(type) switch
     {

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Text;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Reference;
 
@@ -78,19 +79,22 @@ internal sealed class HelpScreen : SynchronousCommandLineAction
     }
 
     /// <summary>Breaks text at spaces; a word longer than the width keeps a line of its own.</summary>
-    internal static IEnumerable<string> Wrap(string text, int width)
+    /// <param name="hanging">Spaces before every line but a paragraph's first; they count.</param>
+    internal static IEnumerable<string> Wrap(string text, int width, int hanging = 0)
     {
         foreach (var given in text.Split('\n'))
         {
             var line = new StringBuilder();
+            var start = 0;
             foreach (var word in given.Split(' '))
             {
-                if (line.Length > 0 && CellText.Width(line.ToString()) + 1 + CellText.Width(word) > width)
+                if (line.Length > start && CellText.Width(line.ToString()) + 1 + CellText.Width(word) > width)
                 {
                     yield return line.ToString();
-                    line.Clear();
+                    start = hanging;
+                    line.Clear().Append(' ', hanging);
                 }
-                line.Append(line.Length > 0 ? " " : "").Append(word);
+                line.Append(line.Length > start ? " " : "").Append(word);
             }
             yield return line.ToString();
         }

@@ -6,6 +6,7 @@ namespace Microvm.Host.Doctor;
 public sealed class BridgeHelper : ICheck
 {
     private const string Acl = "/etc/qemu/bridge.conf";
+    private const int CAP_NET_ADMIN = 12;
 
     /// <summary>Where NixOS, Debian and others keep it.</summary>
     public static IReadOnlyList<string> Places { get; } =
@@ -25,7 +26,7 @@ public sealed class BridgeHelper : ICheck
             yield return new(Name, bad, "there is no qemu-bridge-helper", "QEMU starts it for interfaces of type bridge; taps with a bridge do without", "sudo apt install qemu-system-common");
             yield break;
         }
-        var privileged = host.Person.User == 0 || helper.Capabilities || ((helper.Mode & UnixFileMode.SetUser) != 0 && helper.User == 0);
+        var privileged = host.Person.User == 0 || (helper.Capabilities & 1ul << CAP_NET_ADMIN) != 0 || ((helper.Mode & UnixFileMode.SetUser) != 0 && helper.User == 0);
         yield return privileged
             ? new(Name, Severity.Ok, $"{path} has the privileges it needs{(host.Person.User == 0 ? " when root starts it" : "")}")
             : new(Name, bad, $"{path} is neither set-user-ID root nor has it CAP_NET_ADMIN", $"started by {host.Person.Name} it can't make a tap", $"sudo setcap cap_net_admin+ep {path}");

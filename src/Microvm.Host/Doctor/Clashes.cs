@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Linux;
 using Microvm.Network;
 
 namespace Microvm.Host.Doctor;
@@ -11,21 +12,25 @@ public sealed class Clashes : ICheck
     public IEnumerable<Finding> Look(HostView host)
     {
         var clean = true;
+        foreach (var wanted in DesiredLink.Of(host.Attachments, null, null))
+        {
+            if (host.Links.FirstOrDefault(l => l.Name == wanted.Name && l.Alias != wanted.Alias) is { } same)
+            {
+                clean = false;
+                var owner = Ownership.Vm(same.Alias);
+                var link = Shell.Quote(wanted.Name);
+                yield return new(Name, Severity.Problem, $"the host has a link {wanted.Name} already, {(owner is null ? "not one of ours" : $"of the VM '{owner}'")}",
+                    $"'up' refuses to touch it; give the interface of '{wanted.Vm}' another id, or delete the link if nothing needs it", $"sudo ip link delete {link}   # ip -details link show {link} tells what it is");
+            }
+        }
         foreach (var vm in host.Vms)
         {
             foreach (var i in vm.Interfaces)
             {
-                var ours = Ownership.Alias(vm.Name, i.Id.Value);
-                if (i.Type is not InterfaceType.User && host.Links.FirstOrDefault(l => l.Name == i.Id.Value && l.Alias != ours) is { } same)
-                {
-                    clean = false;
-                    var owner = Ownership.Vm(same.Alias);
-                    yield return new(Name, Severity.Problem, $"the host has a link {i.Id} already, {(owner is null ? "not one of ours" : $"of the VM '{owner}'")}",
-                        $"'up' refuses to touch it; give the interface of '{vm.Name}' another id, or delete the link yourself if nothing needs it", $"ip -details link show {Shell.Quote(i.Id.Value)}");
-                }
                 var mac = Convert.ToHexStringLower(i.Mac.ToBytes());
                 // Links of this interface's own (a macvtap, a macvlan behind a redirect) bear its MAC by design.
-                if (host.Links.FirstOrDefault(l => l.Address == mac && l.Alias?.StartsWith(ours, StringComparison.Ordinal) != true && l.Name != i.Id.Value) is { } twin)
+                bool IsItsOwn(Link l) => (Ownership.Vm(l.Alias) == vm.Name && Ownership.Id(l.Alias) == i.Id.Value) || l.Name == i.Id.Value;
+                if (host.Links.FirstOrDefault(l => l.Address == mac && !IsItsOwn(l)) is { } twin)
                 {
                     clean = false;
                     yield return new(Name, Severity.Problem, $"the MAC {i.Mac} of '{i.Id}' is {twin.Name}'s too", "frames go to the one or the other; the guest loses its network now and then",

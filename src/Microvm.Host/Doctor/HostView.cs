@@ -13,6 +13,7 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
 {
     private IReadOnlyList<Link>? _links;
     private IReadOnlyList<FirewallChain>? _chains;
+    private IReadOnlyList<FirewallRule>? _rules;
 
     /// <summary>The VMs of the declarations given, which may be none.</summary>
     public IReadOnlyList<MicrovmConfig> Vms => vms;
@@ -41,6 +42,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The firewall's base chains in this network namespace.</summary>
     internal IReadOnlyList<FirewallChain> Chains { get => _chains ??= FirewallSocket.BaseChains(); init => _chains = value; }
 
+    /// <summary>The firewall's rules that ask for nothing but links.</summary>
+    internal IReadOnlyList<FirewallRule> Rules { get => _rules ??= FirewallSocket.LinkRules(); init => _rules = value; }
+
     /// <summary>Who will run VMs, as far as one can tell: the caller behind sudo, else the caller.</summary>
     public Person Person { get; init; } = new("root", 0, []);
 
@@ -58,14 +62,19 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     public IEnumerable<string> Lines(string path) => (Read(path) ?? "").Split('\n').Select(l => l.Trim());
 
     /// <summary>A sysctl that is a number, like net.ipv4.ip_forward; null where this kernel has none of that name.</summary>
-    public int? Sysctl(string name) =>
-        int.TryParse(Read($"/proc/sys/{name.Replace('.', '/')}"), NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) ? value : null;
+    public int? Sysctl(string name) => Setting($"/proc/sys/{name.Replace('.', '/')}");
 
-    /// <summary>Files of these directories that end in <paramref name="ending"/>; of two with one name, the first directory's, as systemd and NetworkManager take them.</summary>
+    /// <summary>A file that holds a number; null where there is none, or no number in it.</summary>
+    public int? Setting(string path) => int.TryParse(Read(path), NumberStyles.Integer, CultureInfo.InvariantCulture, out var value) ? value : null;
+
+    /// <summary>What a group is called here, or its number.</summary>
+    internal string GroupName(uint group) => Lines(AccountFile.Groups).Select(l => l.Split(':')).FirstOrDefault(f => f.Length > 2 && f[2] == $"{group}")?[0] ?? $"{group}";
+
+    /// <summary>Files of these directories that end in <paramref name="ending"/>; of two with one name, the first directory's, as systemd and NetworkManager take them; all in the order of their names, whatever directory they stand in.</summary>
     public IEnumerable<(string Path, string Text)> Configuration(string ending, params string[] directories) => directories
         .Where(d => Directory.Exists(At(d)))
-        .SelectMany(d => Directory.GetFiles(At(d), "*" + ending).Order(StringComparer.Ordinal).Select(f => (Path: $"{d}/{Path.GetFileName(f)}", Name: Path.GetFileName(f))))
-        .DistinctBy(f => f.Name).Select(f => (f.Path, Read(f.Path) ?? ""));
+        .SelectMany(d => Directory.GetFiles(At(d), "*" + ending).Select(f => (Path: $"{d}/{Path.GetFileName(f)}", Name: Path.GetFileName(f))))
+        .DistinctBy(f => f.Name).OrderBy(f => f.Name, StringComparer.Ordinal).Select(f => (f.Path, Read(f.Path) ?? ""));
 
     /// <summary>Where a program is, or null.</summary>
     public string? Program(string name) => SearchPath.Select(d => $"{d}/{name}").FirstOrDefault(p => File.Exists(At(p)));

@@ -19,7 +19,9 @@ public sealed class KernelFeatures : ICheck
     private Finding Judge(HostView host, string module, string option, string why, bool needed) => host.Kernel(module, option) switch
     {
         true => new(Name, Severity.Ok, $"the kernel has {module}"),
-        // The kernel loads it by itself on first use; on a locked-down host that can be forbidden.
+        // The kernel loads it by itself on first use, where that is not forbidden.
+        null when host.Sysctl("kernel.modules_disabled") == 1 => new(Name, needed ? Severity.Problem : Severity.Note, $"{module} is not loaded, and this kernel takes no more modules (kernel.modules_disabled=1)",
+            $"without it {why}; nothing undoes that setting before the next boot", $"echo {module} | sudo tee /etc/modules-load.d/{module}.conf   # then boot again"),
         null => new(Name, Severity.Ok, $"{module} is a module that can be loaded"),
         false => new(Name, needed ? Severity.Problem : Severity.Note, $"the kernel has no {module}", $"without it {why}", $"sudo modprobe {module}"),
     };

@@ -23,7 +23,11 @@ public sealed class KvmAccess : ICheck
         }
         else if (!node.ReadableAndWritableBy(host.Person.User, host.Person.Groups))
         {
-            yield return new(Name, bad, $"{host.Person.Name} may not open {Node}", cost, $"sudo usermod -aG kvm {Shell.Quote(host.Person.Name)}   # then log in again");
+            const UnixFileMode OfGroup = UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+            var person = Shell.Quote(host.Person.Name);
+            yield return (node.Mode & OfGroup) == OfGroup && node.Group != 0
+                ? new(Name, bad, $"{host.Person.Name} may not open {Node}, which is for the group {host.GroupName(node.Group)}", cost, $"sudo usermod -aG {Shell.Quote(host.GroupName(node.Group))} {person}   # then log in again")
+                : new(Name, bad, $"{host.Person.Name} may not open {Node}, which is for no group", cost, $"sudo chgrp kvm {Node}; sudo chmod 0660 {Node}; sudo usermod -aG kvm {person}   # then log in again");
         }
         else if (!virtualization && host.Exists("/sys/module/kvm_pvm"))
         {

@@ -1,74 +1,67 @@
-using System.IO.Enumeration;
+using Microvm.Network;
 
 namespace Microvm.Host.Doctor;
 
 /// <summary>NetworkManager and systemd-networkd, where they would take our links for theirs.</summary>
 public sealed class NetworkManagers : ICheck
 {
+    private const string OwnConf = "/etc/NetworkManager/conf.d/90-microvm.conf", OwnNetwork = "/etc/systemd/network/00-microvm.network";
+    private static readonly ManagedLink s_example = new("vm-a1", "tun");
+
     public string Name => "network-managers";
 
     public IEnumerable<Finding> Look(HostView host)
     {
-        var names = host.Interfaces.Where(i => i.Type is not Declaration.InterfaceType.User).Select(i => i.Id.Value)
-            .Concat(host.Links.Where(host.IsOurs).Select(l => l.Name)).Distinct().ToList();
-        var quiet = true;
-        if (host.Exists("/run/NetworkManager"))
-        {
-            var patterns = host.Configuration(".conf", "/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d")
-                .Select(f => f.Text).Append(host.Read("/etc/NetworkManager/NetworkManager.conf") ?? "").SelectMany(Unmanaged).ToList();
-            var managed = (names.Count > 0 ? names : ["vm-a1"]).Where(n => !patterns.Any(p => FileSystemName.MatchesSimpleExpression(p, n, false))).ToList();
-            if (managed.Count > 0)
-            {
-                quiet = false;
-                yield return new(Name, names.Count > 0 ? Severity.Warning : Severity.Note, $"NetworkManager runs and would manage {(names.Count > 0 ? string.Join(", ", managed.Take(5)) : "taps named vm-*")}",
-                    "it may give them addresses, take them down, or detach them from their bridge",
-                    $"printf '%s\\n' '[keyfile]' {Shell.Quote($"unmanaged-devices={string.Join(';', (names.Count > 0 ? managed : ["vm-*"]).Select(n => $"interface-name:{n}"))}")} | sudo tee /etc/NetworkManager/conf.d/90-microvm.conf; sudo nmcli general reload");
-            }
-        }
-        if (host.Exists("/run/systemd/netif"))
-        {
-            foreach (var (path, text) in host.Configuration(".network", "/etc/systemd/network", "/run/systemd/network", "/usr/lib/systemd/network"))
-            {
-                if (names.FirstOrDefault(n => Matches(text, n)) is { } taken)
-                {
-                    quiet = false;
-                    yield return new(Name, Severity.Warning, $"systemd-networkd would configure {taken} by {path}", "it may give it addresses, or detach it from its bridge",
-                        $"printf '%s\\n' '[Match]' {Shell.Quote($"Name={taken}")} '[Link]' 'Unmanaged=yes' | sudo tee {Shell.Quote($"/etc/systemd/network/05-{taken}.network")}; sudo networkctl reload");
-                }
-            }
-        }
-        if (quiet)
-        {
-            yield return new(Name, Severity.Ok, "no NetworkManager or systemd-networkd takes our links for its own");
-        }
+        var links = DesiredLink.Of(host.Attachments, null, null).Select(d => new ManagedLink(d.Name, d.Kind == LinkKind.Tap ? "tun" : d.Kind.ToString().ToLowerInvariant()))
+            .Concat(host.Links.Where(host.IsOurs).Select(l => new ManagedLink(l.Name, l.Kind ?? ""))).Distinct().ToList();
+        Finding[] found = [.. NetworkManager(host, links), .. Networkd(host, links)];
+        return found.Length > 0 ? found : [new(Name, Severity.Ok, "no NetworkManager or systemd-networkd takes our links for its own")];
     }
 
-    /// <summary>The interface-name patterns that a NetworkManager configuration leaves alone (NetworkManager.conf(5)).</summary>
-    public static IEnumerable<string> Unmanaged(string text) => text.Split('\n').Select(l => l.Trim())
-        .Where(l => l.StartsWith("unmanaged-devices", StringComparison.Ordinal) && l.Contains('='))
-        .SelectMany(l => l[(l.IndexOf('=') + 1)..].Split([';', ','], StringSplitOptions.RemoveEmptyEntries)).Select(p => p.Trim())
-        .Where(p => p.StartsWith("interface-name:", StringComparison.Ordinal) || p == "*").Select(p => p == "*" ? p : p["interface-name:".Length..].TrimStart('='));
-
-    /// <summary>Whether a .network file would take the link, by its name or as any Ethernet (systemd.network(5)).</summary>
-    public static bool Matches(string text, string name)
+    private IEnumerable<Finding> NetworkManager(HostView host, List<ManagedLink> links)
     {
-        string section = "";
-        bool match = false, unmanaged = false;
-        foreach (var line in text.Split('\n').Select(l => l.Trim()))
+        if (!host.Exists("/run/NetworkManager"))
         {
-            if (line.StartsWith('['))
-            {
-                section = line;
-            }
-            else if (section == "[Match]" && line.StartsWith("Name=", StringComparison.Ordinal))
-            {
-                match |= line["Name=".Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries).Any(p => FileSystemName.MatchesSimpleExpression(p, name, false));
-            }
-            else if (section == "[Link]" && line is "Unmanaged=yes" or "Unmanaged=true" or "Unmanaged=1")
-            {
-                unmanaged = true;
-            }
+            yield break;
         }
-        return match && !unmanaged;
+        // The administrator's file and directory come last, and so have the last word (NetworkManager.conf(5)).
+        var settings = new NetworkManagerSettings([
+            .. host.Configuration(".conf", "/etc/NetworkManager/conf.d", "/run/NetworkManager/conf.d", "/usr/lib/NetworkManager/conf.d").Where(f => !f.Path.StartsWith("/etc/", StringComparison.Ordinal)).Select(f => f.Text),
+            host.Read("/etc/NetworkManager/NetworkManager.conf") ?? "",
+            .. host.Configuration(".conf", "/etc/NetworkManager/conf.d").Select(f => f.Text)]);
+        var managed = (links.Count > 0 ? links : [s_example]).Where(settings.Manages).Select(l => l.Name).ToList();
+        if (managed.Count > 0)
+        {
+            // Appended to what others leave alone; what was mended before stays mended.
+            var before = new NetworkManagerSettings([host.Read(OwnConf) ?? ""]).Unmanaged;
+            var devices = before.Concat((links.Count > 0 ? managed : ["vm-*"]).Select(n => $"interface-name:{n}")).Distinct();
+            yield return new(Name, links.Count > 0 ? Severity.Warning : Severity.Note, $"NetworkManager runs and would manage {(links.Count > 0 ? Few(managed) : "taps named vm-*")}",
+                "it may give them addresses, take them down, or detach them from their bridge",
+                $"sudo mkdir -p {Path.GetDirectoryName(OwnConf)}; printf '%s\\n' '[keyfile]' {Shell.Quote($"unmanaged-devices+={string.Join(';', devices)}")} | sudo tee {OwnConf}; sudo nmcli general reload");
+        }
     }
+
+    private IEnumerable<Finding> Networkd(HostView host, List<ManagedLink> links)
+    {
+        if (!host.Exists("/run/systemd/netif"))
+        {
+            yield break;
+        }
+        var files = host.Configuration(".network", "/etc/systemd/network", "/run/systemd/network", "/usr/local/lib/systemd/network", "/usr/lib/systemd/network")
+            .Select(f => (f.Path, File: new NetworkFile(f.Text))).ToList();
+        // The first file that matches is the only one that counts (systemd.network(5)).
+        var taken = links.Select(l => (l.Name, By: files.FirstOrDefault(f => f.File.Matches(l)))).Where(t => t.By.File?.Unmanaged == false).ToList();
+        if (taken.Count > 0)
+        {
+            var names = new NetworkFile(host.Read(OwnNetwork) ?? "").Names.Concat(taken.Select(t => t.Name)).Distinct();
+            yield return new(Name, Severity.Warning, $"systemd-networkd would configure {Few([.. taken.Select(t => t.Name)])} by {string.Join(", ", taken.Select(t => t.By.Path).Distinct())}", "it may give it addresses, or detach it from its bridge",
+                $"sudo mkdir -p {Path.GetDirectoryName(OwnNetwork)}; printf '%s\\n' '[Match]' {Shell.Quote($"Name={string.Join(' ', names)}")} '[Link]' 'Unmanaged=yes' | sudo tee {OwnNetwork}; sudo networkctl reload");
+        }
+    }
+
+    private static string Few(List<string> names) => string.Join(", ", names.Take(5)) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");
 }
+
+/// <summary>A link as these see it.</summary>
+/// <param name="Kind">The kernel's kind: tun, macvtap, macvlan.</param>
+public sealed record ManagedLink(string Name, string Kind);

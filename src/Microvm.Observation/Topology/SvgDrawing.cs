@@ -23,8 +23,8 @@ public static class SvgDrawing
         internal double X { get; set; }
         internal double Y { get; set; }
         internal double Width { get; set; }
-        internal string Label { get; } = Short(node.Label, 48);
-        internal string Detail { get; } = Short(node.Detail, 56);
+        internal string Label { get; } = CellText.Cut(Printable.Of(node.Label), 48);
+        internal string Detail { get; } = CellText.Cut(Printable.Of(node.Detail), 56);
         internal double Middle => Y + BoxHeight / 2;
     }
 
@@ -74,7 +74,7 @@ public static class SvgDrawing
         for (var column = 0; column <= most; column++)
         {
             var here = boxes.Where(b => most - depth[b.Key] == column).Select(b => b.Value).ToList();
-            var width = here.Select(b => Math.Max(b.Label.Length * Letter, b.Detail.Length * SmallLetter) + 24).DefaultIfEmpty(0).Max();
+            var width = here.Select(b => Math.Max(CellText.Width(b.Label) * Letter, CellText.Width(b.Detail) * SmallLetter) + 24).DefaultIfEmpty(0).Max();
             here.ForEach(b => (b.Column, b.X, b.Width) = (column, x, width));
             // Many lines to the next column cross at a gentler slope where there is more room.
             var lines = graph.Edges.Count(e => boxes[e.From].Column == column && here.Contains(boxes[e.From]));
@@ -112,12 +112,6 @@ public static class SvgDrawing
             b.Y = Math.Max(b.Y, y);
             y = b.Y + BoxHeight + RowGap;
         }
-    }
-
-    private static string Short(string text, int most)
-    {
-        var safe = Printable.Of(text);
-        return safe.Length <= most ? safe : string.Concat(safe.AsSpan(0, most - 1), "…");
     }
 
     private static string Text(string text) => SecurityElement.Escape(Printable.Of(text)) ?? "";

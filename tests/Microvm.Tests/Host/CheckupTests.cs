@@ -34,7 +34,7 @@ public sealed class CheckupTests : IDisposable
     private static readonly Person s_alice = new("alice", 4242, [4242]);
     private HostView Host(Person? person = null, params MicrovmConfig[] vms) =>
         new(_root, vms, [.. vms.SelectMany(v => v.Interfaces.Select(i => new Attachment(v.Name, i, i.Type == InterfaceType.Bridge ? AttachmentKind.BridgeHelper : AttachmentKind.TapByName, 1)))])
-        { Person = person ?? new("root", 0, []), Links = [], Chains = [], SearchPath = ["/usr/bin"] };
+        { Person = person ?? new("root", 0, []), Links = [], Chains = [], Rules = [], SearchPath = ["/usr/bin"] };
 
     private static readonly string s_tap = """{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}""";
     private static Finding One(ICheck check, HostView host) => Assert.Single(check.Look(host));
@@ -73,7 +73,7 @@ public sealed class CheckupTests : IDisposable
         Assert.Equal("sudo modprobe kvm_amd", One(check, Host()).Mend);
         Assert.Equal(Severity.Problem, One(check, Host(null, Vm("firecracker", s_tap))).Severity);
         Put("/dev/kvm", "", UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
-        Assert.StartsWith("sudo usermod -aG kvm alice", One(check, Host(s_alice)).Mend);
+        Assert.StartsWith("sudo chgrp kvm /dev/kvm; sudo chmod 0660 /dev/kvm; sudo usermod -aG kvm alice", One(check, Host(s_alice)).Mend);
         Assert.Equal(Severity.Ok, One(check, Host(s_alice with { Groups = [0] })).Severity);
         Put("/proc/cpuinfo", "flags\t\t: fpu\n");
         Directory.CreateDirectory(_root + "/sys/module/kvm_pvm");
@@ -130,7 +130,7 @@ public sealed class CheckupTests : IDisposable
     public void Docker_is_named_where_it_set_the_forward_policy()
     {
         Put("/run/docker.pid", "1");
-        var host = new HostView(_root, [Vm("qemu", s_tap)], []) { Links = [], Chains = [new FirewallChain(FirewallChain.Ip, "filter", "FORWARD", FirewallChain.Forward, true)] };
+        var host = new HostView(_root, [Vm("qemu", s_tap)], []) { Links = [], Rules = [], Chains = [new FirewallChain(FirewallChain.Ip, "filter", "FORWARD", FirewallChain.Forward, true)] };
         var finding = new ForwardPolicy().Look(host).First();
         Assert.Contains("Docker", finding.Found);
         Assert.StartsWith("sudo iptables -I DOCKER-USER -i vm-a1 -j ACCEPT", finding.Mend);
