@@ -45,6 +45,7 @@ public static class MetricsPage
 
     private static (string, string)[] Labels(InterfaceStatus i, params (string, string)[] more) => [("vm", i.Vm), ("interface", i.Id), .. more];
 
-    private static string Escape(string value) =>
-        value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    // A name may hold what a terminal obeys, and a page is also looked at.
+    private static string Escape(string value) => Printable.Of(value, int.MaxValue)
+        .Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
 }

@@ -88,7 +88,17 @@ internal sealed class VirtualScreen
 
     private void Put(Rune rune)
     {
-        if (_column >= Columns)
+        var width = CharacterWidth.Of(rune);
+        if (width == 0)
+        {
+            // A mark belongs to the letter before it.
+            if (_column > 0)
+            {
+                _cells[_row, _column - 1].Text += rune.ToString();
+            }
+            return;
+        }
+        if (_column + width > Columns)
         {
             Overflowed = true;
             if (!Wraps)
@@ -99,6 +109,10 @@ internal sealed class VirtualScreen
             NextLine();
         }
         _cells[_row, _column++] = (rune.ToString(), _pen);
+        if (width == 2)
+        {
+            _cells[_row, _column++] = ("", _pen);
+        }
     }
 
     private void NextLine()

@@ -55,7 +55,8 @@ internal static class DoctorCommand
             }
         }
         int Count(Severity severity) => findings.Count(f => f.Severity == severity);
-        Console.WriteLine($"{Number(Count(Severity.Problem), "problem")}, {Number(Count(Severity.Warning), "warning")}, {Number(Count(Severity.Note), "note")}; {Count(Severity.Ok)} right{(all || Count(Severity.Ok) == 0 ? "" : " (--all shows them)")}");
+        var sum = $"{Number(Count(Severity.Problem), "problem")}, {Number(Count(Severity.Warning), "warning")}, {Number(Count(Severity.Note), "note")}; {Count(Severity.Ok)} right{(all || Count(Severity.Ok) == 0 ? "" : " (--all shows them)")}";
+        Console.WriteLine(string.Join('\n', Reference.HelpScreen.Wrap(sum, width)));
     }
 
     private static string Number(int count, string word) => $"{(count == 0 ? "no" : count)} {word}{(count == 1 ? "" : "s")}";

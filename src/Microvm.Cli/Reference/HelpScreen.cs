@@ -39,6 +39,8 @@ internal sealed class HelpScreen : SynchronousCommandLineAction
             }
             text.Append('\n');
         }
+        // In a narrow terminal long terms stand alone, so that their meanings have some room.
+        var most = Math.Min(MostOfTerm, width - 24);
         Section("Usage", [new(page.Usage, "")]);
         foreach (var group in page.Groups)
         {
@@ -50,7 +52,7 @@ internal sealed class HelpScreen : SynchronousCommandLineAction
         Section("Exit codes", [.. page.ExitCodes.Select(c => new Term(c.Code, c.Meaning))]);
         if (page.Groups.Count > 0)
         {
-            text.Append($"'{page.Name} COMMAND --help' tells more of each command.\n");
+            text.AppendJoin('\n', Wrap($"'{page.Name} COMMAND --help' tells more of each command.", width)).Append('\n');
         }
         return text.ToString().TrimEnd('\n') + "\n";
 
@@ -61,7 +63,7 @@ internal sealed class HelpScreen : SynchronousCommandLineAction
                 return;
             }
             text.Append(paint(Style.Bold, title + ":")).Append('\n');
-            var column = terms.Where(t => t.Meaning.Length > 0).Select(t => Math.Min(CellText.Width(t.Name), MostOfTerm)).DefaultIfEmpty(0).Max();
+            var column = terms.Where(t => t.Meaning.Length > 0).Select(t => Math.Min(CellText.Width(t.Name), most)).DefaultIfEmpty(0).Max();
             foreach (var term in terms)
             {
                 text.Append(' ', Indent).Append(paint(term.Meaning.Length > 0 ? Style.Cyan : Style.Plain, term.Name));

@@ -23,7 +23,12 @@ public sealed class ForwardingTests : IDisposable
         }
         _host.Do("sysctl -qw net.ipv4.ip_forward=1");
         // Links take a moment to have a carrier.
-        Assert.True(Enumerable.Range(0, 20).Any(_ => Reaches()));
+        var reached = false;
+        for (var n = 0; n < 20 && !reached; n++)
+        {
+            reached = Reaches();
+        }
+        Assert.True(reached);
     }
 
     public void Dispose()
