@@ -13,11 +13,11 @@ internal static class DiagnosticOutput
         {
             if (!terminal.IsTerminal && !terminal.Color)
             {
-                to.WriteLine(d);
+                to.WriteLine(Printable.Lines(d.ToString()));
                 continue;
             }
             var error = d.Severity == Severity.Error;
-            to.WriteLine($"{terminal.Paint(Style.Bold, $"{d.At}:")} {terminal.Paint(error ? Style.BoldRed : Style.BoldYellow, error ? "error:" : "warning:")} {d.Message}");
+            to.WriteLine($"{terminal.Paint(Style.Bold, Printable.Lines($"{d.At}:"))} {terminal.Paint(error ? Style.BoldRed : Style.BoldYellow, error ? "error:" : "warning:")} {Printable.Lines(d.Message)}");
             if (Line(d.At, sources) is { } line)
             {
                 Excerpt(d, line, terminal, to);

@@ -9,8 +9,10 @@ namespace Microvm.Linux;
 internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulong Device)
 {
     private const int AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000;
-    private const uint STATX_BASIC_STATS = 0x7ff, S_IFMT = 0xf000, S_IFCHR = 0x2000;
+    private const uint STATX_BASIC_STATS = 0x7ff, S_IFMT = 0xf000, S_IFCHR = 0x2000, S_IFREG = 0x8000, S_IFDIR = 0x4000;
 
+    internal bool IsRegular => (Mode & S_IFMT) == S_IFREG;
+    internal bool IsDirectory => (Mode & S_IFMT) == S_IFDIR;
     internal bool IsCharacterDevice => (Mode & S_IFMT) == S_IFCHR;
 
     /// <summary>Of a path, a symbolic link not followed; null where nothing is there.</summary>

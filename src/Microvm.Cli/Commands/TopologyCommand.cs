@@ -44,7 +44,7 @@ internal static class TopologyCommand
         {
             using (Caller.Act())
             {
-                AtomicFile.Write(output, text);
+                Save(output, text);
             }
         }
         else
@@ -52,6 +52,25 @@ internal static class TopologyCommand
             Console.Write(text);
         }
         return 0;
+    }
+
+    /// <summary>Whole or not at all; into what is no file (a pipe, /dev/stdout) as it comes.</summary>
+    private static void Save(string path, string text)
+    {
+        try
+        {
+            if (FileStatus.OfTarget(path) is { IsRegular: false } special)
+            {
+                File.WriteAllText(path, special.IsDirectory ? throw new IOException("it is a directory") : text);
+                return;
+            }
+            AtomicFile.Write(path, text);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The exception's own words name a file beside it.
+            throw new IOException($"can't write '{path}': {(e is DirectoryNotFoundException ? "its directory is not there" : e is UnauthorizedAccessException ? "permission denied" : e.Message)}");
+        }
     }
 
     private static TopologyGraph Host(ParseResult result)

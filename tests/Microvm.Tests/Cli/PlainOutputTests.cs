@@ -110,7 +110,7 @@ public sealed class PlainOutputTests : IDisposable
     {
         Run(Words("up vm.json"));
         Binary.Run("ip", null, "-n", _ns.Name, "link", "set", "vm-a1", "nomaster");
-        foreach (var line in new[] { "status vm.json", "status", "top --once --interval 0.1", "topology vm.json", "topology --host", "explain", "explain tap", "explain qemu", "explain vm.json", "doctor --all vm.json", "list --state-dir ." })
+        foreach (var line in new[] { "status vm.json", "status", "top --once --interval 0.1", "topology vm.json", "topology --host", "explain", "explain tap", "explain qemu", "explain vm.json", "doctor --all vm.json" })
         {
             using var terminal = new PseudoTerminal(["env", "-C", _folder, Binary.Path, .. Words(line)], columns, 200);
             terminal.WaitForExit(s_limit);
