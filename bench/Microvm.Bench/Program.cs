@@ -16,11 +16,11 @@ try
     var results = new List<Result>();
     foreach (var n in quick ? [1, 10, 100, 500] : (int[])[1, 10, 100, 500, 1000, 4000])
     {
-        Works.Links(results, "tap", n, Contestant.Taps(tools, n));
+        Works.Links(results, tools, "tap", n, Contestant.Taps(tools, n));
     }
     foreach (var n in quick ? [1, 100] : (int[])[1, 100, 1000])
     {
-        Works.Links(results, "macvtap", n, Contestant.Macvtaps(tools, n));
+        Works.Links(results, tools, "macvtap", n, Contestant.Macvtaps(tools, n));
     }
     Works.UpToDate(results, tools, quick ? 500 : 4000);
     Works.UntilFirstInstruction(results, tools);

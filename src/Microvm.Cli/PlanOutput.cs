@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Microvm.Declaration;
 using Microvm.Network;
@@ -8,6 +9,8 @@ namespace Microvm.Cli;
 /// <summary>Prints a plan, before or after it was carried out.</summary>
 internal static class PlanOutput
 {
+    private static readonly StepKind[] s_order = [StepKind.Create, StepKind.Change, StepKind.Replace, StepKind.Delete, StepKind.Keep];
+
     internal static void Print(Plan plan, bool json)
     {
         foreach (var refusal in plan.Refusals)
@@ -16,42 +19,56 @@ internal static class PlanOutput
         }
         if (json)
         {
-            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(s.Kind.ToString().ToLowerInvariant(), s.Vm, s.Name, s.Reason))], plan.Refusals);
+            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(Look(s.Kind).Word, s.Vm, s.Name, s.Reason))], plan.Refusals);
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
         }
-        var terminal = Terminal.Output;
+        // One write, however many links there are.
+        var text = new StringBuilder();
         foreach (var step in plan.Steps)
         {
-            var kind = step.Kind.ToString().ToLowerInvariant();
-            var (sign, style) = Look(step.Kind);
-            var (name, vm, reason) = (CellText.Fit(Printable.Of(step.Name), 15), Printable.Of(step.Vm), Printable.Lines(step.Reason));
-            // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
-            Console.WriteLine(terminal.IsTerminal || terminal.Color
-                ? $"{terminal.Paint(style, $"{sign} {kind,-8} {name}")} {terminal.Paint(Style.Dim, "of")} {vm}{terminal.Paint(Style.Dim, $": {reason}")}"
-                : $"{kind,-8} {name} of {vm}: {reason}");
+            Append(text, step, Terminal.Output);
         }
-        if (plan.Refusals.Count > 0)
+        text.Append(plan.Refusals.Count > 0 ? "nothing was changed" : plan.HasChanges ? Sums(plan.Steps, Terminal.Output) : "nothing to do");
+        Console.WriteLine(text);
+    }
+
+    private static void Append(StringBuilder text, Step step, Terminal terminal)
+    {
+        var (word, sign, style) = Look(step.Kind);
+        var (name, vm, reason) = (CellText.Fit(Printable.Of(step.Name), 15), Printable.Of(step.Vm), Printable.Lines(step.Reason));
+        // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
+        if (terminal.IsTerminal || terminal.Color)
         {
-            Console.WriteLine("nothing was changed");
-        }
-        else if (!plan.HasChanges)
-        {
-            Console.WriteLine("nothing to do");
+            text.Append(terminal.Paint(style, $"{sign} {word,-8} {name}")).Append(' ').Append(terminal.Paint(Style.Dim, "of"))
+                .Append(' ').Append(vm).Append(terminal.Paint(Style.Dim, $": {reason}")).Append('\n');
         }
         else
         {
-            Console.WriteLine(string.Join(", ", plan.Steps.GroupBy(s => s.Kind).OrderBy(g => g.Key == StepKind.Keep).ThenBy(g => g.Key)
-                .Select(g => terminal.Paint(Look(g.Key).Style, $"{g.Count()} {g.Key.ToString().ToLowerInvariant()}"))));
+            text.Append(word.PadRight(8)).Append(' ').Append(name).Append(" of ").Append(vm).Append(": ").Append(reason).Append('\n');
         }
     }
 
-    private static (string Sign, Style Style) Look(StepKind kind) => kind switch
+    /// <summary>How many steps of each kind; what was kept comes last.</summary>
+    private static string Sums(IReadOnlyList<Step> steps, Terminal terminal)
     {
-        StepKind.Create => ("  +", Style.Green),
-        StepKind.Change => ("  ~", Style.Yellow),
-        StepKind.Replace => ("-/+", Style.Magenta),
-        StepKind.Delete => ("  -", Style.Red),
-        _ => ("   ", Style.Dim),
+        var sums = new List<string>();
+        foreach (var kind in s_order)
+        {
+            if (steps.Count(s => s.Kind == kind) is > 0 and var count)
+            {
+                sums.Add(terminal.Paint(Look(kind).Style, $"{count} {Look(kind).Word}"));
+            }
+        }
+        return string.Join(", ", sums);
+    }
+
+    private static (string Word, string Sign, Style Style) Look(StepKind kind) => kind switch
+    {
+        StepKind.Create => ("create", "  +", Style.Green),
+        StepKind.Change => ("change", "  ~", Style.Yellow),
+        StepKind.Replace => ("replace", "-/+", Style.Magenta),
+        StepKind.Delete => ("delete", "  -", Style.Red),
+        _ => ("keep", "   ", Style.Dim),
     };
 }

@@ -22,11 +22,11 @@ public readonly record struct MacAddress
     public static bool TryParse(string text, out MacAddress mac, out string why)
     {
         mac = default;
-        var parts = text.Split(':');
         ulong bits = 0;
-        foreach (var part in parts)
+        for (var i = 0; i < 6; i++)
         {
-            if (parts.Length != 6 || part.Length != 2 || !byte.TryParse(part, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var octet))
+            if (text.Length != 17 || (i > 0 && text[(3 * i) - 1] != ':')
+                || !byte.TryParse(text.AsSpan(3 * i, 2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var octet))
             {
                 why = "it must be six octets of two hexadecimal digits, like 02:00:00:00:00:01";
                 return false;

@@ -12,7 +12,7 @@ public sealed unsafe class RouteSocket : IDisposable
     private const uint RTEXT_FILTER_SKIP_STATS = 8;
     private FileDescriptor _socket;
     private bool _broken;
-    private readonly byte[] _buffer = new byte[64 * 1024];
+    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
     private readonly NetlinkWriter _request = new();
     private uint _sequence;
 

@@ -5,10 +5,10 @@ namespace Microvm.Network;
 /// <summary>One wanted link against the one that is there. Pure.</summary>
 internal sealed class Comparison(DesiredLink want, Link link, HostState state)
 {
-    private readonly List<string> _reasons = [];
+    private List<string>? _reasons;
 
     internal Difference Differs { get; private set; }
-    internal string Reason => string.Join(", ", _reasons);
+    internal string Reason => string.Join(", ", _reasons ?? []);
 
     internal Comparison Compare(uint group, int master, int lower, int redirect)
     {
@@ -20,11 +20,17 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
         {
             Macvlan(lower);
         }
-        Note(link.Name != want.Name, Difference.Name, $"it was renamed to '{link.Name}'");
+        if (link.Name != want.Name)
+        {
+            Note(Difference.Name, $"it was renamed to '{link.Name}'");
+        }
         Note(link.Alias != want.Alias || link.Group != group, Difference.Mark, link.Alias != want.Alias ? "its alias differs" : "its link group differs");
         Note(!link.Up, Difference.Down, "it is down");
         Note(want.Ipv6Off && link.Ipv6Disabled == false, Difference.Ipv6, "IPv6 is on");
-        Note(want.RedirectTo is not null && state.Redirects.GetValueOrDefault(link.Index) != redirect, Difference.Redirect, $"it is not redirected to '{want.RedirectTo}'");
+        if (want.RedirectTo is not null && state.Redirects.GetValueOrDefault(link.Index) != redirect)
+        {
+            Note(Difference.Redirect, $"it is not redirected to '{want.RedirectTo}'");
+        }
         return this;
     }
 
@@ -32,14 +38,17 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
     {
         if (link.Tun is not { IsTap: true, VnetHeader: true } tun)
         {
-            Note(true, Difference.Fixed, "it is not a tap with vnet_hdr");
+            Note(Difference.Fixed, "it is not a tap with vnet_hdr");
             return;
         }
         Note(tun.MultiQueue != want.MultiQueue, Difference.Fixed, want.MultiQueue ? "it lacks multi_queue" : "it is multi_queue and the VM has one vCPU");
         // The kernel sets an owner, and has no call that takes one away again.
         var removed = (want.Owner is null && tun.Owner is not null) || (want.Group is null && tun.Group is not null);
         Note(tun.Owner != want.Owner || tun.Group != want.Group, removed ? Difference.Fixed : Difference.Owner, "its owner differs");
-        Note((link.Master ?? 0) != master, Difference.Master, master == 0 ? "it is attached to a bridge" : $"it is not attached to {want.Bridge}");
+        if ((link.Master ?? 0) != master)
+        {
+            Note(Difference.Master, master == 0 ? "it is attached to a bridge" : $"it is not attached to {want.Bridge}");
+        }
     }
 
     private void Macvlan(int lower)
@@ -47,12 +56,18 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
         var kind = want.Kind == LinkKind.Macvtap ? "macvtap" : "macvlan";
         if (link.Kind != kind || link.Macvlan is not { } macvlan)
         {
-            Note(true, Difference.Fixed, $"it is not a {kind}");
+            Note(Difference.Fixed, $"it is not a {kind}");
             return;
         }
-        Note(link.Lower != lower, Difference.Fixed, $"its lower device is not {want.Lower}");
+        if (link.Lower != lower)
+        {
+            Note(Difference.Fixed, $"its lower device is not {want.Lower}");
+        }
         var mode = macvlan.Mode != want.Mode;
-        Note(mode, macvlan.Mode == MacvlanMode.Passthru || want.Mode == MacvlanMode.Passthru ? Difference.Fixed : Difference.Mode, $"its mode is {macvlan.Mode.ToString().ToLowerInvariant()}");
+        if (mode)
+        {
+            Note(macvlan.Mode == MacvlanMode.Passthru || want.Mode == MacvlanMode.Passthru ? Difference.Fixed : Difference.Mode, $"its mode is {macvlan.Mode.ToString().ToLowerInvariant()}");
+        }
         Note(!mode && want.Mode == MacvlanMode.Source && !macvlan.Sources.ToHashSet().SetEquals(want.Sources.Select(Hex)), Difference.Mode, "its source MACs differ");
         Note(link.Address != Hex(want.Mac!.Value), Difference.Mac, "its MAC differs");
         Note(!link.AllMulticast, Difference.AllMulticast, "it does not take all multicast");
@@ -70,8 +85,13 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
     {
         if (differs)
         {
-            Differs |= what;
-            _reasons.Add(reason);
+            Note(what, reason);
         }
+    }
+
+    private void Note(Difference what, string reason)
+    {
+        Differs |= what;
+        (_reasons ??= []).Add(reason);
     }
 }

@@ -79,7 +79,6 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     private static DesiredLink Tap(Attachment a, uint? owner, uint? group) =>
         new(LinkKind.Tap, a.Vm, a.Interface.Id.Value, a.Interface.Id.Value, owner, group)
         {
-            Alias = Ownership.Alias(a.Vm, a.Interface.Id.Value),
             MultiQueue = a.MultiQueue,
             Bridge = a.Interface.Bridge?.Value,
         };
@@ -87,7 +86,6 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>
         new(kind, a.Vm, a.Interface.Id.Value, name, owner, group)
         {
-            Alias = Ownership.Alias(a.Vm, a.Interface.Id.Value),
             Lower = a.Interface.MacvtapLink?.Value,
             Mode = a.Interface.MacvtapMode switch
             {

@@ -84,11 +84,18 @@ public sealed class HostNetwork : IDisposable
 
     private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options)
     {
-        var touched = done.Steps.Where(s => s.Kind != StepKind.Keep).Select(s => s.Name).ToHashSet();
-        var left = Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
-        if (left.Steps.FirstOrDefault(s => s.Kind != StepKind.Keep && touched.Contains(s.Name)) is { } step)
+        var touched = new HashSet<string>(done.Steps.Count);
+        foreach (var step in done.Steps)
         {
-            throw new LinuxException($"after 'up', '{step.Name}' is not as declared: {step.Reason}", 0);
+            if (step.Kind != StepKind.Keep)
+            {
+                touched.Add(step.Name);
+            }
+        }
+        var left = Plan.ForUp(wanted, HostState.Read(Route, wanted), options).Steps;
+        if (left.FirstOrDefault(s => s.Kind != StepKind.Keep && touched.Contains(s.Name)) is { } wrong)
+        {
+            throw new LinuxException($"after 'up', '{wrong.Name}' is not as declared: {wrong.Reason}", 0);
         }
     }
 }

@@ -17,11 +17,17 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     {
         var links = route.Links(statistics);
         // A renamed link is known by its alias, one to be adopted by its name; what is to go has to be known in case it is put back.
-        var names = wanted.Where(w => w.Kind != LinkKind.Tap || w.RedirectTo is not null).Select(w => w.Name).ToHashSet();
-        HashSet<string> owners = [.. wanted.Select(w => w.Vm), .. vms ?? []];
-        var macvlans = links.Where(l => l.Macvlan is not null || Ownership.IsPart(l.Alias))
-            .Where(l => names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))).ToList();
-        return Complete(route, links, macvlans);
+        HashSet<string> names = [], owners = [.. vms ?? []];
+        foreach (var want in wanted)
+        {
+            owners.Add(want.Vm);
+            if (want.Kind != LinkKind.Tap || want.RedirectTo is not null)
+            {
+                names.Add(want.Name);
+            }
+        }
+        return Complete(route, links, [.. links.Where(l => (l.Macvlan is not null || Ownership.IsPart(l.Alias))
+            && (names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))))]);
     }
 
     /// <summary>Looks at every VM's links, declared or not: one dump, and the redirects of pairs.</summary>

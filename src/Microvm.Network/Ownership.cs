@@ -11,14 +11,16 @@ internal static class Ownership
     public static string Alias(string vm, string id, string? part = null) => part is null ? $"{Prefix}{vm}/{id}" : $"{Prefix}{vm}/{id}:{part}";
 
     /// <summary>The VM that an alias names, or null for somebody else's link.</summary>
-    public static string? Vm(string? alias) =>
-        alias?.StartsWith(Prefix, StringComparison.Ordinal) == true && alias.IndexOf('/') is > 8 and var slash ? alias[Prefix.Length..slash] : null;
+    public static string? Vm(string? alias) => VmEnd(alias) is > 0 and var end ? alias![Prefix.Length..end] : null;
 
     /// <summary>The interface that an alias names, or null for somebody else's link.</summary>
     public static string? Id(string? alias) => Vm(alias) is null ? null : alias![(alias!.IndexOf('/') + 1)..].Split(':')[0];
 
     /// <summary>Whether the alias is that of one of two links that stand for one interface.</summary>
-    public static bool IsPart(string? alias) => Vm(alias) is not null && alias!.LastIndexOf(':') > Prefix.Length;
+    public static bool IsPart(string? alias) => VmEnd(alias) > 0 && alias!.LastIndexOf(':') > Prefix.Length;
+
+    private static int VmEnd(string? alias) =>
+        alias?.StartsWith(Prefix, StringComparison.Ordinal) == true && alias.IndexOf('/') is var slash && slash > Prefix.Length ? slash : 0;
 
     /// <summary>A VM's link group: a hash of its name (FNV-1a), moved on while others have that number.</summary>
     public static uint LinkGroup(string vm, Func<uint, bool> takenByOthers)

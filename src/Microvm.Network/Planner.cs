@@ -25,23 +25,38 @@ internal sealed class Planner
         (_wanted, _state, _options) = ([.. wanted.Where(w => options.Only == LinkSelection.All || Selection(w) == options.Only)], state, options);
         _onLower = state.Links.Where(l => l.Macvlan is not null && l.Lower is not null).ToLookup(l => l.Lower!.Value);
         _passthruOnLower = state.Links.Where(l => l.Macvlan?.Mode == MacvlanMode.Passthru && l.Lower is not null).ToLookup(l => l.Lower!.Value);
-        _contendedLowers = [.. _wanted.Where(w => w.Lower is not null).GroupBy(w => w.Lower!)
-            .Where(g => g.Skip(1).Any() && g.Any(w => w.Mode == MacvlanMode.Passthru)).Select(g => g.Key)];
+        _contendedLowers = Contended(_wanted);
         foreach (var link in state.Links)
         {
             _byName[link.Name] = link;
             _byIndex[link.Index] = link;
-            if (Ownership.Vm(link.Alias) is not null)
+            var vm = Ownership.Vm(link.Alias);
+            if (vm is not null)
             {
                 _byAlias.TryAdd(link.Alias!, link);
             }
             if (link.Group != 0)
             {
-                var vm = Ownership.Vm(link.Alias);
                 // A number that two have is nobody's to take.
                 _groups[link.Group] = _groups.TryGetValue(link.Group, out var other) && other != vm ? null : vm;
             }
         }
+    }
+
+    /// <summary>Lower devices that one wanted link would have to itself, and another wants too.</summary>
+    private static HashSet<string> Contended(IReadOnlyList<DesiredLink> wanted)
+    {
+        HashSet<string> seen = [], twice = [], alone = [];
+        foreach (var want in wanted)
+        {
+            if (want.Lower is { } lower)
+            {
+                _ = seen.Add(lower) || twice.Add(lower);
+                _ = want.Mode == MacvlanMode.Passthru && alone.Add(lower);
+            }
+        }
+        twice.IntersectWith(alone);
+        return twice;
     }
 
     internal Plan ForUp()
@@ -65,8 +80,15 @@ internal sealed class Planner
     /// <summary>Links of ours that no declaration names any more.</summary>
     private void Strays()
     {
-        var vms = _options.Vms.Count > 0 ? _options.Vms.ToHashSet() : [.. _wanted.Select(w => w.Vm)];
-        var aliases = _wanted.Select(w => w.Alias).ToHashSet();
+        HashSet<string> vms = [.. _options.Vms], aliases = new(_wanted.Count);
+        foreach (var want in _wanted)
+        {
+            aliases.Add(want.Alias);
+            if (_options.Vms.Count == 0)
+            {
+                vms.Add(want.Vm);
+            }
+        }
         foreach (var link in _state.Links)
         {
             if (Ownership.Vm(link.Alias) is not { } vm || !vms.Contains(vm) || aliases.Contains(link.Alias!) || !Selected(link, _options.Only))
