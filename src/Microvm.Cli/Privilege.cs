@@ -41,6 +41,16 @@ internal static class Privilege
         ["watch"] = s_links,
     };
 
+    /// <summary>Before anything else: the one thread that is not ours needs no privilege, whatever the command. All but <c>run</c> start
+    /// with this; with <c>run</c> that thread ends when the hypervisor takes the place of this process.</summary>
+    internal static void Begin(string[] args)
+    {
+        if (args is not ["run", ..])
+        {
+            Privileges.LimitFinalizerThread();
+        }
+    }
+
     /// <summary>Enters the network namespace that the command line names, while that is still allowed, then gives up what the command does not need.</summary>
     /// <exception cref="LinuxException">The namespace can't be entered, or the kernel refused.</exception>
     internal static void Enter(ParseResult result)
@@ -53,7 +63,7 @@ internal static class Privilege
         if (s_kept.TryGetValue(command.Name, out var keep))
         {
             Caller.Keep(Files(result));
-            Privileges.LimitTo(keep);
+            Privileges.Limit(keep);
         }
         else if (command.Name == "virtiofsd")
         {

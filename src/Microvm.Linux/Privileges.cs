@@ -4,7 +4,7 @@ namespace Microvm.Linux;
 
 /// <summary>What this process may do, and giving it up for good.</summary>
 /// <remarks>Linux keeps capabilities per thread. The thread that calls here is limited, and every thread and process that it starts
-/// afterwards; the one thread that a Native AOT process has besides, the runtime's finalizer, is limited to nothing.</remarks>
+/// afterwards; the one thread that a Native AOT process has besides is the runtime's finalizer.</remarks>
 internal static unsafe class Privileges
 {
     private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4, SECBIT_NOROOT = 1;
@@ -26,16 +26,13 @@ internal static unsafe class Privileges
         }
     }
 
-    /// <summary>Gives up every capability but these, and every way to gain one: the bounding set is emptied, set-user-ID and file
-    /// capabilities have no effect any more (no_new_privs), nothing is inherited by a program that is started. There is no way back.</summary>
-    /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
-    public static void LimitTo(CapabilitySet keep)
-    {
-        Limit(keep);
-        OnFinalizerThread.Run();
-    }
+    /// <summary>Gives up all that the runtime's finalizer thread may do, in the way of <see cref="Limit"/>. It takes a collection of
+    /// garbage, which is cheapest before there are objects: to be called first of all.</summary>
+    public static void LimitFinalizerThread() => OnFinalizerThread.Run();
 
-    /// <summary>As <see cref="LimitTo"/>, for the calling thread alone and cheaper: for a second step.</summary>
+    /// <summary>Gives up every capability of the calling thread but these, and every way to gain one: the bounding set is emptied, set-user-ID
+    /// and file capabilities have no effect any more (no_new_privs), nothing is inherited by a program that is started. There is no way back.</summary>
+    /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
     public static void Limit(CapabilitySet keep)
     {
         var held = Permitted;
@@ -53,7 +50,7 @@ internal static unsafe class Privileges
     }
 
     /// <summary>A first step for a command that starts a hypervisor: keeps these, and no program started from here on gets any, root's neither.
-    /// <see cref="LimitTo"/> or <see cref="LeaveTo"/> has to follow; until then a set-user-ID program still works.</summary>
+    /// <see cref="Limit"/> or <see cref="LeaveTo"/> has to follow; until then a set-user-ID program still works.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void Prepare(CapabilitySet keep)
     {
@@ -116,7 +113,7 @@ internal static unsafe class Privileges
             }
             catch (LinuxException)
             {
-                // The calling thread has told already.
+                // The calling thread meets the same, and tells.
             }
             s_done.Set();
         }
