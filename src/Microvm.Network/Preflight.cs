@@ -10,7 +10,14 @@ internal static class Preflight
     public static IEnumerable<string> Faults(IEnumerable<DesiredLink> wanted, HostState state, uint user)
     {
         var links = state.Links.ToDictionary(l => l.Name);
-        return wanted.Select(w => links.GetValueOrDefault(w.Name) is var link && w.Kind == LinkKind.Tap ? Tap(w, link, state, links, user) : Macvlan(w, link, state, links, user)).OfType<string>();
+        foreach (var want in wanted)
+        {
+            var link = links.GetValueOrDefault(want.Name);
+            if ((want.Kind == LinkKind.Tap ? Tap(want, link, state, links, user) : Macvlan(want, link, state, links, user)) is { } fault)
+            {
+                yield return fault;
+            }
+        }
     }
 
     private static string? Tap(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user) =>
