@@ -25,13 +25,14 @@ try
     Works.UpToDate(results, tools, quick ? 500 : 4000);
     Works.UntilFirstInstruction(results, tools);
     Works.Check(results, tools);
-    string[] more = [.. Works.PeakMemory(tools, quick ? 500 : 4000), .. Works.KernelMemory(tools, quick ? 100 : 1000), .. Works.Growth(results)];
+    Works.PeakMemory(results, tools, quick ? 500 : 4000);
+    Works.KernelMemory(results, tools, quick ? 100 : 1000);
     var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
     Directory.CreateDirectory(args[3]);
     Results.Write(Path.Combine(args[3], "results.json"), $"{cpu}, {Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}", results);
     File.WriteAllText(Path.Combine(args[3], "tap-up.svg"), Chart.Draw("Making multi-queue taps: time against number of links", "tap up", results));
     File.WriteAllText(Path.Combine(args[3], "tap-down.svg"), Chart.Draw("Deleting multi-queue taps: time against number of links", "tap down", results));
-    var table = string.Join('\n', (string[])[.. Results.Table(results), .. Works.Others(results), .. more]) + "\n";
+    var table = string.Join('\n', (string[])[.. Results.Table(results), "", .. Results.Others(results), "", .. Targets.Table(results)]) + "\n";
     File.WriteAllText(Path.Combine(args[3], "results.md"), table);
     Console.WriteLine(table);
     return 0;

@@ -2,12 +2,12 @@ using System.Text.Json;
 
 namespace Microvm.Bench;
 
-/// <summary>All timings of one work by one contestant, in milliseconds.</summary>
-internal sealed record Result(string Work, int Links, string Contestant, double[] Milliseconds)
+/// <summary>All that was measured of one work by one contestant: milliseconds, but where the unit says otherwise.</summary>
+internal sealed record Result(string Work, int Links, string Contestant, double[] Values, string Unit = "ms")
 {
-    public double Median { get; } = Milliseconds.Order().ElementAt(Milliseconds.Length / 2);
-    public double Least => Milliseconds.Min();
-    public double Most => Milliseconds.Max();
+    public double Median { get; } = Values.Order().ElementAt(Values.Length / 2);
+    public double Least => Values.Min();
+    public double Most => Values.Max();
 }
 
 internal static class Results
@@ -27,6 +27,18 @@ internal static class Results
             var ours = group.First(r => r.Contestant == Contestant.Ours);
             string Cell(string name) => group.FirstOrDefault(r => r.Contestant == name) is { } r ? $"{r.Median:0.#} ({r.Median / ours.Median:0.##}x)" : "";
             yield return $"| {group.Key.Work} | {group.Key.Links:N0} | {ours.Median:0.#} ({ours.Least:0.#}–{ours.Most:0.#}) | {Cell(Contestant.Limit)} | {Cell(Contestant.Documented)} | {Cell(Contestant.Batch)} |";
+        }
+    }
+
+    /// <summary>The rows that have contestants of their own.</summary>
+    internal static IEnumerable<string> Others(IReadOnlyList<Result> results)
+    {
+        yield return "| work | | median (least–most) |";
+        yield return "|---|---|---:|";
+        foreach (var r in results.Where(r => r.Contestant is not (Contestant.Ours or Contestant.Limit or Contestant.Documented or Contestant.Batch)))
+        {
+            var spread = r.Values.Length > 1 ? $" ({r.Least:0.##}–{r.Most:0.##})" : "";
+            yield return $"| {r.Work}{(r.Links > 1 ? $", {r.Links:N0} links" : "")} | {r.Contestant} | {r.Median:0.##} {r.Unit}{spread} |";
         }
     }
 }

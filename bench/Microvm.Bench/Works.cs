@@ -84,18 +84,26 @@ internal static class Works
         // What `run` makes sure of before: the tap is there and has as many queues as the hypervisor asks for; KVM; no privilege is left.
         var careful = tools.Write("careful.sh", $"#!/bin/bash\nset -eou pipefail\nip -d link show dev l0 | grep -q multi_queue || {{ echo \"no multi-queue tap l0\" >&2; exit 1; }}\n"
             + $"[ -w /dev/kvm ] || echo \"no KVM\" >&2\nexec setpriv --inh-caps=-all --ambient-caps=-all --bounding-set=-all --no-new-privs {words}\n");
-        var (ours, shell, looking) = (new List<double>(), new List<double>(), new List<double>());
-        for (var round = 0; round < 21; round++)
-        {
-            ours.Add(UntilFirst([tools.Microvm, "run", file]));
-            shell.Add(UntilFirst(["bash", script]));
-            looking.Add(UntilFirst(["bash", careful]));
-        }
+        InTurn(results, "run until the hypervisor's first instruction", UntilFirst,
+            (Contestant.Ours + " run", [tools.Microvm, "run", file]),
+            ("shell script that looks whether the tap is there", ["bash", script]),
+            ("shell script that looks at what `run` looks at", ["bash", careful]));
         Environment.SetEnvironmentVariable("PATH", path);
         Child.Time([tools.Microvm, "down", file]);
-        results.Add(new("run until the hypervisor's first instruction", 1, Contestant.Ours + " run", [.. ours]));
-        results.Add(new("run until the hypervisor's first instruction", 1, "shell script that looks whether the tap is there", [.. shell]));
-        results.Add(new("run until the hypervisor's first instruction", 1, "shell script that looks at what `run` looks at", [.. looking]));
+    }
+
+    private static void InTurn(List<Result> results, string work, Func<IReadOnlyList<string>, double> time, params (string Name, string[] Words)[] contestants)
+    {
+        var times = contestants.ToDictionary(c => c.Name, _ => new List<double>());
+        for (var round = 0; round < 31; round++)
+        {
+            Say($"{work}, round {round + 1} of 31");
+            foreach (var (name, words) in round % 2 == 0 ? contestants : contestants.Reverse())
+            {
+                times[name].Add(time(words));
+            }
+        }
+        results.AddRange(times.Select(t => new Result(work, 1, t.Key, [.. t.Value])));
     }
 
     private static double UntilFirst(IReadOnlyList<string> words)
@@ -109,65 +117,39 @@ internal static class Works
     internal static void Check(List<Result> results, Tools tools)
     {
         var file = tools.Write("check.nix", """{ microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ]; }""");
-        var (ours, nix) = (new List<double>(), new List<double>());
-        for (var round = 0; round < 11; round++)
-        {
-            ours.Add(Child.Time([tools.Microvm, "check", file]).Milliseconds);
-            nix.Add(Child.Time(["nix-instantiate", "--store", "dummy://", "--eval", "--json", "--strict", file]).Milliseconds);
-        }
-        results.Add(new("check of a .nix file", 1, Contestant.Ours + " check", [.. ours]));
-        results.Add(new("check of a .nix file", 1, "nix-instantiate alone", [.. nix]));
+        InTurn(results, "check of a .nix file", words => Child.Time(words).Milliseconds,
+            (Contestant.Ours + " check", [tools.Microvm, "check", file]),
+            ("nix-instantiate alone", ["nix-instantiate", "--store", "dummy://", "--eval", "--json", "--strict", file]));
     }
 
-    /// <summary>The rows that have no links to count.</summary>
-    internal static IEnumerable<string> Others(IReadOnlyList<Result> results)
-    {
-        yield return "\n| work | | median, ms (least–most) |";
-        yield return "|---|---|---:|";
-        foreach (var r in results.Where(r => r.Contestant is not (Contestant.Ours or Contestant.Limit or Contestant.Documented or Contestant.Batch)))
-        {
-            yield return $"| {r.Work}{(r.Links > 1 ? $", {r.Links:N0} links" : "")} | {r.Contestant} | {r.Median:0.##} ({r.Least:0.##}–{r.Most:0.##}) |";
-        }
-    }
-
-    /// <summary>What the process had in memory at most, in MiB. By time(1): posix_spawn's child counts its parent's memory as its own.</summary>
-    internal static IEnumerable<string> PeakMemory(Tools tools, int n)
+    /// <summary>What the process had in memory at most. By time(1): posix_spawn's child counts its parent's memory as its own.</summary>
+    internal static void PeakMemory(List<Result> results, Tools tools, int n)
     {
         Say($"peak memory x {n}");
         var ours = Contestant.Taps(tools, n)[0];
         var report = Path.Combine(tools.Folder, "peak");
         Child.Time(["/usr/bin/time", "-f", "%M", "-o", report, .. ours.Up]);
-        var peak = double.Parse(File.ReadAllText(report), System.Globalization.CultureInfo.InvariantCulture) / 1024;
         Child.Time(ours.Down);
-        yield return $"| peak memory of up, {n:N0} links | microvm | {peak:0.#} MiB |";
+        results.Add(new("peak memory of up", n, Contestant.Ours + " itself", [double.Parse(File.ReadAllText(report)) / 1024], "MiB"));
     }
 
     /// <summary>What the kernel has less of afterwards.</summary>
-    internal static IEnumerable<string> KernelMemory(Tools tools, int n)
+    internal static void KernelMemory(List<Result> results, Tools tools, int n)
     {
         foreach (var contestant in Contestant.Taps(tools, n).Where(c => c.Name is Contestant.Ours or Contestant.Documented))
         {
             Say($"the kernel's memory x {n}: {contestant.Name}");
+            Settle(tools);
             var before = Available();
             Child.Time(contestant.Up);
             var taken = before - Available();
             Child.Time(contestant.Down);
-            yield return $"| memory that the kernel has less of with {n:N0} taps | {contestant.Name} | {taken / 1024:0} MiB |";
+            results.Add(new("memory that the kernel has less of", n, $"taps by {contestant.Name}", [taken / 1024], "MiB"));
         }
     }
 
     /// <summary>In KiB (proc(5), MemAvailable).</summary>
-    private static double Available() => double.Parse(File.ReadLines("/proc/meminfo").First(l => l.StartsWith("MemAvailable", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], System.Globalization.CultureInfo.InvariantCulture);
-
-    /// <summary>The time per link at the most links over that at 100.</summary>
-    internal static IEnumerable<string> Growth(IReadOnlyList<Result> results)
-    {
-        foreach (var g in results.Where(r => r.Work == "tap up" && r.Links >= 100 && r.Contestant is Contestant.Ours or Contestant.Limit).GroupBy(r => r.Contestant))
-        {
-            var (few, many) = (g.MinBy(r => r.Links)!, g.MaxBy(r => r.Links)!);
-            yield return $"| time per link at {many.Links:N0} over that at {few.Links:N0} | {g.Key} | {many.Median / many.Links / (few.Median / few.Links):0.##}x |";
-        }
-    }
+    private static double Available() => double.Parse(File.ReadLines("/proc/meminfo").First(l => l.StartsWith("MemAvailable", StringComparison.Ordinal)).Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
 
     private static void Say(string text) => Console.Error.Write(Console.IsErrorRedirected ? $"{text}\n" : $"\r\u001b[K{text}");
 }
