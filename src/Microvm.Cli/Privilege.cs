@@ -41,13 +41,12 @@ internal static class Privilege
         ["watch"] = s_links,
     };
 
-    /// <summary>Before anything else: the one thread that is not ours needs no privilege, whatever the command. All but <c>run</c> start
-    /// with this; with <c>run</c> that thread ends when the hypervisor takes the place of this process.</summary>
+    /// <summary>Before anything else, for a command that will give up privileges in all its threads.</summary>
     internal static void Begin(string[] args)
     {
-        if (args is not ["run", ..])
+        if (args.Length > 0 && s_kept.ContainsKey(args[0]))
         {
-            Privileges.LimitFinalizerThread();
+            Privileges.CallFinalizerThread();
         }
     }
 
@@ -63,7 +62,7 @@ internal static class Privilege
         if (s_kept.TryGetValue(command.Name, out var keep))
         {
             Caller.Keep(Files(result));
-            Privileges.Limit(keep);
+            Privileges.LimitTo(keep);
         }
         else if (command.Name == "virtiofsd")
         {

@@ -26,9 +26,17 @@ internal static unsafe class Privileges
         }
     }
 
-    /// <summary>Gives up all that the runtime's finalizer thread may do, in the way of <see cref="Limit"/>. It takes a collection of
-    /// garbage, which is cheapest before there are objects: to be called first of all.</summary>
-    public static void LimitFinalizerThread() => OnFinalizerThread.Run();
+    /// <summary>Has the finalizer thread wait for <see cref="LimitTo"/>. To get there takes a collection of garbage, which is cheapest
+    /// before there are objects: to be called first of all. Without it <see cref="LimitTo"/> does the same, at a higher price.</summary>
+    public static void CallFinalizerThread() => OnFinalizerThread.Call();
+
+    /// <summary>As <see cref="Limit"/>, and the finalizer thread gives up all that it may do.</summary>
+    /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
+    public static void LimitTo(CapabilitySet keep)
+    {
+        Limit(keep);
+        OnFinalizerThread.Limit();
+    }
 
     /// <summary>Gives up every capability of the calling thread but these, and every way to gain one: the bounding set is emptied, set-user-ID
     /// and file capabilities have no effect any more (no_new_privs), nothing is inherited by a program that is started. There is no way back.</summary>
@@ -93,12 +101,24 @@ internal static unsafe class Privileges
     /// <summary>A finalizer runs on the finalizer thread: the one way to have it give up what is its own.</summary>
     private sealed class OnFinalizerThread
     {
-        private static readonly ManualResetEventSlim s_done = new();
+        private static readonly ManualResetEventSlim s_told = new(false, spinCount: 0), s_done = new();
+        private static bool s_called;
 
-        internal static void Run()
+        internal static void Call()
         {
-            Abandon();
-            GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+            if (!s_called)
+            {
+                s_called = true;
+                Abandon();
+                GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+            }
+        }
+
+        // Not at once when it is called: until the caller's ids are set, which glibc does in all threads alike, it needs what they need.
+        internal static void Limit()
+        {
+            Call();
+            s_told.Set();
             s_done.Wait(TimeSpan.FromSeconds(5));
         }
 
@@ -107,13 +127,14 @@ internal static unsafe class Privileges
 
         ~OnFinalizerThread()
         {
+            s_told.Wait();
             try
             {
-                Limit(default);
+                Privileges.Limit(default);
             }
             catch (LinuxException)
             {
-                // The calling thread meets the same, and tells.
+                // The calling thread has told already.
             }
             s_done.Set();
         }
