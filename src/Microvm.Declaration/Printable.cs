@@ -9,6 +9,10 @@ internal static class Printable
     /// <summary>Control and format characters as <c>\u{…}</c>; cut after so many characters.</summary>
     public static string Of(string text, int most = 80)
     {
+        if (IsPlain(text) && text.Length <= most)
+        {
+            return text;
+        }
         var result = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
@@ -23,7 +27,9 @@ internal static class Printable
     }
 
     /// <summary>A whole message of several lines, with what a terminal would obey in it made visible.</summary>
-    public static string Lines(string text) => string.Join('\n', text.Split('\n').Select(l => Of(l, int.MaxValue)));
+    public static string Lines(string text) => IsPlain(text) ? text : string.Join('\n', text.Split('\n').Select(l => Of(l, int.MaxValue)));
+
+    private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 
     /// <summary>The name among <paramref name="known"/> nearest to a misspelt one, by edit distance; null where none is near.</summary>
     public static string? Nearest(string name, IEnumerable<string> known)
