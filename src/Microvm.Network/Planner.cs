@@ -147,8 +147,9 @@ internal sealed class Planner
         }
         var why = other is not null ? $": it belongs to the VM '{other}'"
             : _options.Adopt ? $" and does not fit ({comparison.Reason})"
-            : fits ? "; take it over with --adopt" : "";
-        _refusals.Add($"a link '{want.Name}' is there already and is not ours{why}; choose another id, or delete it yourself");
+            : "";
+        var adopt = other is null && !_options.Adopt && fits ? "take it over with --adopt, " : "";
+        _refusals.Add($"a link '{want.Name}' is there already and is not ours{why}; {adopt}choose another id, or delete it yourself");
         return false;
     }
 
@@ -228,7 +229,10 @@ internal sealed class Planner
     {
         if (!_groupOf.TryGetValue(vm, out var group))
         {
-            _groupOf[vm] = group = Ownership.LinkGroup(vm, g => _groups.TryGetValue(g, out var other) && other != vm);
+            group = Ownership.LinkGroup(vm, g => _groups.TryGetValue(g, out var other) && other != vm);
+            // A number that it had to move on to stays its own, also once the first one is free again.
+            var kept = Enumerable.Range(0, 64).Select(n => group + (uint)n).FirstOrDefault(g => _groups.TryGetValue(g, out var own) && own == vm, group);
+            _groupOf[vm] = group = kept;
             _groups[group] = vm;
         }
         return group;

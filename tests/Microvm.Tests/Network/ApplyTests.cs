@@ -159,6 +159,24 @@ public sealed class ApplyTests : IDisposable
     }
 
     [Fact]
+    public void A_link_whose_alias_was_taken_away_is_somebody_elses_until_it_is_adopted()
+    {
+        // It keeps the VM's number meanwhile, so the VM moves on to another, and stays there once that one is free.
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1"), NetworkHost.Tap("vm-a2"));
+        _host.Done("up", file);
+        _host.Net.Ip("link", "set", "vm-a1", "alias", "");
+        var before = _host.Picture();
+        var refused = _host.Microvm("up", file);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("take it over with --adopt, choose another id, or delete it yourself", refused.Err);
+        Assert.Equal(before, _host.Picture());
+        _host.Done("up", file, "--adopt");
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+        _host.Done("down", file);
+        Assert.False(_host.Has("vm-a1") || _host.Has("vm-a2"));
+    }
+
+    [Fact]
     public void Only_one_type_is_made_and_taken_down_on_request()
     {
         _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
