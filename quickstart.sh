@@ -25,6 +25,7 @@ clean_up() {
     # `ip netns add` mounts the folder of the names, once. Where it did so for us, and nobody has made another since, it goes.
     [ -z "$first" ] || { umount -n /run/netns && rmdir /run/netns; } 2>/dev/null || true
     [ -z "$work" ] || rm -rf "$work"
+    hand_back
 }
 trap clean_up EXIT
 trap 'exit 129' HUP

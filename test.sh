@@ -6,6 +6,7 @@ cd "$(dirname "$0")"
 . scripts/need.sh
 as_root "the tests make network namespaces"
 sdk
+trap hand_back EXIT
 need /lib/systemd/systemd=systemd ip=iproute2 strace=strace tcpdump=tcpdump dot=graphviz ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin nix=nix-bin git=git zsh=zsh fish=fish groff=groff-base slirp4netns=slirp4netns /usr/lib/qemu/virtiofsd=qemu-system-common unshare=util-linux nft=nftables iptables=iptables setcap=libcap2-bin
 if [ "${1:-}" = --all ]; then
     export MICROVM_TEST_ALL=1

@@ -4,31 +4,20 @@
 # go to a tmpfs that ends with this script.
 set -euo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
+. tests/debian.sh
 if [ "${3:-}" != unshared ]; then
-    . scripts/need.sh
-    need debootstrap=debootstrap unshare=util-linux
     deb=$(readlink -f "$1")
-    mkdir -p "$(dirname "$2")"
-    if [ ! -e "$2/etc/debian_version" ]; then
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -m 1 '/debian/$' || echo http://deb.debian.org/debian/)
-        rm -rf "$2.new"
-        debootstrap --variant=minbase bookworm "$2.new" "$mirror" >&2
-        mv "$2.new" "$2"
-    fi
+    debian "$2"
     exec unshare --mount --propagation private -- "$0" "$deb" "$(readlink -f "$2")" unshared
 fi
 work=$(mktemp -d)
 mount -t tmpfs -o mode=755 clean "$work"
 system() {
-    mkdir -p "$work/$1"/{upper,work,root}
-    mount -t overlay overlay -o "lowerdir=$system,upperdir=$work/$1/upper,workdir=$work/$1/work" "$work/$1/root"
-    mount -t proc proc "$work/$1/root/proc"
-    mount --rbind /dev "$work/$1/root/dev"
-    cp /etc/resolv.conf "$work/$1/root/etc/resolv.conf"
+    throw_away "$work/$1" "$system"
     cp "$deb" "$work/$1/root/microvm.deb"
     inside "$1" apt-get update -qq
 }
-inside() { chroot "$work/$1/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C "${@:2}" </dev/null; }
+inside() { within "$work/$1" "${@:2}"; }
 # All but apt's and dpkg's own books, and the identity that systemd makes at random.
 tree() {
     (cd "$work/$1/root" && find . -xdev \( -path ./var/lib/apt -o -path ./var/cache -o -path ./var/log -o -path ./var/lib/dpkg -o -path ./etc/machine-id -o -path ./run/systemd -o -path ./proc -o -path ./dev -o -path ./microvm.deb \) -prune -o \

@@ -22,7 +22,7 @@ mark() {
         [ "$process" = /proc/1 ] || echo "process $(tr '\0' ' ' <"$process/cmdline")"
     done
     # What is in out/ is what it says that it leaves.
-    find /run . \( -path ./out -o -path "./marks*" \) -prune -o -type f -exec sha256sum {} + -o -print | LC_ALL=C sort
+    find /run . \( -path ./out -o -path "./marks*" -o -path "/run/netns/*" \) -prune -o -type f -exec sha256sum {} + -o -print | LC_ALL=C sort
 }
 mark >marks-before
 # With job control it has a process group of its own, and hears SIGINT.
