@@ -11,7 +11,7 @@ as_root "it makes a network namespace and a tap in it"
 
 # Each in a process group of its own, so that an end to one is an end to all that it started.
 set -m
-work= ns= vm= part= first=
+checkout=$PWD work= ns= vm= part= first=
 clean_up() {
     trap '' INT TERM HUP
     local group
@@ -66,8 +66,10 @@ step up --netns "$ns" examples/quickstart.nix
 ip -n "$ns" addr add 10.0.9.1/24 dev vm-a1
 echo "== microvm run --netns $ns examples/quickstart.nix   (its console: out/quickstart.log)"
 mkdir -p out
-# Its control socket is made where it starts.
-(cd "$work" && exec "$microvm" run --netns "$ns" "$OLDPWD/examples/quickstart.nix") </dev/null >out/quickstart.log 2>&1 &
+# Its control socket is made where it starts, and behind sudo the VM runs as the caller.
+chmod 711 "$work"
+install -d -o "${SUDO_UID:-0}" -g "${SUDO_GID:-0}" "$work/vm"
+(cd "$work/vm" && exec "$microvm" run --netns "$ns" "$checkout/examples/quickstart.nix") </dev/null >out/quickstart.log 2>&1 &
 vm=$!
 limit=$((SECONDS + ${QUICKSTART_WAIT:-60}))
 until ip netns exec "$ns" ping -c 1 -W 1 10.0.9.2 >/dev/null 2>&1; do
@@ -83,7 +85,7 @@ done
 echo "== the guest answers"
 ip netns exec "$ns" ping -c 3 -i 0.2 10.0.9.2
 echo "== microvm shutdown examples/quickstart.nix"
-(cd "$work" && "$microvm" shutdown "$OLDPWD/examples/quickstart.nix")
+(cd "$work/vm" && "$microvm" shutdown "$checkout/examples/quickstart.nix")
 wait "$vm" || true
 vm=
 step down --netns "$ns" examples/quickstart.nix

@@ -48,7 +48,7 @@ as_ann() {
 echo "== a clean Debian"
 as_ann <<'TYPED'
 cd ~
-git clone -q project microvm
+git -c advice.detachedHead=false clone -q project microvm
 TYPED
 
 # What the page shows, as one script: files are written as they are shown, each command is printed before it runs.

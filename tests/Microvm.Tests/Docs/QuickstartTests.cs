@@ -29,6 +29,19 @@ public sealed class QuickstartTests : IDisposable
         Assert.All(output, l => Assert.True(l.Length <= 100, l));
     }
 
+    [Fact]
+    public void Behind_sudo_the_VM_runs_as_the_caller_and_what_is_made_in_the_checkout_is_theirs()
+    {
+        // The caller can't look into the checkout that these tests run from.
+        File.Delete(Path.Combine(_folder, "out", "guest"));
+        Good("cp", "-a", Path.Combine(Binary.Root, "out", "guest"), Path.Combine(_folder, "out", "guest"));
+        Good("chown", "-R", "1234:4321", _folder);
+        var (code, output, left) = Quickstart(environment: ["SUDO_UID=1234", "SUDO_GID=4321"]);
+        Assert.True(code == 0, string.Join('\n', output));
+        Assert.Empty(left);
+        Assert.Equal("1234 4321", Good("stat", "-c", "%u %g", Path.Combine(_folder, "out", "quickstart.log")).Trim());
+    }
+
     [Theory]
     [InlineData("INT", 130)]
     [InlineData("TERM", 143)]
@@ -141,9 +154,9 @@ public sealed class QuickstartTests : IDisposable
         File.WriteAllText(path, text.Replace(was, becomes, StringComparison.Ordinal));
     }
 
-    private (int Code, string[] Output, string[] Left) Quickstart(string signal = "", int wait = 300)
+    private (int Code, string[] Output, string[] Left) Quickstart(string signal = "", int wait = 300, params string[] environment)
     {
-        var lines = Good("env", $"MICROVM_BINARY={Binary.Path}", $"QUICKSTART_WAIT={wait}", "timeout", "400", Path.Combine(Binary.Root, "tests/quickstart/leftovers.sh"), _folder, signal).TrimEnd('\n').Split('\n');
+        var lines = Good("env", [$"MICROVM_BINARY={Binary.Path}", $"QUICKSTART_WAIT={wait}", .. environment, "timeout", "400", Path.Combine(Binary.Root, "tests/quickstart/leftovers.sh"), _folder, signal]).TrimEnd('\n').Split('\n');
         var end = Array.FindLastIndex(lines, l => l.StartsWith("code: ", StringComparison.Ordinal));
         return (int.Parse(lines[end].AsSpan(6), System.Globalization.CultureInfo.InvariantCulture), lines[..end], lines[(end + 1)..]);
     }
