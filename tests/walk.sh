@@ -43,7 +43,7 @@ within "$work" chown -R ann: /home/ann
 # as_ann FOLDER: her shell, with what is typed on its standard input.
 as_ann() {
     chroot "$root" env -i TERM=dumb COLUMNS=80 $(cat "$root/etc/environment") PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin \
-        setpriv --reuid=ann --regid=ann --init-groups env HOME=/home/ann USER=ann bash -euo pipefail -s
+        setpriv --reuid=ann --regid=ann --init-groups env HOME=/home/ann USER=ann timeout 900 bash -euo pipefail -s
 }
 echo "== a clean Debian"
 as_ann <<'TYPED'

@@ -8,7 +8,13 @@ if [ "${3:-}" != unshared ]; then
     exec unshare --mount --propagation private --pid --net --fork --kill-child --mount-proc -- "$0" "$1" "${2:-}" unshared
 fi
 cd "$1"
+# What others have there comes and goes.
+umount -l -R /run/netns 2>/dev/null || true
 mount -t tmpfs run /run
+# As udev leaves it; on a machine without udev everybody but root is shut out.
+mknod -m 666 /run/tun c 10 200
+chmod 666 /run/tun
+mount --bind /run/tun /dev/net/tun
 mkdir -p tmp
 rm -f out/quickstart.log
 export TMPDIR=$PWD/tmp

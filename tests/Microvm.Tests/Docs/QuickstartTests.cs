@@ -138,7 +138,7 @@ public sealed class QuickstartTests : IDisposable
     /// <summary>The quickstart with the coreutils and nothing else.</summary>
     private Binary.Outcome Alone()
     {
-        foreach (var name in (string[])["bash", "dirname", "id", "sed", "cut", "paste", "mktemp", "rm", "seq", "sleep"])
+        foreach (var name in (string[])["bash", "dirname", "id", "sed", "cut", "paste", "mktemp", "rm", "seq", "sleep", "stat"])
         {
             var bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
             File.CreateSymbolicLink(Path.Combine(bin, name), new[] { "/usr/bin", "/bin" }.Select(d => Path.Combine(d, name)).First(File.Exists));
