@@ -69,6 +69,14 @@ split=$(grep -n '^microvm doctor$' "$work/typed" | head -1 | cut -d : -f 1)
 [ -z "${WALK_THEN:-}" ] || { echo 'cd ~/microvm'; echo "$WALK_THEN"; } | as_ann
 export -f as_ann
 export root
-{ echo 'cd ~/microvm'; echo 'sudo ip link set lo up'; tail -n +"$split" "$work/typed"; echo 'git -C ~/microvm status --short'; } >"$work/rest"
+{ echo 'cd ~/microvm'; echo 'sudo ip link set lo up'; tail -n +"$split" "$work/typed"; } >"$work/rest"
 unshare --net bash -c as_ann <"$work/rest"
-echo "== walked: $(grep -c '^echo; echo ' "$work/typed") lines typed"
+# What git sees, what is not hers in her home, and what still runs.
+left=$(as_ann <<'TYPED'
+git -C ~/microvm status --short
+find ~ ! -user ann ! -path ~/.config/\*
+for process in /proc/[0-9]*; do [ "$(readlink "$process/root" || echo /)" = / ] || tr '\0' ' ' <"$process/cmdline"; done
+TYPED
+)
+[ -z "$left" ] || { echo "== left: $left"; exit 1; }
+echo "== walked: $(grep -c '^echo; echo ' "$work/typed") lines typed, nothing left"

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using Microvm.Cli.Commands;
 using Microvm.Cli.Reference;
-using Microvm.Declaration;
 
 namespace Microvm.Cli;
 
@@ -64,33 +62,23 @@ internal static class CommandLine
         Terminal.Open();
         var named = args.Length > 0 ? s_commands.Where(c => c.Name == args[0]).ToArray() : [];
         var parsed = (named.Length == 1 ? Root(named) : Whole()).Parse(args);
-        var errors = parsed.Errors.Count > 0 ? parsed.Errors.Select(e => e.Message) : MistypedOptions(parsed);
-        if (errors.Any())
+        if (args.Length == 0)
+        {
+            _ = Whole().Parse(["--help"]).Invoke();
+            return 2;
+        }
+        var errors = UsageErrors.Of(parsed);
+        if (errors.Count > 0)
         {
             foreach (var error in errors)
             {
-                Console.Error.WriteLine($"microvm: {Printable.Of(error)}");
+                Console.Error.WriteLine($"microvm: {error}");
             }
             var command = parsed.CommandResult.Parent is null ? "" : $"{parsed.CommandResult.Command.Name} ";
             Console.Error.WriteLine($"Try 'microvm {command}--help'.");
             return 2;
         }
         return Verb.Guard(() => parsed.Invoke(s_guarded));
-    }
-
-    /// <summary>Options that the command doesn't have, which FILE would take for files. One of such a name is written behind <c>--</c>.</summary>
-    private static IReadOnlyList<string> MistypedOptions(ParseResult parsed)
-    {
-        var command = parsed.CommandResult.Command;
-        var plain = parsed.Tokens.TakeWhile(t => t.Type != TokenType.DoubleDash).ToHashSet();
-        return parsed.Action is HelpScreen or VersionLine ? [] :
-        [
-            .. from argument in parsed.CommandResult.Children.OfType<ArgumentResult>()
-               from token in argument.Tokens
-               where token.Value.Length > 1 && token.Value[0] == '-' && plain.Contains(token)
-               let near = Printable.Nearest(token.Value, command.Options.SelectMany(o => o.Aliases.Prepend(o.Name)))
-               select $"'{command.Name}' has no option {token.Value}{(near is null ? "" : $"; did you mean {near}?")}",
-        ];
     }
 
     // Not the library's RootCommand: its constructor looks up resources and the assembly's attributes, half a millisecond of each start.

@@ -16,7 +16,7 @@ internal static class CommonOptions
     internal static readonly Option<string> Color = new Option<string>("--color") { Description = "Colour: auto (on a terminal, without NO_COLOR), always or never", HelpName = "WHEN", Recursive = true }.AcceptOnlyFromAmong("auto", "always", "never");
     internal static readonly Option<double> Interval = new("--interval", "-n") { Description = "Seconds between looks", HelpName = "SECONDS", DefaultValueFactory = _ => 2 };
     internal static readonly Option<string?> Netns = new("--netns") { Description = "Work in this named network namespace", HelpName = "NAME" };
-    internal static readonly Option<string?> User = new("--user") { Description = "Who may open the taps (default: microvm.user, else the caller behind sudo, else the user microvm)", HelpName = "USER" };
+    internal static readonly Option<string?> User = new("--user") { Description = "Who may open the taps (default: microvm.user, else the caller, also behind sudo; for root itself the user microvm)", HelpName = "USER" };
     internal static readonly Option<string?> Group = new("--group") { Description = "Which group may open the taps", HelpName = "GROUP" };
 
     /// <summary>The interval, from a tenth of a second to a day.</summary>

@@ -62,7 +62,15 @@ internal static class Declarations
                 node = JsonFrontDoor.Read(file, File.ReadAllBytes(file), own);
             }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
+        catch (Exception e) when (e is FileNotFoundException { FileName: not null } or DirectoryNotFoundException)
+        {
+            own.Error(new(Printable.Of(file), 0, 0), "there is no such file");
+        }
+        catch (UnauthorizedAccessException)
+        {
+            own.Error(new(Printable.Of(file), 0, 0), "can't be read: permission denied");
+        }
+        catch (Exception e) when (e is IOException or ArgumentException)
         {
             own.Error(new(Printable.Of(file), 0, 0), $"can't be read: {Verb.Words(e)}");
         }

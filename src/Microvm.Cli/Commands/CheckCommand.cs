@@ -28,7 +28,8 @@ internal static class CheckCommand
             DiagnosticOutput.Print(diagnostics.All, Terminal.Output, Console.Out);
             if (!diagnostics.HasErrors)
             {
-                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {vms.Sum(v => v.Interfaces.Count)} interfaces: {Terminal.Output.Paint(Style.Green, "all right")}");
+                var interfaces = vms.Sum(v => v.Interfaces.Count);
+                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {interfaces} interface{(interfaces == 1 ? "" : "s")}: {Terminal.Output.Paint(Style.Green, "all right")}");
             }
         }
         return diagnostics.HasErrors ? 2 : 0;

@@ -42,6 +42,8 @@ internal static class DoctorCommand
     private static void Print(IReadOnlyList<Finding> findings, bool all, Terminal terminal)
     {
         var width = Math.Clamp(terminal.Width ?? 100, 40, 100);
+        // Two checks that may not look at the same thing say so once.
+        findings = [.. findings.DistinctBy(f => (f.Severity, f.Found))];
         foreach (var finding in findings.OrderByDescending(f => f.Severity).Where(f => all || f.Severity != Severity.Ok))
         {
             Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{Word(finding.Severity),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Printable(finding.Found), width - 9))}");

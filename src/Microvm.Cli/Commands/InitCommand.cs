@@ -68,6 +68,10 @@ internal static class InitCommand
             Console.Out.Write(text);
             return 0;
         }
+        if (Path.Exists(output))
+        {
+            throw new IOException($"{output} is there already, and init never overwrites: choose another file with -o");
+        }
         using (var file = new FileStream(output, FileMode.CreateNew, FileAccess.Write))
         {
             file.Write(Encoding.UTF8.GetBytes(text));

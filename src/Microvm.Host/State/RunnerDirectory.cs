@@ -30,6 +30,10 @@ public static class RunnerDirectory
                 Directory.Move(fresh, path);
             }
         }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new UnauthorizedAccessException($"{path} can't be made: permission denied", e);
+        }
         finally
         {
             if (Directory.Exists(fresh))

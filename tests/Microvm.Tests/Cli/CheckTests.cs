@@ -70,7 +70,7 @@ public sealed class CheckTests : IDisposable
     public void The_specifications_first_snippet_passes_letter_for_letter()
     {
         var outcome = Binary.Microvm("check", _folder.File("vm.nix", NixFrontDoorTests.SpecificationTap));
-        Assert.Equal((0, "1 VM, 1 interfaces: all right\n"), (outcome.Code, outcome.Out));
+        Assert.Equal((0, "1 VM, 1 interface: all right\n"), (outcome.Code, outcome.Out));
     }
 
     [Fact]

@@ -46,7 +46,7 @@ public sealed class InitTests : IDisposable
         Assert.Contains("# Ethernet address of the MicroVM's interface", outcome.Out);
         var file = Path.Combine(_folder, "vm.nix");
         File.WriteAllText(file, outcome.Out);
-        Assert.Equal((0, "1 VM, 1 interfaces: all right\n"), (Binary.Microvm("check", file).Code, Binary.Microvm("check", file).Out));
+        Assert.Equal((0, "1 VM, 1 interface: all right\n"), (Binary.Microvm("check", file).Code, Binary.Microvm("check", file).Out));
     }
 
     [Fact]
