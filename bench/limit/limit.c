@@ -134,7 +134,6 @@ static void macvtap_up(int n, const char *lower) {
         attr(m, IFLA_IFNAME, name, snprintf(name, sizeof name, "l%d", k) + 1);
         attr(m, IFLA_LINK, &r.ifr_ifindex, 4);
         attr(m, IFLA_ADDRESS, mac, 6);
-        attr(m, IFLA_IFALIAS, alias, snprintf(alias, sizeof alias, "microvm:limit/l%d", k) + 1);
         attr(m, IFLA_GROUP, &group, 4);
         struct rtattr *info = nest(m, IFLA_LINKINFO);
         attr(m, IFLA_INFO_KIND, "macvtap", 7);
@@ -143,6 +142,9 @@ static void macvtap_up(int n, const char *lower) {
         unnest(m, data);
         unnest(m, info);
         end(m);
+        // The kernel takes no alias in the request that makes a link.
+        snprintf(alias, sizeof alias, "microvm:limit/l%d", k);
+        mark(2000000 + k, alias);
         if (k % CHUNK == CHUNK - 1) flush();
     }
     flush();

@@ -92,11 +92,11 @@ public sealed class RouteBatch
         return End();
     }
 
-    /// <summary>Makes a macvlan or macvtap, down. The kernel takes no alias here: <see cref="Mark"/> it in the same batch.</summary>
+    /// <summary>Makes a macvlan or macvtap, down, that takes all multicast frames. The kernel takes no alias here: <see cref="Mark"/> it in the same batch.</summary>
     /// <exception cref="LinuxException">At commit. EEXIST: the name or the index is taken; EBUSY: the lower device can't have it.</exception>
     public RouteBatch AddMacvlan(NewMacvlan link)
     {
-        var w = Begin(link.Tap ? "make macvtap" : "make macvlan", link.Name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL).IfInfo(link.Index);
+        var w = Begin(link.Tap ? "make macvtap" : "make macvlan", link.Name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL).IfInfo(link.Index, IFF_ALLMULTI, IFF_ALLMULTI);
         w.Attribute(IFLA_IFNAME, link.Name).Attribute(IFLA_LINK, (uint)link.Lower).Attribute(IFLA_ADDRESS, link.Mac).Attribute(IFLA_GROUP, link.Group);
         Macvlan(link.Tap ? "macvtap"u8 : "macvlan"u8, link.Mode, link.Sources);
         return End();

@@ -118,8 +118,7 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
             var (want, index) = (links[n].Want, indexes[n]);
             made(index, links[n]);
             _batch.AddMacvlan(new(index, want.Name, want.Kind == LinkKind.Macvtap, links[n].Lower, want.Mac!.Value.ToBytes(), links[n].LinkGroup, want.Mode, [.. want.Sources.Select(s => s.ToBytes())]))
-                .Mark(index, want.Name, want.Alias, links[n].LinkGroup)
-                .SetAllMulticast(index, want.Name, true);
+                .Mark(index, want.Name, want.Alias, links[n].LinkGroup);
             if (want.Mode == MacvlanMode.Passthru)
             {
                 // The kernel gave it the lower device's MAC. The guest's goes to both, and back again when the macvtap is deleted.
