@@ -24,6 +24,8 @@ public readonly record struct InterfaceName
         {
             "" => "it is empty",
             "." or ".." => "Linux reserves it",
+            // sysctl_dev_name_is_allowed() in net/ipv4/devinet.c.
+            "all" or "default" => "Linux keeps it for the settings of all interfaces (/proc/sys/net)",
             _ when bytes > MaxBytes => $"it has {bytes} bytes and Linux allows {MaxBytes}",
             _ when text.Contains('/') => "it has a '/'",
             _ when text.Contains(':') => "it has a ':'",

@@ -195,12 +195,14 @@ public sealed class MacvtapTests : IDisposable
     [Theory]
     [InlineData("all")]
     [InlineData("default")]
-    public void An_interface_named_like_a_setting_of_all_interfaces_does_not_change_them(string id)
+    public void An_interface_named_like_a_setting_of_all_interfaces_is_refused_and_does_not_change_them(string id)
     {
         // /proc/sys/net/ipv6/conf/all stands for every interface of the host.
         string Setting() => Binary.Run("ip", null, "netns", "exec", _host.Net.Name, "cat", $"/proc/sys/net/ipv6/conf/{id}/disable_ipv6").Out;
         var before = Setting();
-        _host.Microvm("up", _host.Declare("a", 1, NetworkHost.Macvtap(id, "eth0", "bridge")));
+        // The kernel itself refuses the name.
+        Assert.NotEqual(0, Binary.Run("ip", null, "-n", _host.Net.Name, "link", "add", id, "type", "bridge").Code);
+        Assert.Equal(2, _host.Microvm("up", _host.Declare("a", 1, NetworkHost.Macvtap(id, "eth0", "bridge"))).Code);
         Assert.Equal(before, Setting());
         _host.Done("down", "--vm", "a");
         Assert.Equal(before, Setting());
