@@ -72,11 +72,12 @@ internal static class InitCommand
         {
             throw new IOException($"{output} is there already, and init never overwrites: choose another file with -o");
         }
-        using (var file = new FileStream(output, FileMode.CreateNew, FileAccess.Write))
+        using (var fresh = new FileStream(output, FileMode.CreateNew, FileAccess.Write))
         {
-            file.Write(Encoding.UTF8.GetBytes(text));
+            fresh.Write(Encoding.UTF8.GetBytes(text));
         }
-        Console.WriteLine($"wrote {output}; next: microvm explain {Host.Shell.Quote(output)}; microvm doctor {Host.Shell.Quote(output)}; sudo microvm up {Host.Shell.Quote(output)}");
+        var file = Host.Shell.Quote(output);
+        Console.WriteLine($"wrote {output}; next:\n  microvm explain {file}\n  microvm doctor {file}\n  sudo microvm up {file}");
         return 0;
     }
 
