@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microvm.Cli.Completion;
+using Microvm.Host;
 using Microvm.Linux;
 using Microvm.Network;
 
@@ -32,7 +33,7 @@ internal static class CompletionsCommand
             case "bash": Console.Out.Write(BashCompletion.Render(Tree())); break;
             case "zsh": Console.Out.Write(ZshCompletion.Render(Tree())); break;
             case "fish": Console.Out.Write(FishCompletion.Render(Tree())); break;
-            case "vms": Print(Owners().Select(o => o.Split('/')[0])); break;
+            case "vms": Print([.. Owners().Select(o => o.Split('/')[0]), .. new StateDirectory(VmHost.DefaultState).All().Select(v => v.Name.Value)]); break;
             case "links": Print(Owners()); break;
             case "namespaces": Print(Directory.Exists("/run/netns") ? Directory.GetFiles("/run/netns").Select(n => Path.GetFileName(n)) : []); break;
             case "users": Print(Names(AccountFile.Users)); break;

@@ -86,6 +86,6 @@ internal static class StatusCommand
     private static IEnumerable<string> Fit(IReadOnlyList<string> lines, int rows)
     {
         var left = lines.Count - Math.Max(1, rows - 1);
-        return [.. lines.Take(rows - 1), Terminal.Output.Paint(Style.Dim, left > 0 ? $"q quits; no room for {left} more line{(left == 1 ? "" : "s")}" : "q quits")];
+        return [.. lines.Take(rows - 1), Terminal.Output.Paint(Style.Dim, CellText.Cut(left > 0 ? $"q quits; no room for {left} more line{(left == 1 ? "" : "s")}" : "q quits", LiveScreen.Size.Columns))];
     }
 }

@@ -11,7 +11,8 @@ internal sealed record Values(IReadOnlyList<string> Words, string? Source, bool 
 {
     internal bool Any => Words.Count > 0 || Source is not null || Files || Directories;
 
-    internal static Values Of(Argument argument) => Of(argument.HelpName ?? argument.Name, WordsOf(argument.GetCompletions(CompletionContext.Empty)));
+    internal static Values Of(Argument argument) => argument == VmHost.Name || argument == VmHost.Names ? new([], "vms", false, false)
+        : Of(argument.HelpName ?? argument.Name, WordsOf(argument.GetCompletions(CompletionContext.Empty)));
 
     internal static Values Of(Option option) =>
         option.Name == "--netns" ? new([], "namespaces", false, false)

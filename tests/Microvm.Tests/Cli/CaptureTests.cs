@@ -149,6 +149,35 @@ public sealed class CaptureTests : IDisposable
         Assert.Matches(@"captured from vm-a1, [1-9]\d* dropped", capture.StandardError.ReadToEnd());
     }
 
+    [Theory]
+    [InlineData("--seconds", "0.5", "")]
+    [InlineData("--count", "1", "")]
+    [InlineData("--seconds", "600", "HUP")]
+    public void However_it_ends_the_file_is_whole(string option, string value, string signal)
+    {
+        var file = _folder.File("c.pcapng", "");
+        using var capture = Start("vm-a1", "-o", file, option, value);
+        Ping(2);
+        if (signal.Length > 0)
+        {
+            Signal(capture, signal);
+        }
+        Assert.Contains("captured from vm-a1, 0 dropped", capture.StandardError.ReadToEnd());
+        capture.WaitForExit();
+        Assert.Equal(0, capture.ExitCode);
+        Assert.Single(Blocks(File.ReadAllBytes(file)), b => b.Type == 5);
+        Assert.Equal(0, Binary.Run("tcpdump", null, "-nr", file).Code);
+        // What was on the wire is nobody else's to read.
+        Assert.Equal(UnixFileMode.None, File.GetUnixFileMode(CapturedAnew()) & (UnixFileMode.GroupRead | UnixFileMode.OtherRead));
+    }
+
+    private string CapturedAnew()
+    {
+        var file = Path.Combine(Path.GetDirectoryName(_folder.File("x", ""))!, "new.pcapng");
+        Assert.Equal(0, Binary.Microvm("capture", "--netns", _host.Name, "vm-a1", "-o", file, "--seconds", "0.1").Code);
+        return file;
+    }
+
     [Fact]
     public void Count_ends_it()
     {

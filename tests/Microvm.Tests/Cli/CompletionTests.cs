@@ -90,6 +90,37 @@ public sealed class CompletionTests : IDisposable
         Assert.Equal("capture web/vm-a1", Zsh("microvm capture w"));
     }
 
+    /// <summary>What a person would expect to be offered, command by command.</summary>
+    [Theory]
+    [InlineData("microvm explain ma", "macvtap")]
+    [InlineData("microvm explain fire", "firecracker")]
+    [InlineData("microvm status nes", "nested")]
+    [InlineData("microvm top --sort dr", "drops")]
+    [InlineData("microvm topology --he", "--help")]
+    [InlineData("microvm doctor nes", "nested")]
+    [InlineData("microvm init --type us", "user")]
+    [InlineData("microvm init --hypervisor cr", "crosvm")]
+    [InlineData("microvm completions zs", "zsh")]
+    [InlineData("microvm host inst", "install")]
+    [InlineData("microvm fleet u", "up")]
+    public void Bash_and_fish_offer_what_is_expected(string line, string offer)
+    {
+        Assert.Contains(offer, Bash(line.Split(' ')));
+        Assert.Contains(Fish(line), w => w.TrimEnd('/') == offer);
+    }
+
+    [Fact]
+    public void Names_of_VMs_are_offered_where_a_VM_is_asked_for()
+    {
+        _ns.Ip("link", "add", "vm-a1", "type", "bridge");
+        _ns.Ip("link", "set", "vm-a1", "alias", "microvm:web/vm-a1");
+        foreach (var command in new[] { "stop", "restart", "logs", "remove", "start", "update" })
+        {
+            Assert.Contains("web", Bash("microvm", command, "w"));
+            Assert.Contains("web", Fish($"microvm {command} w"));
+        }
+    }
+
     [Fact]
     public void A_hostile_alias_is_never_evaluated()
     {

@@ -38,6 +38,55 @@ public sealed class InitTests : IDisposable
         Assert.Equal(hypervisor == "kvmtool" && type == "user", check.Out.Split('\n').Any(l => l.Contains("warning") && !l.Contains("on this host")));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("--name web")]
+    [InlineData("--name a-name-of-sixty-three-characters-which-is-the-most-there-can-be")]
+    [InlineData("--name 9lives")]
+    [InlineData("--id eth-x")]
+    [InlineData("--type tap")]
+    [InlineData("--type tap --bridge br0")]
+    [InlineData("--bridge br0")]
+    [InlineData("--bridge br0 --id vm-é")]
+    [InlineData("--link eth0")]
+    [InlineData("--type macvtap")]
+    [InlineData("--type macvtap --link eth0.100")]
+    [InlineData("--type bridge")]
+    [InlineData("--type bridge --bridge virbr0")]
+    [InlineData("--type user")]
+    [InlineData("--hypervisor firecracker --link eth0")]
+    [InlineData("--hypervisor cloud-hypervisor --bridge br0 --name web --id vm-web")]
+    public void Flags_in_every_combination_give_what_check_accepts_in_both_languages_and_the_same_of_it(string flags)
+    {
+        var words = flags.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var (nix, json) = (Path.Combine(_folder, "vm.nix"), Path.Combine(_folder, "vm.json"));
+        foreach (var file in new[] { nix, json })
+        {
+            var outcome = Binary.Microvm(["init", .. words, "-o", file]);
+            Assert.True(outcome.Code == 0, outcome.Err);
+            Assert.Equal(0, Binary.Microvm("check", file).Code);
+        }
+        Assert.Equal(Binary.Microvm("topology", nix).Out, Binary.Microvm("topology", json).Out);
+        Assert.Equal(File.ReadAllText(nix), Binary.Microvm(["init", .. words]).Out);
+    }
+
+    [Theory]
+    [InlineData("--bridge br0 --link eth0")]
+    [InlineData("--type user --bridge br0")]
+    [InlineData("--type user --link eth0")]
+    [InlineData("--type macvtap --bridge br0")]
+    [InlineData("--type tap --link eth0")]
+    [InlineData("--type bridge --link eth0")]
+    [InlineData("--type wire")]
+    [InlineData("--hypervisor vbox")]
+    [InlineData("--hypervisor vfkit --type tap")]
+    public void Flags_that_contradict_each_other_are_wrong_usage_and_nothing_is_written(string flags)
+    {
+        var file = Path.Combine(_folder, "vm.nix");
+        Assert.Equal(2, Binary.Microvm(["init", .. flags.Split(' '), "-o", file]).Code);
+        Assert.False(File.Exists(file));
+    }
+
     [Fact]
     public void Without_a_terminal_and_flags_it_prints_the_usual_declaration_and_it_passes_check()
     {

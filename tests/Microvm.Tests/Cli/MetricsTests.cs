@@ -97,6 +97,73 @@ public sealed class MetricsTests : IDisposable
         Assert.Equal(2, Binary.Microvm("metrics", "--listen", "0.0.0.0:0").Code);
     }
 
+    [Fact]
+    public void Every_counter_is_there_counts_what_crossed_and_never_goes_back()
+    {
+        Assert.Equal(0, Run("up", _vm).Code);
+        string[] counters = [.. new[] { "bytes", "packets", "drops", "errors" }.SelectMany(c => new[] { "to_vm", "from_vm" }.Select(d => $"microvm_interface_{c}_total{{vm=\"web\",interface=\"vm-a1\",direction=\"{d}\"}}"))];
+        Dictionary<string, double> Look() => Run("metrics", _vm).Out.Split('\n').Where(l => l.Length > 0 && l[0] != '#').ToDictionary(l => l[..l.LastIndexOf(' ')], l => double.Parse(l[(l.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+        _host.Ip("addr", "add", "10.9.6.1/24", "dev", "vm-a1");
+        var before = Look();
+        Assert.All(counters, c => Assert.Contains(c, before.Keys));
+        // With room for two frames, and a reader that stands still, the rest is lost.
+        _host.Ip("link", "set", "vm-a1", "txqueuelen", "2");
+        using (var holder = new Holder(_host.Name, "vm-a1"))
+        {
+            Assert.Equal(1, Look()["microvm_interface_queues_in_use{vm=\"web\",interface=\"vm-a1\"}"]);
+            Binary.Run("ip", null, "netns", "exec", _host.Name, "ping", "-q", "-b", "-c", "3", "-i", "0.01", "-W", "1", "-s", "100", "10.9.6.255");
+            var after = Look();
+            Assert.All(counters, c => Assert.True(after[c] >= before[c], c));
+            Assert.True(after[counters[0]] >= before[counters[0]] + 142, "bytes to the VM");
+            Assert.True(after[counters[2]] >= before[counters[2]] + 1, "packets to the VM");
+            Assert.Equal(0, Binary.Run("kill", null, "-STOP", $"{holder.Id}").Code);
+            Binary.Run("ip", null, "netns", "exec", _host.Name, "ping", "-q", "-b", "-c", "20", "-i", "0.01", "-W", "1", "10.9.6.255");
+            Assert.True(Look()[counters[4]] > after[counters[4]], "drops to the VM");
+        }
+        Assert.Equal(1, Look()["microvm_interface_queues{vm=\"web\",interface=\"vm-a1\"}"]);
+        _host.Ip("link", "set", "vm-a1", "down");
+        var down = Look();
+        Assert.Equal((1, 0, 1), (down["microvm_interface_state{vm=\"web\",interface=\"vm-a1\",state=\"down\"}"], down["microvm_interface_up{vm=\"web\",interface=\"vm-a1\"}"], down["microvm_interface_drift{vm=\"web\",interface=\"vm-a1\"}"]));
+    }
+
+    [Fact]
+    public void Many_scrapes_at_once_are_all_answered_and_one_that_says_nothing_holds_up_nobody_for_long()
+    {
+        using var server = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", "--listen", "[::1]:0", _vm]) { RedirectStandardError = true })!;
+        var port = int.Parse(Regex.Match(server.StandardError.ReadLine()!, @":(\d+)/metrics").Groups[1].Value);
+        using var silent = new TcpClient("::1", port);
+        using var half = new TcpClient("::1", port);
+        half.Client.Send("GET /metr"u8);
+        using (var gone = new TcpClient("::1", port))
+        {
+            gone.Client.Send("GET /metrics HTTP/1.1\r\n\r\n"u8);
+            gone.Client.LingerState = new(true, 0);
+        }
+        var answers = new string[12];
+        var threads = Enumerable.Range(0, answers.Length).Select(n => new Thread(() =>
+        {
+            using var client = new TcpClient("::1", port);
+            answers[n] = Ask(client.Client, n % 2 == 0 ? "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" : "HEAD /metrics?x=1 HTTP/1.1\r\n\r\n");
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        Assert.All(answers.Index(), a =>
+        {
+            Assert.StartsWith("HTTP/1.1 200 OK\r\n", a.Item, StringComparison.Ordinal);
+            var body = a.Item[(a.Item.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+            Assert.Equal(a.Index % 2 == 0, body.Length > 0);
+            if (body.Length > 0)
+            {
+                IsPrometheusText(body);
+                Assert.Contains($"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n", a.Item);
+            }
+        });
+        Assert.False(server.HasExited);
+        Assert.Equal(0, Binary.Run("kill", null, "-INT", $"{server.Id}").Code);
+        server.WaitForExit();
+        Assert.Equal(0, server.ExitCode);
+    }
+
     private static string Ask(int port, string request)
     {
         using var client = new TcpClient("127.0.0.1", port);

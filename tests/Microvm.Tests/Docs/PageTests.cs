@@ -94,12 +94,54 @@ public sealed partial class PageTests : IDisposable
     public void Every_link_of_a_page_leads_somewhere(string path)
     {
         var page = Page.Read(path);
-        foreach (var target in Link().Matches(page.Text).Select(m => m.Groups[1].Value).Where(t => !t.Contains("://") && !t.StartsWith('#') && !t.StartsWith("mailto:", StringComparison.Ordinal)))
+        foreach (var target in Link().Matches(page.Text).Select(m => m.Groups[1].Value).Where(t => !t.Contains("://") && !t.StartsWith("mailto:", StringComparison.Ordinal)))
         {
-            var file = Path.GetFullPath(Path.Combine(Binary.Root, Path.GetDirectoryName(path)!, target.Split('#')[0]));
+            var (to, anchor) = target.Split('#', 2) is [var t, var a] ? (t, a) : (target, null);
+            var file = to.Length == 0 ? Path.Combine(Binary.Root, path) : Path.GetFullPath(Path.Combine(Binary.Root, Path.GetDirectoryName(path)!, to));
             Assert.True(File.Exists(file) || Directory.Exists(file), $"{path} links to {target}, which is not there");
+            Assert.True(anchor is null || Anchors(File.ReadAllText(file)).Contains(anchor), $"{path} links to {target}, and there is no such heading");
         }
     }
+
+    /// <summary>The anchors that GitHub gives headings: small letters, spaces as hyphens, no other punctuation; the same again gets a number.</summary>
+    private static HashSet<string> Anchors(string text)
+    {
+        var seen = new Dictionary<string, int>();
+        return [.. Heading().Matches(Fenced().Replace(text, "")).Select(m =>
+        {
+            var anchor = string.Concat(m.Groups[1].Value.Trim().ToLowerInvariant().Where(c => char.IsLetterOrDigit(c) || c is ' ' or '-' or '_')).Replace(' ', '-');
+            var n = seen[anchor] = seen.GetValueOrDefault(anchor, -1) + 1;
+            return n == 0 ? anchor : $"{anchor}-{n}";
+        })];
+    }
+
+    [Theory]
+    [InlineData("user")]
+    [InlineData("tap")]
+    [InlineData("macvtap")]
+    [InlineData("bridge")]
+    public void Each_type_has_a_page_of_the_same_five_parts_and_none_is_empty(string type)
+    {
+        var parts = Page.Read($"docs/types/{type}.md").Text.Split("\n## ");
+        Assert.Equal($"# Type {type}", parts[0].Trim());
+        Assert.Equal(["What it is", "When", "Host set-up", "Guest set-up", "Troubleshooting"], parts[1..].Select(p => p.Split('\n')[0]));
+        Assert.All(parts[1..], p => Assert.True(p.Length > 60, p));
+        Assert.Equal(Enum.GetNames<Microvm.Declaration.InterfaceType>().Select(n => n.ToLowerInvariant()).Order(), Directory.GetFiles(Path.Combine(Binary.Root, "docs/types")).Select(f => Path.GetFileNameWithoutExtension(f)).Order());
+    }
+
+    /// <summary>A recipe that nothing of is run shows nothing.</summary>
+    [Theory]
+    [InlineData("docs/networks/bridged.md", "ping")]
+    [InlineData("docs/networks/nat.md", "ping")]
+    [InlineData("docs/networks/routed.md", "ping")]
+    [InlineData("docs/migration/microvm-nix.md", "microvm")]
+    [InlineData("docs/migration/libvirt.md", "microvm")]
+    public void Recipes_and_migrations_are_run_for_real(string path, string command) =>
+        Assert.Contains(Page.Read(path).Blocks, b => s_shells.Contains(b.Language) && b.NotRun is null && (b.Commands.Contains(command) || b.Marks.Any(m => m.Text.Contains(command))));
+
+    [Fact]
+    public void The_page_of_the_doctor_names_every_check() =>
+        Assert.All(Host.Doctor.Checkup.All, c => Assert.Contains($"`{c.Name}`", Page.Read("docs/observing.md").Text));
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -119,5 +161,7 @@ public sealed partial class PageTests : IDisposable
     // The repository's own scripts are what CI runs.
     [GeneratedRegex(@"^(\$ |sudo |microvm |\./(?!quickstart\.sh|test\.sh|build\.sh)|git clone)", RegexOptions.Multiline)] private static partial Regex CommandLike();
     [GeneratedRegex(@"`([A-Z][a-z]*(?:_[A-Za-z0-9]+){2,})`")] private static partial Regex TestName();
+    [GeneratedRegex(@"^#{1,6} (.+)$", RegexOptions.Multiline)] private static partial Regex Heading();
+    [GeneratedRegex(@"^```.*?^```$", RegexOptions.Multiline | RegexOptions.Singleline)] private static partial Regex Fenced();
     [GeneratedRegex(@"\]\(([^)\s]+)\)")] private static partial Regex Link();
 }
