@@ -13,7 +13,11 @@ internal static class Preflight
         foreach (var want in wanted)
         {
             var link = links.GetValueOrDefault(want.Name);
-            if ((want.Kind == LinkKind.Tap ? Tap(want, link, state, links, user) : Macvlan(want, link, state, links, user)) is { } fault)
+            if (Ownership.Vm(link?.Alias) is { } other && other != want.Vm)
+            {
+                yield return $"the link '{want.Name}' belongs to the VM '{other}'; choose another id or take that one down, then";
+            }
+            else if ((want.Kind == LinkKind.Tap ? Tap(want, link, state, links, user) : Macvlan(want, link, state, links, user)) is { } fault)
             {
                 yield return fault;
             }
@@ -52,12 +56,21 @@ internal static class Preflight
 
     /// <summary>Links with which a VM starts and is not reached: those that are down, and those whose MAC is not the guest's, as they are when made by hand.</summary>
     /// <returns>The link, why, and the MAC that it should have, where that differs.</returns>
-    public static IEnumerable<(string Name, string Why, MacAddress? Mac)> Unreached(IEnumerable<DesiredLink> wanted, HostState state) =>
-        from want in wanted
-        join link in state.Links on want.Name equals link.Name
-        let mac = want.Mac is { } guests && link.Address != Comparison.Hex(guests) ? want.Mac : null
-        where mac is not null || !link.Up
-        select (want.Name, string.Join(" and ", ((string?[])[mac is null ? null : "does not have the guest's MAC", link.Up ? null : "is down"]).OfType<string>()), mac);
+    public static IEnumerable<(string Name, string Why, MacAddress? Mac)> Unreached(IEnumerable<DesiredLink> wanted, HostState state)
+    {
+        var links = state.Links.ToDictionary(l => l.Name);
+        foreach (var want in wanted)
+        {
+            if (links.GetValueOrDefault(want.Name) is { } link)
+            {
+                var mac = want.Mac is { } guests && link.Address != Comparison.Hex(guests) ? want.Mac : null;
+                if (mac is not null || !link.Up)
+                {
+                    yield return (want.Name, $"{(mac is null ? "" : "does not have the guest's MAC")}{(mac is null || link.Up ? "" : " and ")}{(link.Up ? "" : "is down")}", mac);
+                }
+            }
+        }
+    }
 
     private static string? Unjoined(DesiredLink wanted, Link link, HostState state, IReadOnlyDictionary<string, Link> links) =>
         wanted.RedirectTo is { } to && (!links.TryGetValue(to, out var target) || state.Redirects.GetValueOrDefault(link.Index) != target.Index)

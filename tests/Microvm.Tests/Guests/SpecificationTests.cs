@@ -103,6 +103,17 @@ public sealed class SpecificationTests : IDisposable
     }
 
     [Fact]
+    public void Run_never_takes_the_interface_of_another_vm()
+    {
+        var file = Declare(1, """ "type":"tap","id":"vm-a1" """);
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _host.Name, "--user", "root", file).Code);
+        var other = _folder.File("other.json", File.ReadAllText(file).Replace("\"hostName\":\"a\"", "\"hostName\":\"b\"", StringComparison.Ordinal));
+        var run = Binary.Microvm("run", "--netns", _host.Name, other);
+        Assert.Equal(1, run.Code);
+        Assert.Contains("the link 'vm-a1' belongs to the VM 'a'", run.Err);
+    }
+
+    [Fact]
     public void A_macvtap_made_by_the_specifications_own_commands_carries_a_guest()
     {
         // Nodes are named by the link's index in all namespaces: one that no other test's has.
