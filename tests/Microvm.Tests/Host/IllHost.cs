@@ -21,6 +21,9 @@ internal sealed class IllHost : IDisposable
         echo ready; exec cat
         """;
 
+    // Only inside is there such a file. Where /proc tells of other processes than ours (a container), the namespaces would be somebody else's.
+    private const string Guard = "[ -x \"$0\" ] || { echo 'these are not the namespaces of the test' >&2; exit 99; }; exec \"$@\"";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("microvm-ill-").FullName;
     private readonly Process _holder;
 
@@ -49,7 +52,7 @@ internal sealed class IllHost : IDisposable
     internal uint? Person { get; set; }
 
     internal Binary.Outcome Try(params string[] command) => Binary.Run("nsenter", null,
-        ["--target", $"{_holder.Id}", "--mount", "--net", "--", "env", $"PATH={_folder}/bin:{Environment.GetEnvironmentVariable("PATH")}", .. Person is { } p ? [$"SUDO_UID={p}"] : Array.Empty<string>(), .. command]);
+        ["--target", $"{_holder.Id}", "--mount", "--net", "--", "sh", "-c", Guard, $"{_folder}/bin/sudo", "env", $"PATH={_folder}/bin:{Environment.GetEnvironmentVariable("PATH")}", .. Person is { } p ? [$"SUDO_UID={p}"] : Array.Empty<string>(), .. command]);
 
     /// <summary>Runs a shell script inside; it must succeed.</summary>
     internal string Do(string script)
