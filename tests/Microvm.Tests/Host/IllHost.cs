@@ -18,7 +18,7 @@ internal sealed class IllHost : IDisposable
         mount -t tmpfs none /run
         printf '#!/bin/sh\nexec "$@"\n' > "$1/bin/sudo"; chmod +x "$1/bin/sudo"
         ip link set lo up
-        echo ready; exec cat
+        read -r process rest < /proc/self/stat; echo "ready $process"; exec cat
         """;
 
     // Only inside is there such a file. Where /proc tells of other processes than ours (a container), the namespaces would be somebody else's.
@@ -26,15 +26,19 @@ internal sealed class IllHost : IDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("microvm-ill-").FullName;
     private readonly Process _holder;
+    private readonly string _number = "";
 
     internal IllHost()
     {
         _holder = Process.Start(new ProcessStartInfo("unshare", ["--mount", "--net", "--propagation", "private", "sh", "-c", Start, "sh", _folder])
         { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        if (_holder.StandardOutput.ReadLine() != "ready")
+        // nsenter looks into /proc, which in a container may number processes in another way than we do.
+        if (_holder.StandardOutput.ReadLine()?.Split(' ') is not ["ready", var number])
         {
             Assert.Fail(_holder.StandardError.ReadToEnd());
+            return;
         }
+        _number = number;
     }
 
     public void Dispose()
@@ -52,7 +56,7 @@ internal sealed class IllHost : IDisposable
     internal uint? Person { get; set; }
 
     internal Binary.Outcome Try(params string[] command) => Binary.Run("nsenter", null,
-        ["--target", $"{_holder.Id}", "--mount", "--net", "--", "sh", "-c", Guard, $"{_folder}/bin/sudo", "env", $"PATH={_folder}/bin:{Environment.GetEnvironmentVariable("PATH")}", .. Person is { } p ? [$"SUDO_UID={p}"] : Array.Empty<string>(), .. command]);
+        ["--target", _number, "--mount", "--net", "--", "sh", "-c", Guard, $"{_folder}/bin/sudo", "env", $"PATH={_folder}/bin:{Environment.GetEnvironmentVariable("PATH")}", .. Person is { } p ? [$"SUDO_UID={p}"] : Array.Empty<string>(), .. command]);
 
     /// <summary>Runs a shell script inside; it must succeed.</summary>
     internal string Do(string script)
