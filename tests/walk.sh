@@ -64,7 +64,7 @@ typed() {
 }
 typed >"$work/typed"
 # The registries are reached from this machine's network only; what makes interfaces for good has one of its own.
-split=$(grep -n '^microvm doctor$' "$work/typed" | head -1 | cut -d : -f 1)
+split=$(grep -n "^echo; echo '\$ microvm doctor'" "$work/typed" | cut -d : -f 1)
 { echo 'cd ~/microvm'; head -n $((split - 1)) "$work/typed"; } | as_ann
 [ -z "${WALK_THEN:-}" ] || { echo 'cd ~/microvm'; echo "$WALK_THEN"; } | as_ann
 export -f as_ann

@@ -28,16 +28,6 @@ internal static class AtomicFile
             }
             File.Move(fresh, full, overwrite: true);
         }
-        catch (DirectoryNotFoundException e)
-        {
-            throw new DirectoryNotFoundException($"{path} can't be written: there is no such folder", e);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            File.Delete(fresh);
-            // The name that was tried is nobody's business.
-            throw new UnauthorizedAccessException($"{path} can't be written: permission denied", e);
-        }
         catch
         {
             File.Delete(fresh);

@@ -55,8 +55,8 @@ public sealed class MisuseTests : IDisposable
     }
 
     [Theory]
-    [InlineData("microvm: {0}/map.svg can't be written: permission denied\n", "topology", "vm.json", "--svg", "-o", "{0}/map.svg")]
-    [InlineData("microvm: {0}/no/map.svg can't be written: there is no such folder\n", "topology", "vm.json", "--svg", "-o", "{0}/no/map.svg")]
+    [InlineData("microvm: can't write '{0}/map.svg': permission denied\n", "topology", "vm.json", "--svg", "-o", "{0}/map.svg")]
+    [InlineData("microvm: can't write '{0}/no/map.svg': its directory is not there\n", "topology", "vm.json", "--svg", "-o", "{0}/no/map.svg")]
     [InlineData("microvm: {0}/runner can't be made: permission denied\n", "build", "vm.json", "-o", "{0}/runner")]
     [InlineData("secret.json: error: can't be read: permission denied\n", "check", "secret.json")]
     public void An_ordinary_user_is_told_which_file_and_not_how_it_was_tried(string told, params string[] typed)
