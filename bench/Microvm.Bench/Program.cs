@@ -18,6 +18,7 @@ try
     {
         Works.Links(results, tools, "tap", n, Contestant.Taps(tools, n));
     }
+    Works.InARow(results, tools);
     foreach (var n in quick ? [1, 100] : (int[])[1, 100, 1000])
     {
         Works.Links(results, tools, "macvtap", n, Contestant.Macvtaps(tools, n));

@@ -24,7 +24,7 @@ internal static class Targets
                 yield return ($"{work}, {n:N0}: {times} times quicker than {peer}", $"{theirs / ours:0.#}x", theirs / ours >= times);
             }
         }
-        foreach (var work in (string[])["tap up", "tap down", "macvtap up", "macvtap down"])
+        foreach (var work in (string[])["tap up", "tap up in a row", "tap down", "macvtap up", "macvtap down"])
         {
             foreach (var n in sizes)
             {

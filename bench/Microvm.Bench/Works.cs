@@ -33,6 +33,18 @@ internal static class Works
         }
     }
 
+    /// <summary>One tap again and again without a rest: what it takes where the processor is awake and the programs are in its caches.</summary>
+    internal static void InARow(List<Result> results, Tools tools)
+    {
+        var contestants = Contestant.Taps(tools, 1);
+        InTurn(results, "tap up in a row", words =>
+        {
+            var took = Child.Time(words).Milliseconds;
+            Child.Time(contestants.First(c => c.Up == words).Down);
+            return took;
+        }, [.. contestants.Select(c => (c.Name, c.Up))]);
+    }
+
     /// <summary>Brings the machine into the same state before each measurement: the kernel has freed what was deleted before, and one tap
     /// was just made and deleted, so that nobody pays for a processor that slept and code that nobody had run for a while.</summary>
     private static void Settle(Tools tools)
@@ -92,7 +104,7 @@ internal static class Works
         Child.Time([tools.Microvm, "down", file]);
     }
 
-    private static void InTurn(List<Result> results, string work, Func<IReadOnlyList<string>, double> time, params (string Name, string[] Words)[] contestants)
+    private static void InTurn(List<Result> results, string work, Func<IReadOnlyList<string>, double> time, params (string Name, IReadOnlyList<string> Words)[] contestants)
     {
         var times = contestants.ToDictionary(c => c.Name, _ => new List<double>());
         for (var round = 0; round < 31; round++)
