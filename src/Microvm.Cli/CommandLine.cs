@@ -59,6 +59,18 @@ internal static class CommandLine
     internal static int Run(string[] args)
     {
         Privilege.Begin(args);
+        try
+        {
+            return Answer(args);
+        }
+        finally
+        {
+            Privilege.End();
+        }
+    }
+
+    private static int Answer(string[] args)
+    {
         Terminal.Open();
         var named = args.Length > 0 ? s_commands.Where(c => c.Name == args[0]).ToArray() : [];
         var parsed = (named.Length == 1 ? Root(named) : Whole()).Parse(args);

@@ -50,6 +50,9 @@ internal static class Privilege
         }
     }
 
+    /// <summary>At the end, also of a command line that asked for help or was wrong, so that no privilege was given up.</summary>
+    internal static void End() => Privileges.LetFinalizerThreadGo();
+
     /// <summary>Enters the network namespace that the command line names, while that is still allowed, then gives up what the command does not need.</summary>
     /// <exception cref="LinuxException">The namespace can't be entered, or the kernel refused.</exception>
     internal static void Enter(ParseResult result)

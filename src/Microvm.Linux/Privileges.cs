@@ -30,6 +30,9 @@ internal static unsafe class Privileges
     /// before there are objects: to be called first of all. Without it <see cref="LimitTo"/> does the same, at a higher price.</summary>
     public static void CallFinalizerThread() => OnFinalizerThread.Call();
 
+    /// <summary>Ends the wait of the finalizer thread where <see cref="LimitTo"/> was not called: the end of a process may wait for that thread.</summary>
+    public static void LetFinalizerThreadGo() => OnFinalizerThread.LetGo();
+
     /// <summary>As <see cref="Limit"/>, and the finalizer thread gives up all that it may do.</summary>
     /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
     public static void LimitTo(CapabilitySet keep)
@@ -118,9 +121,11 @@ internal static unsafe class Privileges
         internal static void Limit()
         {
             Call();
-            s_told.Set();
+            LetGo();
             s_done.Wait(TimeSpan.FromSeconds(5));
         }
+
+        internal static void LetGo() => s_told.Set();
 
         [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
         private static void Abandon() => _ = new OnFinalizerThread();
