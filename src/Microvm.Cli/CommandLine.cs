@@ -58,6 +58,8 @@ internal static class CommandLine
 
     internal static int Run(string[] args)
     {
+        // The streams first: a thread that opens something must not be given the number of one that was closed.
+        Terminal.Open();
         Privilege.Begin(args);
         try
         {
@@ -71,7 +73,6 @@ internal static class CommandLine
 
     private static int Answer(string[] args)
     {
-        Terminal.Open();
         var named = args.Length > 0 ? s_commands.Where(c => c.Name == args[0]).ToArray() : [];
         var parsed = (named.Length == 1 ? Root(named) : Whole()).Parse(args);
         if (args.Length == 0)

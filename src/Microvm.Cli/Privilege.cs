@@ -41,7 +41,7 @@ internal static class Privilege
         ["watch"] = s_links,
     };
 
-    /// <summary>Before anything else, for a command that will give up privileges in all its threads.</summary>
+    /// <summary>Before the command line is read, for a command that will give up privileges in all its threads.</summary>
     internal static void Begin(string[] args)
     {
         if (args.Length > 0 && s_kept.ContainsKey(args[0]))
