@@ -15,11 +15,12 @@ internal static class PlanOutput
     {
         foreach (var refusal in plan.Refusals)
         {
-            Console.Error.WriteLine($"microvm: {Terminal.Errors.Paint(Style.BoldRed, Printable.Lines(refusal))}");
+            Console.Error.WriteLine($"microvm: {Terminal.Errors.Paint(Style.BoldRed, Printable.Lines(refusal.Text))}");
         }
         if (json)
         {
-            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(Look(s.Kind).Word, s.Vm, s.Name, s.Reason))], plan.Refusals);
+            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(Look(s.Kind).Word, s.Vm, s.Name, s.Reason))],
+                [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))]);
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
         }

@@ -5,7 +5,9 @@ namespace Microvm.Cli;
 internal sealed record DiagnosticReport(string Severity, string File, int Line, int Column, string Message);
 internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<DiagnosticReport> Diagnostics);
 internal sealed record StepReport(string Action, string Vm, string Id, string Reason);
-internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals);
+internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals, IReadOnlyList<RefusalReport> Refused);
+
+internal sealed record RefusalReport(string Kind, string Vm, string Link, string Text);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(CheckReport))]

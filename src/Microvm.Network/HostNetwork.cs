@@ -76,9 +76,9 @@ public sealed class HostNetwork : IDisposable
             return plan;
         }
         var holders = LinkHolder.Scan(state.Links).ToLookup(h => h.Link);
-        var refusals = going.Where(s => blind || holders.Contains(s.Observed!.Name)).Select(s => $"'{s.Name}' must go ({s.Reason}), but "
+        var refusals = going.Where(s => blind || holders.Contains(s.Observed!.Name)).Select(s => new Refusal(RefusalKind.Held, s.Vm, s.Name, s.Observed!.Alias ?? "", $"'{s.Name}' must go ({s.Reason}), but "
             + (holders[s.Observed!.Name].FirstOrDefault() is { } holder ? $"process {holder.Pid} has it open; stop '{s.Vm}' first, or say --replace-running"
-                : "whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running"));
+                : "whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running")));
         return plan with { Refusals = [.. plan.Refusals, .. refusals] };
     }
 

@@ -3,7 +3,7 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>What has to be done, or why it can't be.</summary>
-public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<string> Refusals)
+public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refusals)
 {
     /// <summary>Whether a step does anything.</summary>
     public bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep);

@@ -18,7 +18,7 @@ internal sealed class Planner
     private readonly Dictionary<string, uint> _groupOf = [];
     private readonly HashSet<int> _going = [];
     private readonly List<Step> _steps = [];
-    private readonly List<string> _refusals = [];
+    private readonly List<Refusal> _refusals = [];
 
     internal Planner(IReadOnlyList<DesiredLink> wanted, HostState state, PlanOptions options)
     {
@@ -71,7 +71,7 @@ internal sealed class Planner
             }
             else
             {
-                _refusals.Add($"two links would be named '{want.Name}'; choose another id");
+                Refuse(RefusalKind.NameTwice, want, $"two links would be named '{want.Name}'; choose another id");
             }
         }
         return new(_steps, _refusals);
@@ -112,7 +112,7 @@ internal sealed class Planner
         var link = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias) ?? taken;
         if (link is not null && taken is not null && taken != link && !_going.Contains(taken.Index))
         {
-            _refusals.Add($"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: ip link delete {want.Name}");
+            Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: ip link delete {want.Name}");
             return;
         }
         if (link is null || (link == taken && _going.Contains(link.Index)))
@@ -149,7 +149,7 @@ internal sealed class Planner
             : _options.Adopt ? $" and does not fit ({comparison.Reason})"
             : "";
         var adopt = other is null && !_options.Adopt && fits ? "take it over with --adopt, " : "";
-        _refusals.Add($"a link '{want.Name}' is there already and is not ours{why}; {adopt}choose another id, or delete it yourself");
+        Refuse(RefusalKind.Foreign, want, $"a link '{want.Name}' is there already and is not ours{why}; {adopt}choose another id, or delete it yourself");
         return false;
     }
 
@@ -162,12 +162,12 @@ internal sealed class Planner
         }
         if (!_byName.TryGetValue(bridge, out var found))
         {
-            _refusals.Add($"'{want.Name}' wants the bridge '{bridge}', which is not there; make it first: ip link add {bridge} type bridge");
+            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; make it first: ip link add {bridge} type bridge");
             return false;
         }
         if (found.Kind != "bridge")
         {
-            _refusals.Add($"'{want.Name}' wants the bridge '{bridge}', but that link is {(found.Kind is { } k ? $"a {k}" : "no bridge")}");
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{bridge}', but that link is {(found.Kind is { } k ? $"a {k}" : "no bridge")}");
             return false;
         }
         master = found.Index;
@@ -185,7 +185,7 @@ internal sealed class Planner
         {
             return true;
         }
-        _refusals.Add($"'{want.Id}' wants the lower device '{name}', {fault}");
+        Refuse(lower == 0 ? RefusalKind.LowerMissing : RefusalKind.LowerUnfit, want, $"'{want.Id}' wants the lower device '{name}', {fault}");
         return false;
     }
 
@@ -217,11 +217,13 @@ internal sealed class Planner
             ? "which one interface in mode passthru would have to itself, but another declared one wants it too" : null;
     }
 
+    private void Refuse(RefusalKind kind, DesiredLink want, string text) => _refusals.Add(new(kind, want.Vm, want.Name, want.Alias, text));
+
     private void Held(Link link, string vm, string what)
     {
         if (link.InUse && !_options.ReplaceRunning)
         {
-            _refusals.Add($"'{link.Name}' {what}, but a VM has it open; stop '{vm}' first, or say --replace-running");
+            _refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias ?? "", $"'{link.Name}' {what}, but a VM has it open; stop '{vm}' first, or say --replace-running"));
         }
     }
 

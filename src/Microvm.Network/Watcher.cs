@@ -91,7 +91,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             // One link that can't be mended must not keep the others from it; a tap in use is not replaced under its VM.
             var plan = network.Up(wanted, null, p =>
             {
-                refusals = p.Refusals;
+                refusals = [.. p.Refusals.Select(r => r.Text)];
                 return p.Refusals.Count == 0 ? p : new([.. p.Steps.Where(s => s.Kind is not (StepKind.Replace or StepKind.Delete))], []);
             });
             Tell(WatchNews.Refused, refusals);

@@ -12,6 +12,7 @@ public sealed partial record InterfaceStatus
         var byAlias = links.Where(l => Ownership.Vm(l.Alias) is not null).DistinctBy(l => l.Alias).ToDictionary(l => l.Alias!);
         var byName = links.DistinctBy(l => l.Name).ToDictionary(l => l.Name);
         var steps = plan.Steps.Where(s => s.Desired is not null && s.Kind != StepKind.Keep).ToLookup(s => s.Desired!.Alias);
+        var refused = plan.Refusals.ToLookup(r => r.Alias);
         return [.. attachments.Select(Declared), .. Strays()];
 
         InterfaceStatus Declared(Attachment a)
@@ -21,7 +22,7 @@ public sealed partial record InterfaceStatus
             var found = wanted.ConvertAll(w => byAlias.GetValueOrDefault(w.Alias) ?? byName.GetValueOrDefault(w.Name));
             var foreign = found.Zip(wanted).Any(p => p.First is { } l && l.Alias != p.Second.Alias);
             var todo = wanted.SelectMany(w => steps[w.Alias]).ToList();
-            var refusals = plan.Refusals.Where(r => wanted.Any(w => r.StartsWith($"'{w.Name}' ", StringComparison.Ordinal) || r.StartsWith($"a link '{w.Name}' ", StringComparison.Ordinal) || r.StartsWith($"'{w.Id}' ", StringComparison.Ordinal))).ToList();
+            var refusals = wanted.SelectMany(w => refused[w.Alias]).Select(r => r.Text).ToList();
             var at = wanted.Count == 0 ? InterfaceState.Unlinked
                 : foreign ? InterfaceState.Foreign
                 : found.TrueForAll(l => l is null) ? InterfaceState.Missing

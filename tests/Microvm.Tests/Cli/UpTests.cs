@@ -75,6 +75,25 @@ public sealed class UpTests : IDisposable
         Assert.Equal(0, Run("down", file).Code);
     }
 
+    /// <summary>A script tells refusals apart without reading the sentences.</summary>
+    [Theory]
+    [InlineData("foreign", "link add vm-a1 type veth peer name far")]
+    [InlineData("bridge-missing", null)]
+    [InlineData("bridge-unfit", "link add br0 type veth peer name far")]
+    public void A_refusal_has_a_kind_in_json(string kind, string? before)
+    {
+        if (before is not null)
+        {
+            _ns.Ip(before.Split(' '));
+        }
+        var outcome = Run("plan", "--json", Vm("a", 1, kind == "foreign" ? "" : "br0", "vm-a1"));
+        Assert.Equal(1, outcome.Code);
+        var root = JsonDocument.Parse(outcome.Out).RootElement;
+        var refused = Assert.Single(root.GetProperty("refused").EnumerateArray());
+        Assert.Equal((kind, "a", "vm-a1"), (refused.GetProperty("kind").GetString(), refused.GetProperty("vm").GetString(), refused.GetProperty("link").GetString()));
+        Assert.Equal(root.GetProperty("refusals")[0].GetString(), refused.GetProperty("text").GetString());
+    }
+
     [Fact]
     public void Plan_shows_and_changes_nothing()
     {
