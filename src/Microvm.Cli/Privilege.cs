@@ -74,8 +74,12 @@ internal static class Privilege
         }
         else if (command.Name == "run")
         {
-            // Inside a namespace of its own there is no other user to act as.
-            if (Host.Run.UserNetwork.Inside is null)
+            if (result.GetValue(Commands.RunCommand.Inside) is { } inside)
+            {
+                // In a namespace of its own there is no other user to act as.
+                _ = Host.Run.UserNetwork.Inside.Parse(inside);
+            }
+            else
             {
                 Caller.Keep(Files(result));
             }

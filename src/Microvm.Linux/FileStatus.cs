@@ -9,9 +9,11 @@ namespace Microvm.Linux;
 internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulong Device)
 {
     private const int AT_FDCWD = -100, AT_SYMLINK_NOFOLLOW = 0x100, AT_EMPTY_PATH = 0x1000;
-    private const uint STATX_BASIC_STATS = 0x7ff, S_IFMT = 0xf000, S_IFCHR = 0x2000, S_IFREG = 0x8000, S_IFDIR = 0x4000;
+    private const uint STATX_BASIC_STATS = 0x7ff, S_IFMT = 0xf000, S_IFIFO = 0x1000, S_IFSOCK = 0xc000, S_IFCHR = 0x2000, S_IFREG = 0x8000, S_IFDIR = 0x4000;
 
     internal bool IsRegular => (Mode & S_IFMT) == S_IFREG;
+    internal bool IsPipe => (Mode & S_IFMT) == S_IFIFO;
+    internal bool IsSocket => (Mode & S_IFMT) == S_IFSOCK;
     internal bool IsDirectory => (Mode & S_IFMT) == S_IFDIR;
     internal bool IsCharacterDevice => (Mode & S_IFMT) == S_IFCHR;
 
@@ -23,6 +25,19 @@ internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulo
 
     /// <summary>Of an open file.</summary>
     internal static FileStatus Of(FileDescriptor file) => Read(file.Value, "", AT_EMPTY_PATH) ?? default;
+
+    /// <summary>Of a descriptor that no handle owns; null where it is not open.</summary>
+    internal static FileStatus? OfDescriptor(int descriptor)
+    {
+        try
+        {
+            return Read(descriptor, "", AT_EMPTY_PATH);
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
+    }
 
     private static unsafe FileStatus? Read(int directory, string path, int flags)
     {

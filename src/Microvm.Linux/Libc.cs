@@ -33,6 +33,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
     [LibraryImport("libc")] internal static partial uint geteuid();
+    [LibraryImport("libc")] internal static partial int getppid();
     [LibraryImport("libc", SetLastError = true)] internal static partial int execvp(byte* file, byte** arguments);
     [LibraryImport("libc", SetLastError = true)] internal static partial int pipe2(int* ends, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int fcntl(int fd, int command, int argument);

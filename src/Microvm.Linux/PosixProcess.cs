@@ -66,6 +66,65 @@ internal static unsafe class PosixProcess
         return Libc.poll(&look, 1, 0) > 0 && (look.Happened & POLLERR) != 0;
     }
 
+    /// <summary>The process that started this one; another, once that has ended.</summary>
+    public static int Parent => Libc.getppid();
+
+    /// <summary>Ends a process at once (SIGKILL); does nothing where it has ended.</summary>
+    public static void Kill(int process)
+    {
+        const int SIGKILL = 9;
+        _ = Libc.kill(process, SIGKILL);
+    }
+
+    /// <summary>Keeps a descriptor that no handle owns from programs that are started.</summary>
+    public static void CloseOnExec(int descriptor)
+    {
+        const int F_SETFD = 2, FD_CLOEXEC = 1;
+        _ = Libc.fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    }
+
+    /// <summary>Whether a descriptor is the end of a pipe.</summary>
+    public static bool IsPipe(int descriptor) => FileStatus.OfDescriptor(descriptor) is { IsPipe: true };
+
+    /// <summary>Whether everybody who could write to a pipe is gone; nobody reads what they wrote.</summary>
+    /// <param name="read">The pipe's reading end.</param>
+    /// <param name="limit">How long to wait for it.</param>
+    public static bool IsHungUp(int read, TimeSpan limit)
+    {
+        const short POLLHUP = 0x10;
+        var look = new PollDescriptor { Descriptor = read };
+        return Libc.poll(&look, 1, (int)limit.TotalMilliseconds) > 0 && (look.Happened & POLLHUP) != 0;
+    }
+
+    /// <summary>Reads one byte of a pipe; null at its end, or where none came within <paramref name="limit"/>.</summary>
+    public static byte? Read(int read, TimeSpan limit)
+    {
+        const short POLLIN = 1;
+        var look = new PollDescriptor { Descriptor = read, Events = POLLIN };
+        byte got;
+        return Libc.poll(&look, 1, (int)limit.TotalMilliseconds) > 0 && Libc.read(read, &got, 1) == 1 ? got : null;
+    }
+
+    /// <summary>Reads a pipe to its end, at most 4096 bytes, each of which may take <paramref name="limit"/> to come.</summary>
+    public static string ReadToEnd(int read, TimeSpan limit)
+    {
+        var bytes = new List<byte>();
+        while (bytes.Count < 4096 && Read(read, limit) is { } next)
+        {
+            bytes.Add(next);
+        }
+        return System.Text.Encoding.UTF8.GetString([.. bytes]);
+    }
+
+    /// <summary>Writes to a pipe what fits into it at once; nobody need read it.</summary>
+    public static void Write(int write, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* p = bytes)
+        {
+            _ = Libc.write(write, p, (nuint)bytes.Length);
+        }
+    }
+
     /// <summary>Closes a descriptor that no handle owns.</summary>
     public static void Close(int descriptor) => _ = Libc.close(descriptor);
 

@@ -66,6 +66,13 @@ internal static unsafe class TerminalDevice
         return mode;
     }
 
+    /// <summary>The terminal's settings as they are, put back by disposing; null where the descriptor is no terminal.</summary>
+    public static IDisposable? Remember(int fd)
+    {
+        Termios now;
+        return Libc.ioctl(fd, TCGETS, &now) == 0 ? new KeyMode(fd, now) : null;
+    }
+
     /// <summary>Reads what is there; 0 or less at the end or on an error.</summary>
     public static int Read(int fd, Span<byte> buffer)
     {

@@ -14,9 +14,12 @@ internal static class RunCommand
     private static readonly Option<string?> s_helper = new("--bridge-helper") { Description = "The qemu-bridge-helper to use (default: at its usual places)", HelpName = "PATH" };
     private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print what would be opened, made and started, and change nothing; exit with 1 where something is missing" };
 
+    /// <summary>What 'run' passes to itself where it starts itself again in the namespaces of a user network.</summary>
+    internal static readonly Option<string?> Inside = new("--inside") { Hidden = true };
+
     internal static Command Create() => Verb.Define("run", "Start the VM in the place of this process",
         ["microvm run vm.nix", "microvm run --dry-run vm.nix", "microvm run --attachment net=user-namespace vm.nix"], Run,
-        CommonOptions.Files, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns);
+        CommonOptions.Files, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Inside);
 
     private static int Run(ParseResult result)
     {
@@ -43,19 +46,13 @@ internal static class RunCommand
             Console.Error.WriteLine($"microvm: '{vm.Name}': {missing}");
             return 2;
         }
-        try
-        {
-            return Start(result, files[0], vm, attachments);
-        }
-        finally
-        {
-            UserNetwork.Forget();
-        }
+        return Start(result, files[0], vm, attachments);
     }
 
     private static int Start(ParseResult result, string file, MicrovmConfig vm, IReadOnlyList<Attachment> attachments)
     {
-        var user = UserNetwork.Inside is null ? DeclaredUser.Find(vm) : null;
+        var inside = result.GetValue(Inside) is { } passed ? UserNetwork.Inside.Parse(passed) : null;
+        var user = inside is null ? DeclaredUser.Find(vm) : null;
         Privilege.StartAs(user);
         var dry = result.GetValue(s_dry);
         var faults = Prerequisites.Faults(attachments).ToList();
@@ -65,7 +62,7 @@ internal static class RunCommand
         }
         if (!dry && attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } own)
         {
-            JoinUserNetwork(vm, own);
+            JoinUserNetwork(vm, own, inside);
         }
         var wanted = DesiredLink.Of(attachments, null, null).ToList();
         using var route = new RouteSocket();
@@ -120,15 +117,17 @@ internal static class RunCommand
     }
 
     /// <summary>Outside: becomes the same command within namespaces. Inside: joins the tap.</summary>
-    private static void JoinUserNetwork(MicrovmConfig vm, Attachment user)
+    private static void JoinUserNetwork(MicrovmConfig vm, Attachment user, UserNetwork.Inside? inside)
     {
-        if (UserNetwork.Inside is null)
+        if (inside is null)
         {
             Privileges.LeaveTo(CapabilitySet.Of(Capability.SetFcap));
             Caller.Become();
-            UserNetwork.Enter(Environment.GetCommandLineArgs()[1..]);
+            var words = Environment.GetCommandLineArgs()[1..];
+            var run = Array.IndexOf(words, "run") + 1;
+            UserNetwork.Enter(vm, i => [.. words[..run], $"{Inside.Name}={i}", .. words[run..]]);
         }
-        UserNetwork.Join(user.Interface.Id.Value, vm.ForwardPorts);
+        UserNetwork.Join(inside!, user.Interface.Id.Value);
     }
 
     private static IEnumerable<string> Faults(ParseResult result, string file, MicrovmConfig vm, IReadOnlyList<Attachment> attachments, List<DesiredLink> wanted, HostState state, string? helper)
