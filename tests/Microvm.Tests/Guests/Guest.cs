@@ -52,7 +52,12 @@ internal sealed class Guest : IDisposable
     }
 
     /// <summary>Waits until it has ended and all that it printed is here.</summary>
-    internal void WaitForEnd() => _process.WaitForExit();
+    /// <returns>Its exit code.</returns>
+    internal int WaitForEnd()
+    {
+        _process.WaitForExit();
+        return _process.ExitCode;
+    }
 
     public void Dispose()
     {
