@@ -15,7 +15,7 @@ public sealed class UserNetworkTests : IDisposable
     private string Home => _folder.File("x", "")[..^2];
 
     private string Declare(string name, string more) => _folder.File($"{name}.json", $$"""
-        {"networking":{"hostName":"{{name}}"},"microvm":{"hypervisor":"cloud-hypervisor","cloud-hypervisor":{"package":"{{StandIn.Folder}}"},"kernel":"{{StandIn.Elf}}","socket":null,
+        {"networking":{"hostName":"{{name}}"},"microvm":{"hypervisor":"cloud-hypervisor","cloud-hypervisor":{"package":"{{StandIn.Folder}}"},"kernel":"{{StandIn.Elf}}","initrdPath":"/dev/null","socket":null,
           "kernelParams":["guestip=10.0.2.15/24","ping=10.0.2.2","seconds=60"],"interfaces":[{"type":"user","id":"vm-n","mac":"02:00:00:00:00:01"}]{{more}} } }
         """);
 
