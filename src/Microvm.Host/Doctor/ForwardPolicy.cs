@@ -3,44 +3,90 @@ using Microvm.Linux;
 
 namespace Microvm.Host.Doctor;
 
-/// <summary>Whether packets of routed and NATed guests are forwarded: ip_forward, and the firewall's policy, which Docker sets to drop.</summary>
+/// <summary>Whether packets of routed and NATed guests are forwarded: by the kernel's setting, and by the firewall, whose rules a packet and its answer are followed through.</summary>
 public sealed class ForwardPolicy : ICheck
 {
-    private const int DeepestJump = 16;
+    private const string Example = "vm-*";
     public string Name => "forwarding";
 
     public IEnumerable<Finding> Look(HostView host)
     {
         // A tap of no bridge reaches the world only through the host's routing.
-        var routed = host.Interfaces.Where(i => i.Type == InterfaceType.Tap && i.Bridge is null).Select(i => i.Id.Value).ToList();
-        foreach (var chain in host.Chains.Where(c => c is { Hook: FirewallChain.Forward, Drops: true, Family: FirewallChain.Ip or FirewallChain.Inet }))
+        var routed = host.Routed.ToList();
+        var uplink = host.Uplink;
+        foreach (var finding in Firewall(host, routed, uplink).Concat(Setting(host, routed, uplink)))
         {
-            var stopped = (routed.Count > 0 ? routed : ["vm-*"]).Where(l => !Passes(host, chain, chain.Name, l, true, 0) || !Passes(host, chain, chain.Name, l, false, 0)).ToList();
-            if (stopped.Count == 0)
-            {
-                yield return new(Name, Severity.Ok, $"the firewall's {chain.Table}/{chain.Name} lets {string.Join(", ", routed)} through");
-                continue;
-            }
-            var docker = host.Exists("/run/docker.sock") || host.Exists("/var/run/docker.sock") || host.Exists("/run/docker.pid");
-            yield return new(Name, routed.Count == 0 ? Severity.Note : Severity.Warning, $"the firewall's {chain.Table}/{chain.Name} drops what is forwarded{(docker ? " (Docker sets this)" : "")}",
-                "packets of routed and NATed guests stop here unless a rule lets them through", Mend(chain, stopped, docker));
+            yield return finding;
         }
-        yield return host.Sysctl("net.ipv4.ip_forward") switch
-        {
-            0 => new(Name, Severity.Note, "the host does not forward IPv4 packets (net.ipv4.ip_forward=0)",
-                "routed and NATed guests reach the host and nothing beyond; bridged and macvtap guests are not affected", "sudo sysctl -w net.ipv4.ip_forward=1"),
-            _ => new(Name, Severity.Ok, "the host forwards IPv4 packets"),
-        };
     }
 
-    /// <summary>Both ways, for each link.</summary>
-    private static string Mend(FirewallChain chain, List<string> links, bool docker) => chain.Name == "FORWARD" && chain.Table == "filter"
-        ? string.Join("; ", links.SelectMany(l => new[] { "-i", "-o" }.Select(way => $"sudo iptables -I {(docker ? "DOCKER-USER" : "FORWARD")} {way} {Shell.Quote(l.Replace('*', '+'))} -j ACCEPT")))
-        : $"sudo nft {Shell.Quote(string.Join("; ", links.SelectMany(l => new[] { "iifname", "oifname" }.Select(way =>
-            $"insert rule {(chain.Family == FirewallChain.Ip ? "ip" : "inet")} {chain.Table} {chain.Name} {way} \"{l}\" accept"))))}";
+    private IEnumerable<Finding> Firewall(HostView host, List<string> routed, string? uplink)
+    {
+        var judge = new FirewallJudge(host.Firewall);
+        var mend = new FirewallMend(host, judge, isPattern: routed.Count == 0);
+        var seen = new List<(FirewallOutcome Outcome, FirewallFrame Frame, string Link)>();
+        foreach (var six in host.Sysctl("net.ipv6.conf.all.forwarding") is 1 ? new[] { false, true } : [false])
+        {
+            foreach (var link in routed.Count > 0 ? routed : [Example])
+            {
+                var way = new FirewallFrame(six, false) { In = link, Out = uplink, Indexes = host.Indexes };
+                foreach (var frame in new[] { way, way with { IsReply = true, In = uplink, Out = link } })
+                {
+                    seen.AddRange(judge.Outcomes(frame, six ? FirewallChain.Ip6 : FirewallChain.Ip, FirewallChain.Inet).Select(o => (o, frame, link)));
+                }
+            }
+        }
+        foreach (var chain in seen.GroupBy(s => s.Outcome.Chain))
+        {
+            var dropped = chain.Where(s => !s.Outcome.Passes).ToList();
+            var links = dropped.Select(d => d.Link).Distinct().ToList();
+            if (dropped.Count > 0)
+            {
+                var docker = chain.Key is { Table: "filter", Name: "FORWARD" } && (host.Exists("/run/docker.sock") || host.Exists("/var/run/docker.sock") || host.Exists("/run/docker.pid"));
+                var what = dropped.All(d => d.Frame.IsReply) ? $"the answers that {FirewallWords.Few(links)} waits for" : dropped.Any(d => d.Frame.IsReply) ? $"what {FirewallWords.Few(links)} sends, and the answers" : $"what {FirewallWords.Few(links)} sends";
+                yield return new(Name, routed.Count == 0 ? Severity.Note : Severity.Warning,
+                    $"the firewall's {FirewallWords.Name(chain.Key)} drops what is forwarded{(docker ? " (Docker sets this)" : "")}: {(routed.Count == 0 ? "no rule lets guests through" : what)}",
+                    $"packets of routed and NATed guests stop here: {FirewallWords.Decider(judge, mend, dropped[0].Outcome)}. {FirewallWords.Lasting}",
+                    mend.Of(dropped.Select(d => (d.Outcome, d.Frame, Passage(d.Outcome.Chain, d.Frame, d.Link)))));
+            }
+            else if (routed.Count > 0 && chain.FirstOrDefault(s => s.Outcome.Unsure.Count > 0) is { Outcome: { } unsure })
+            {
+                yield return new(Name, Severity.Note, $"the firewall's {FirewallWords.Name(chain.Key)} may drop some of what is forwarded for {FirewallWords.Few([.. chain.Select(c => c.Link).Distinct()])}", $"the rest passes; {FirewallWords.Rules(judge, unsure)}");
+            }
+            else if (chain.Key.Drops)
+            {
+                yield return new(Name, Severity.Ok, $"the firewall's {FirewallWords.Name(chain.Key)} lets {FirewallWords.Few([.. chain.Select(c => c.Link).Distinct()])} through");
+            }
+        }
+    }
 
-    /// <summary>Whether a rule lets all packets of a link through; what asks for more than links is taken to decide nothing.</summary>
-    private static bool Passes(HostView host, FirewallChain hook, string chain, string link, bool incoming, int depth) => depth < DeepestJump
-        && host.Rules.Where(r => r.Family == hook.Family && r.Table == hook.Table && r.Chain == chain && r.IsFor(link, incoming))
-            .Any(r => r.Accepts || Passes(host, hook, r.Jump!, link, incoming, depth + 1));
+    private static Passage Passage(FirewallChain chain, FirewallFrame frame, string link) => (frame.IsReply, chain.Hook) switch
+    {
+        (false, FirewallChain.Postrouting) => new(null, frame.Out, false),
+        (false, _) => new(link, null, false),
+        (true, FirewallChain.Prerouting) => new(frame.In, null, true),
+        (true, _) => new(null, link, true),
+    };
+
+    private IEnumerable<Finding> Setting(HostView host, List<string> routed, string? uplink)
+    {
+        if (host.Sysctl("net.ipv4.ip_forward") is not 0)
+        {
+            yield return new(Name, Severity.Ok, "the host forwards IPv4 packets");
+            yield break;
+        }
+        // Without the host's own setting, that of the link by which a packet comes in decides (ip_route_input_slow() in net/ipv4/route.c).
+        var ways = uplink is null ? [] : routed.Append(uplink).ToList();
+        var closed = ways.Where(l => host.Setting($"/proc/sys/net/ipv4/conf/{l}/forwarding") is not 1).ToList();
+        if (ways.Count > 1 && closed.Count == 0)
+        {
+            yield return new(Name, Severity.Ok, $"{FirewallWords.Few(ways)} forward IPv4 packets, and no other link does");
+            yield break;
+        }
+        var isHere = ways.Count > 1 && closed.TrueForAll(l => host.Setting($"/proc/sys/net/ipv4/conf/{l}/forwarding") is 0);
+        yield return new(Name, Severity.Note, "the host does not forward IPv4 packets (net.ipv4.ip_forward=0)",
+            "routed and NATed guests reach the host and nothing beyond; bridged and macvtap guests are not affected"
+                + (isHere ? $". This is for {FirewallWords.Few(closed)} alone, until they are made anew" : ""),
+            isHere ? $"sudo sysctl -w {string.Join(' ', closed.Select(l => Shell.Quote($"net.ipv4.conf.{l.Replace('.', '/')}.forwarding=1")))}" : "sudo sysctl -w net.ipv4.ip_forward=1");
+    }
 }

@@ -12,8 +12,9 @@ public sealed record Person(string Name, uint User, IReadOnlyCollection<uint> Gr
 public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
 {
     private IReadOnlyList<Link>? _links;
-    private IReadOnlyList<FirewallChain>? _chains;
-    private IReadOnlyList<FirewallRule>? _rules;
+    private Firewall? _firewall;
+    private Dictionary<string, int>? _indexes;
+    private Dictionary<int, Link>? _byIndex;
 
     /// <summary>The VMs of the declarations given, which may be none.</summary>
     public IReadOnlyList<MicrovmConfig> Vms => vms;
@@ -39,17 +40,36 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
         init => _links = value;
     }
 
-    /// <summary>The firewall's base chains in this network namespace.</summary>
-    internal IReadOnlyList<FirewallChain> Chains { get => _chains ??= FirewallSocket.BaseChains(); init => _chains = value; }
-
-    /// <summary>The firewall's rules that ask for nothing but links.</summary>
-    internal IReadOnlyList<FirewallRule> Rules { get => _rules ??= FirewallSocket.LinkRules(); init => _rules = value; }
+    /// <summary>The firewall of this network namespace.</summary>
+    internal Firewall Firewall { get => _firewall ??= Firewall.Read(); init => _firewall = value; }
 
     /// <summary>Who will run VMs, as far as one can tell: the caller behind sudo, else the caller.</summary>
     public Person Person { get; init; } = new("root", 0, []);
 
     /// <summary>The directories where programs are looked for.</summary>
     public IReadOnlyList<string> SearchPath { get; init; } = Linux.SearchPath.Folders;
+
+    /// <summary>The taps and what bridge each is on: where one is attached now, whoever did it, else where the declaration will have it. The tap of a VM that its
+    /// hypervisor makes has no name yet.</summary>
+    public IEnumerable<(string Bridge, string? Tap)> Bridged =>
+        Interfaces.Where(i => Master(i.Id.Value) is null && i.Bridge is not null).Select(i => (i.Bridge!.Value.Value, i.Type == InterfaceType.Tap ? i.Id.Value : null))
+            .Concat(Links.Where(l => l.Master is not null && IsOurs(l) && Master(l.Name)?.Kind == "bridge").Select(l => (Master(l.Name)!.Name, (string?)l.Name))).Distinct();
+
+    /// <summary>The taps that nothing attaches to a bridge or another link, so that the host routes what they send.</summary>
+    public IEnumerable<string> Routed =>
+        Interfaces.Where(i => i.Type == InterfaceType.Tap && i.Bridge is null && Master(i.Id.Value) is null).Select(i => i.Id.Value)
+            .Concat(Links.Where(l => l is { Kind: "tun", Master: null } && IsOurs(l) && Ownership.IsPart(l.Alias) is false && !Interfaces.Any(i => i.Id.Value == l.Name)).Select(l => l.Name)).Distinct();
+
+    /// <summary>The link of the default route of IPv4; null where there is none.</summary>
+    public string? Uplink => Lines("/proc/thread-self/net/route").Skip(1).Select(l => l.Split('\t'))
+        .Where(f => f is [_, "00000000", _, _, _, _, _, "00000000", ..]).MinBy(f => int.TryParse(f[6], out var metric) ? metric : int.MaxValue)?[0];
+
+    /// <summary>The links' indexes by name.</summary>
+    public IReadOnlyDictionary<string, int> Indexes => _indexes ??= Links.GroupBy(l => l.Name).ToDictionary(g => g.Key, g => g.First().Index);
+
+    private Link? Master(string name) => Links.Count > 0 && Indexes.TryGetValue(name, out var index) && ByIndex[index].Master is { } master ? ByIndex.GetValueOrDefault(master) : null;
+
+    private Dictionary<int, Link> ByIndex => _byIndex ??= Links.GroupBy(l => l.Index).ToDictionary(g => g.Key, g => g.First());
 
     public bool IsOurs(Link link) => Ownership.Vm(link.Alias) is not null;
 
@@ -75,6 +95,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
         .Where(d => Directory.Exists(At(d)))
         .SelectMany(d => Directory.GetFiles(At(d), "*" + ending).Select(f => (Path: $"{d}/{Path.GetFileName(f)}", Name: Path.GetFileName(f))))
         .DistinctBy(f => f.Name).OrderBy(f => f.Name, StringComparer.Ordinal).Select(f => (f.Path, Read(f.Path) ?? ""));
+
+    /// <summary>What a file is in the end, links followed.</summary>
+    internal string Target(string path) => File.ResolveLinkTarget(At(path), true)?.FullName ?? At(path);
 
     /// <summary>Where a program is, or null.</summary>
     public string? Program(string name) => SearchPath.Select(d => $"{d}/{name}").FirstOrDefault(p => File.Exists(At(p)));

@@ -2,12 +2,13 @@ using System.IO.Enumeration;
 
 namespace Microvm.Host.Doctor;
 
-/// <summary>A file of systemd-networkd (systemd.network(5)), as far as it says which links it is for.</summary>
+/// <summary>A file of systemd-networkd (systemd.network(5)), as far as it says which links it is for, and what it does to their attachment and addresses.</summary>
 public sealed class NetworkFile
 {
     private readonly Dictionary<string, List<string>> _match = [];
 
-    public NetworkFile(string text)
+    /// <param name="masters">The bridges and the like that networkd attaches to; null for any. It ignores what else a file names.</param>
+    public NetworkFile(string text, IReadOnlySet<string>? masters = null)
     {
         var section = "";
         foreach (var line in text.Split('\n').Select(l => l.Trim()))
@@ -30,13 +31,36 @@ public sealed class NetworkFile
             }
             else if (section == "[Link]" && key == "Unmanaged")
             {
-                Unmanaged = value is "1" or "yes" or "y" or "true" or "t" or "on";
+                Unmanaged = IsYes(value);
+            }
+            else if (section == "[Network]" && key is "Bridge" or "Bond" or "VRF" or "BatmanAdvanced")
+            {
+                Master = value.Length > 0 && masters?.Contains(value) != false ? value : Master;
+            }
+            else if (section == "[Network]" && key == "KeepMaster")
+            {
+                KeepsMaster = IsYes(value);
+            }
+            else if (section == "[Network]" && key == "DHCP")
+            {
+                AsksDhcp = value is "ipv4" or "ipv6" || IsYes(value);
             }
         }
     }
 
     /// <summary>It makes networkd leave its links alone.</summary>
     public bool Unmanaged { get; }
+
+    /// <summary>The bridge, or other link, that it attaches its links to; null where it names none.</summary>
+    public string? Master { get; }
+
+    /// <summary>It leaves its links attached to what they are attached to; without this, and without <see cref="Master"/>, networkd detaches them.</summary>
+    public bool KeepsMaster { get; }
+
+    /// <summary>It asks for an address by DHCP on its links: on a VM's tap it asks the guest.</summary>
+    public bool AsksDhcp { get; }
+
+    private static bool IsYes(string value) => value is "1" or "yes" or "y" or "true" or "t" or "on";
 
     /// <summary>The names that it is for, as they are written.</summary>
     public IReadOnlyList<string> Names => _match.GetValueOrDefault("Name") ?? [];

@@ -34,7 +34,7 @@ public sealed class CheckupTests : IDisposable
     private static readonly Person s_alice = new("alice", 4242, [4242]);
     private HostView Host(Person? person = null, params MicrovmConfig[] vms) =>
         new(_root, vms, [.. vms.SelectMany(v => v.Interfaces.Select(i => new Attachment(v.Name, i, i.Type == InterfaceType.Bridge ? AttachmentKind.BridgeHelper : AttachmentKind.TapByName, 1)))])
-        { Person = person ?? new("root", 0, []), Links = [], Chains = [], Rules = [], SearchPath = ["/usr/bin"] };
+        { Person = person ?? new("root", 0, []), Links = [], Firewall = Firewall.None, SearchPath = ["/usr/bin"] };
 
     private static readonly string s_tap = """{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}""";
     private static Finding One(ICheck check, HostView host) => Assert.Single(check.Look(host));
@@ -130,7 +130,10 @@ public sealed class CheckupTests : IDisposable
     public void Docker_is_named_where_it_set_the_forward_policy()
     {
         Put("/run/docker.pid", "1");
-        var host = new HostView(_root, [Vm("qemu", s_tap)], []) { Links = [], Rules = [], Chains = [new FirewallChain(FirewallChain.Ip, "filter", "FORWARD", FirewallChain.Forward, true)] };
+        FirewallRule jump = new(FirewallChain.Ip, "filter", "FORWARD", 1, [new Decide(new(VerdictKind.Jump, "DOCKER-USER"))]);
+        Put("/usr/bin/iptables");
+        var host = new HostView(_root, [Vm("qemu", s_tap)], [])
+        { Links = [], SearchPath = ["/usr/bin"], Firewall = Firewall.None with { Rules = [jump], Chains = [new FirewallChain(FirewallChain.Ip, "filter", "FORWARD", FirewallChain.Forward, true)] } };
         var finding = new ForwardPolicy().Look(host).First();
         Assert.Contains("Docker", finding.Found);
         Assert.StartsWith("sudo iptables -I DOCKER-USER -i vm-a1 -j ACCEPT", finding.Mend);
@@ -141,7 +144,7 @@ public sealed class CheckupTests : IDisposable
     {
         Directory.CreateDirectory(_root + "/sys/class/net/wlan0/phy80211");
         var vm = Vm("qemu", """{"type":"macvtap","id":"m","mac":"02:00:00:00:00:01","macvtap":{"link":"wlan0","mode":"bridge"}}""");
-        var host = new HostView(_root, [vm], []) { Chains = [], Links = [new Link(3, "wlan0", true, null, null, 0, null, 1500, null, null)] };
+        var host = new HostView(_root, [vm], []) { Firewall = Firewall.None, Links = [new Link(3, "wlan0", true, null, null, 0, null, 1500, null, null)] };
         Assert.Equal(Severity.Problem, One(new LowerDevices(), host).Severity);
     }
 

@@ -119,14 +119,6 @@ public sealed class MendingTests : IDisposable
         _host.IsMended("rp-filter", severity, says, file);
     }
 
-    [Fact]
-    public void Frames_of_IPv6_that_br_netfilter_eats()
-    {
-        Assert.SkipUnless(File.Exists("/proc/sys/net/bridge/bridge-nf-call-ip6tables"), "this kernel has no br_netfilter");
-        _host.Do("ip link add br0 type bridge; sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=1");
-        _host.IsMended("br-netfilter", "warning", "net.bridge.bridge-nf-call-ip6tables=1", Vm("web", NetworkHost.Tap("vm-a1", "br0")));
-    }
-
     private void Alice()
     {
         _host.Do("echo alice:x:4242:4242::/:/bin/sh >> /etc/passwd; echo alice:x:4242: >> /etc/group");

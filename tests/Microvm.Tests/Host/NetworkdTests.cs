@@ -16,12 +16,12 @@ public sealed class NetworkdTests : IDisposable
     }
 
     /// <summary>Which file a networkd that is started now has for a link; null where it leaves the link alone.</summary>
-    private string? TakenBy(string link) => _host.Do($$"""
+    private string? TakenBy(string link, string state = "") => _host.Do($$"""
         mkdir -p /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp; chown -R systemd-network /run/systemd/netif; rm -f /run/systemd/netif/links/*
         grep -q ' /sys sysfs ro' /proc/mounts || mount -t sysfs -o ro none /sys
         /lib/systemd/systemd-networkd 2>/dev/null & daemon=$!
         at=/run/systemd/netif/links/$(ip -o link show {{link}} | cut -d: -f1)
-        n=0; until grep -q 'ADMIN_STATE=[^p]' $at 2>/dev/null && ! grep -q ADMIN_STATE=initialized $at || [ $n -ge 600 ]; do sleep 0.05; n=$((n+1)); done
+        n=0; until grep -q 'ADMIN_STATE=[^p]' $at 2>/dev/null && grep -q 'ADMIN_STATE={{state}}' $at 2>/dev/null && ! grep -q ADMIN_STATE=initialized $at || [ $n -ge 600 ]; do sleep 0.05; n=$((n+1)); done
         sed -n 's/^NETWORK_FILE=//p' $at; grep -q ADMIN_STATE=unmanaged $at && echo unmanaged
         kill $daemon; wait $daemon || true
         """).Split('\n', StringSplitOptions.RemoveEmptyEntries) is [var file, ..] && file != "unmanaged" ? file : null;
@@ -62,5 +62,43 @@ public sealed class NetworkdTests : IDisposable
         var db = _folder.File("db.json", $$"""{"networking":{"hostName":"db"},"microvm":{"interfaces":[{{NetworkHost.Tap("vm-b1")}}] } }""");
         _host.IsMended("network-managers", "warning", "systemd-networkd would configure vm-b1", db);
         Assert.Null(TakenBy("vm-a1"));
+    }
+
+    /// <summary>What a link is attached to, once a networkd that is started now has done with it.</summary>
+    private string MasterAfterNetworkd(string link)
+    {
+        Assert.NotNull(TakenBy(link, "configured"));
+        return _host.Do($"ip -j link show {link} | sed -n 's/.*\"master\":\"\\([^\"]*\\)\".*/\\1/p'").Trim();
+    }
+
+    private const string Tap = """{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"BRIDGE}""";
+
+    [Theory]
+    // The set-up of microvm.nix's handbook: nothing is wrong with it.
+    [InlineData("Bridge=br0", "", "br0", null, null)]
+    [InlineData("Bridge=br0", "br0", "br0", null, null)]
+    [InlineData("KeepMaster=yes", "br0", "br0", null, null)]
+    [InlineData("LLDP=no", "", "", null, null)]
+    [InlineData("Bridge=br1", "br0", "br1", "problem", "systemd-networkd would attach vm-a1 to br1 by /run/systemd/network/20.network, and its declaration attaches it to br0")]
+    [InlineData("LLDP=no", "br0", "", "problem", "systemd-networkd would detach vm-a1 by /run/systemd/network/20.network, and its declaration attaches it to br0")]
+    public void Networkd_may_attach_a_tap_unless_its_declaration_names_another_bridge(string network, string declared, string master, string? severity, string? says)
+    {
+        var file = _folder.File("web.json", $$"""{"networking":{"hostName":"web"},"microvm":{"interfaces":[{{Tap.Replace("BRIDGE", declared.Length == 0 ? "" : $",\"bridge\":\"{declared}\"", StringComparison.Ordinal)}}] } }""");
+        _host.Stub("networkctl");
+        _host.Do($"ip link add br0 up type bridge; ip link add br1 up type bridge; {Binary.Path} up {file}; mkdir -p /run/systemd/network; printf '[Match]\nName=vm-*\n[Network]\nLinkLocalAddressing=no\n{network}\n' > /run/systemd/network/20.network; for b in br0 br1; do printf \"[NetDev]\\nName=$b\\nKind=bridge\\n\" > /run/systemd/network/$b.netdev; done");
+        var found = _host.Doctor("network-managers", file);
+        if (severity is null)
+        {
+            Assert.All(found, f => Assert.True(f.Severity == "ok" && f.Mend is null, f.Says));
+            Assert.Equal(master, MasterAfterNetworkd("vm-a1"));
+            return;
+        }
+        // What the doctor says of it is what networkd does.
+        Assert.Equal(master, MasterAfterNetworkd("vm-a1"));
+        _host.IsMended("network-managers", severity, says!, file);
+        Assert.Null(TakenBy("vm-a1"));
+        _host.Do($"{Binary.Path} up {file}");
+        Assert.Null(TakenBy("vm-a1"));
+        Assert.Contains($"master {declared}", _host.Do("ip link show vm-a1"));
     }
 }
