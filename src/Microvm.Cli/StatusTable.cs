@@ -39,7 +39,7 @@ internal static class StatusTable
             lines.AddRange([wrapped[0].Replace(word, terminal.Paint(Look.Style(i.State), word), StringComparison.Ordinal), .. wrapped.Skip(1)]);
         }
         // A link that is not ours is somebody's to clear away first.
-        if (mend is not null && interfaces.Any(i => i.Reason is not null) && interfaces.All(i => i.State != InterfaceState.Foreign))
+        if (mend is not null && interfaces.Any(i => i.Reason is not null && i.State != InterfaceState.Up) && interfaces.All(i => i.State != InterfaceState.Foreign))
         {
             lines.Add(terminal.Paint(Style.Cyan, $"$ {mend}"));
         }

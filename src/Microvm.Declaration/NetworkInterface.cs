@@ -36,7 +36,7 @@ public enum MacvtapMode
 }
 
 /// <summary>One declared interface that passed every rule.</summary>
-/// <param name="Bridge">The bridge to attach to: required for type bridge, welcome for tap.</param>
+/// <param name="Bridge">The bridge to attach to: required for type bridge, welcome for tap. Left out, whom a tap is attached to is not our affair.</param>
 /// <param name="SourceMacs">Mode source: the senders whose frames are let through.</param>
 /// <param name="BridgeHelper">Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</param>
 /// <param name="KernelIp">Type user on kvmtool: the static address goes on the kernel's command line.</param>
@@ -44,7 +44,11 @@ public enum MacvtapMode
 public sealed record NetworkInterface(
     InterfaceType Type, InterfaceName Id, MacAddress Mac, SourcePosition At,
     InterfaceName? Bridge = null, InterfaceName? MacvtapLink = null, MacvtapMode? MacvtapMode = null, bool Vhost = false,
-    IReadOnlyList<MacAddress>? SourceMacs = null, bool? BridgeHelper = null, bool KernelIp = false, SourcePosition OptionAt = default);
+    IReadOnlyList<MacAddress>? SourceMacs = null, bool? BridgeHelper = null, bool KernelIp = false, SourcePosition OptionAt = default)
+{
+    /// <summary>Type tap: it is to be attached to nothing, as <c>bridge = null</c> says in so many words.</summary>
+    public bool Detached { get; init; }
+}
 
 /// <summary>A port of the host that reaches the guest, or (from the guest) the other way round.</summary>
 /// <param name="From"><c>host</c> or <c>guest</c>.</param>

@@ -79,10 +79,22 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>Whether IPv6 is off on it (<c>disable_ipv6</c>); null where the kernel told nothing.</summary>
     public bool? Ipv6Disabled { get; init; }
 
-    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33;
+    /// <summary>Further names of it (<c>IFLA_ALT_IFNAME</c>): as good as the first wherever a link is named, and taken like it.</summary>
+    public IReadOnlyList<string> AltNames { get; init; } = [];
+
+    /// <summary>The kind of the link that <see cref="Master"/> names: bridge, vrf, openvswitch and the like; null without one.</summary>
+    public string? MasterKind { get; init; }
+
+    /// <summary>As a bridge's port: what is unlike a new port's settings; null where nothing is.</summary>
+    public BridgePort? Port { get; init; }
+
+    /// <summary>Whether that is its name or one of its further names.</summary>
+    public bool IsNamed(string name) => Name == name || AltNames.Contains(name);
+
+    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
     private const uint IFF_ALLMULTI = 0x200;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
-    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2;
+    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_KIND = 4, IFLA_INFO_SLAVE_DATA = 5;
     private const uint IFF_UP = 1;
 
     /// <summary>Reads struct ifinfomsg and its attributes; null where the bytes are no link.</summary>
@@ -101,7 +113,9 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         LinkStatistics statistics = default;
         TunInfo? tun = null;
         MacvlanInfo? macvlan = null;
-        string? qdisc = null;
+        string? qdisc = null, masterKind = null;
+        BridgePort? port = null;
+        List<string>? altNames = null;
         bool? ipv6Disabled = null;
         var carrier = false;
         var attributes = new AttributeReader(body[16..]);
@@ -120,6 +134,16 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 case IFLA_AF_SPEC: ipv6Disabled = ParseIpv6(attributes.Value); break;
                 case IFLA_STATS64: statistics = LinkStatistics.Parse(attributes.Value); break;
                 case IFLA_ADDRESS: address = Convert.ToHexStringLower(attributes.Value); break;
+                case IFLA_PROP_LIST:
+                    var properties = new AttributeReader(attributes.Value);
+                    while (properties.Read())
+                    {
+                        if (properties.Type == IFLA_ALT_IFNAME)
+                        {
+                            (altNames ??= []).Add(properties.Text);
+                        }
+                    }
+                    break;
                 case IFLA_LINKINFO:
                     var info = new AttributeReader(attributes.Value);
                     while (info.Read())
@@ -129,6 +153,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                             case IFLA_INFO_KIND: kind = Known(info.Value); break;
                             case IFLA_INFO_DATA when kind is "macvlan" or "macvtap": macvlan = MacvlanInfo.Parse(info.Value); break;
                             case IFLA_INFO_DATA when kind == "tun": tun = ParseTun(info.Value); break;
+                            case IFLA_INFO_SLAVE_KIND: masterKind = Known(info.Value); break;
+                            case IFLA_INFO_SLAVE_DATA when masterKind == "bridge": port = BridgePort.Parse(info.Value); break;
                         }
                     }
                     break;
@@ -143,6 +169,9 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             Qdisc = qdisc,
             Macvlan = macvlan,
             Ipv6Disabled = ipv6Disabled,
+            AltNames = altNames ?? (IReadOnlyList<string>)[],
+            MasterKind = masterKind,
+            Port = port,
         };
     }
 
@@ -151,7 +180,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     {
         var text = zeroEnded.IndexOf((byte)0) is >= 0 and var end ? zeroEnded[..end] : zeroEnded;
         return text.SequenceEqual("tun"u8) ? "tun" : text.SequenceEqual("macvtap"u8) ? "macvtap" : text.SequenceEqual("noqueue"u8) ? "noqueue"
-            : text.SequenceEqual("noop"u8) ? "noop" : System.Text.Encoding.UTF8.GetString(text);
+            : text.SequenceEqual("noop"u8) ? "noop" : text.SequenceEqual("bridge"u8) ? "bridge" : System.Text.Encoding.UTF8.GetString(text);
     }
 
     private static bool? ParseIpv6(ReadOnlySpan<byte> families)

@@ -7,7 +7,7 @@ public sealed class RouteBatch
     private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWQDISC = 36, RTM_NEWTFILTER = 44;
     private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
-    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, TCA_KIND = 1;
+    private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_DATA = 5, TCA_KIND = 1;
     private const ushort IFLA_MACVLAN_MODE = 1, IFLA_MACVLAN_MACADDR_MODE = 3, IFLA_MACVLAN_MACADDR = 4, IFLA_MACVLAN_MACADDR_DATA = 5;
     private const uint MACVLAN_MACADDR_SET = 3;
     private const uint TC_H_ROOT = 0xffffffff, TC_H_CLSACT = 0xfffffff1, CLSACT_HANDLE = 0xffff0000;
@@ -31,16 +31,33 @@ public sealed class RouteBatch
         return End();
     }
 
-    /// <summary>Sets alias and link group, and where <paramref name="master"/> is given the bridge (0: none), in one request.</summary>
-    public RouteBatch Mark(int index, string name, string alias, uint group, int? master = null)
+    /// <summary>Sets alias and link group, and where they are given bridge, MAC and MTU, in one request. The kernel sets MAC and MTU before it
+    /// attaches (do_setlink() in net/core/rtnetlink.c), so that the bridge takes on neither.</summary>
+    /// <param name="master">The ifindex of the bridge; 0 for none, null leaves it as it is.</param>
+    /// <param name="mac">Six octets; null leaves it as it is.</param>
+    /// <param name="mtu">In bytes; null leaves it as it is.</param>
+    public RouteBatch Mark(int index, string name, string alias, uint group, int? master = null, byte[]? mac = null, uint? mtu = null)
     {
         var w = Begin(master is null ? "mark" : "mark and attach", name, RTM_SETLINK, 0).IfInfo(index);
         w.Attribute(IFLA_IFALIAS, alias).Attribute(IFLA_GROUP, group);
+        if (mac is not null)
+        {
+            w.Attribute(IFLA_ADDRESS, mac);
+        }
+        Attach(w, master, mtu);
+        return End();
+    }
+
+    private static void Attach(NetlinkWriter w, int? master, uint? mtu)
+    {
+        if (mtu is { } bytes)
+        {
+            w.Attribute(IFLA_MTU, bytes);
+        }
         if (master is { } m)
         {
             w.Attribute(IFLA_MASTER, (uint)m);
         }
-        return End();
     }
 
     /// <summary>Puts a link into a link group.</summary>
@@ -51,9 +68,19 @@ public sealed class RouteBatch
     }
 
     /// <summary>Attaches a link to a bridge, or detaches it with 0.</summary>
-    public RouteBatch SetMaster(int index, string name, int master)
+    /// <param name="mtu">An MTU to be set before, so that the bridge does not take on a smaller one; null leaves it as it is.</param>
+    public RouteBatch SetMaster(int index, string name, int master, uint? mtu = null)
     {
-        Begin(master == 0 ? "detach" : "attach", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_MASTER, (uint)master);
+        Attach(Begin(master == 0 ? "detach" : "attach", name, RTM_SETLINK, 0).IfInfo(index), master, mtu);
+        return End();
+    }
+
+    /// <summary>Gives a bridge's port settings that it, or the one in whose place it is, had before. The link has to be attached.</summary>
+    public RouteBatch SetPort(int index, string name, BridgePort port)
+    {
+        var w = Begin("set the port settings of", name, RTM_NEWLINK, 0).IfInfo(index);
+        var info = w.Open(IFLA_LINKINFO);
+        w.Attribute(IFLA_INFO_SLAVE_DATA, Convert.FromHexString(port.Settings)).Close(info);
         return End();
     }
 

@@ -18,9 +18,11 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var steps = plan.Steps;
         try
         {
+            var change = new LinkChange(state);
             Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
+            StepAside(LinkChange.InTheWay(steps), change);
             Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
-            Change([.. steps.Where(s => s.Kind == StepKind.Change)], state);
+            Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
             Redirect(steps, state);
             Checkpoint();
             verify();
@@ -101,14 +103,29 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         new LinkMaker(route, Checkpoint).Make(links, new(seen, links.Exists(l => l.Want.Kind == LinkKind.Macvtap)), (index, link) => made[index] = link);
     }
 
-    private void Change(IReadOnlyList<Step> steps, HostState state)
+    private void StepAside(List<Link> links, LinkChange change)
+    {
+        if (links.Count == 0)
+        {
+            return;
+        }
+        Checkpoint();
+        _undo.Push(() =>
+        {
+            LinkChange.StepBack(links, _batch);
+            route.CommitToWhatIsThere(_batch);
+        });
+        change.StepAside(links, _batch);
+        route.Commit(_batch);
+    }
+
+    private void Change(IReadOnlyList<Step> steps, LinkChange change)
     {
         if (steps.Count == 0)
         {
             return;
         }
         Checkpoint();
-        var change = new LinkChange(state);
         _undo.Push(() =>
         {
             foreach (var step in steps)

@@ -26,7 +26,8 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
         }
         Note(link.Alias != want.Alias || link.Group != group, Difference.Mark, link.Alias != want.Alias ? "its alias differs" : "its link group differs");
         Note(!link.Up, Difference.Down, "it is down");
-        Note(want.Ipv6Off && link.Ipv6Disabled == false, Difference.Ipv6, "IPv6 is on");
+        // Off when we make it. On a link that is up, somebody turned it on since; one that is down may be half made.
+        Note(want.Ipv6Off && link is { Ipv6Disabled: false, Up: false }, Difference.Ipv6, "IPv6 is on");
         if (want.RedirectTo is not null && state.Redirects.GetValueOrDefault(link.Index) != redirect)
         {
             Note(Difference.Redirect, $"it is not redirected to '{want.RedirectTo}'");
@@ -41,13 +42,14 @@ internal sealed class Comparison(DesiredLink want, Link link, HostState state)
             Note(Difference.Fixed, "it is not a tap with vnet_hdr");
             return;
         }
-        Note(tun.MultiQueue != want.MultiQueue, Difference.Fixed, want.MultiQueue ? "it lacks multi_queue" : "it is multi_queue and the VM has one vCPU");
+        Note(tun.MultiQueue != want.MultiQueue, Difference.Fixed, want.MultiQueue ? "it lacks multi_queue" : "it is multi_queue and the VM has one queue pair");
         // The kernel sets an owner, and has no call that takes one away again.
         var removed = (want.Owner is null && tun.Owner is not null) || (want.Group is null && tun.Group is not null);
         Note(tun.Owner != want.Owner || tun.Group != want.Group, removed ? Difference.Fixed : Difference.Owner, "its owner differs");
-        if ((link.Master ?? 0) != master)
+        // Where the declaration names no bridge, networkd, Open vSwitch, a script or a person may attach it to whatever they like.
+        if (want.Bridge is not null || want.Detached)
         {
-            Note(Difference.Master, master == 0 ? "it is attached to a bridge" : $"it is not attached to {want.Bridge}");
+            Note((link.Master ?? 0) != master, Difference.Master, want.Detached ? "it is attached, and is declared with bridge = null" : $"it is not attached to {want.Bridge}");
         }
     }
 

@@ -30,8 +30,11 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>More than one queue: a tap is made with multi_queue.</summary>
     public bool MultiQueue { get; init; }
 
-    /// <summary>The bridge that a tap is attached to.</summary>
+    /// <summary>The bridge that a tap is attached to. Null: whom it is attached to is not our affair, unless <see cref="Detached"/>.</summary>
     public string? Bridge { get; init; }
+
+    /// <summary>A tap is attached to nothing, because the declaration says so.</summary>
+    public bool Detached { get; init; }
 
     /// <summary>The lower device of a macvtap or macvlan.</summary>
     public string? Lower { get; init; }
@@ -47,6 +50,10 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
 
     /// <summary>The name of the link to which all that comes in on this one is redirected.</summary>
     public string? RedirectTo { get; init; }
+
+    /// <summary>The MAC of a tap's end on the host: the same each time it is made. A bridge without one of its own takes the lowest of its
+    /// ports' (br_stp_recalculate_bridge_id() in net/bridge/br_stp_if.c), and none is higher than this.</summary>
+    internal byte[] HostMac => [0xfe, .. Sha256.HashData(Encoding.UTF8.GetBytes(Alias)).AsSpan(0, 5)];
 
     /// <summary>The host has no business with IPv6 on it: it is the guest's end.</summary>
     internal bool Ipv6Off => Kind != LinkKind.Tap || RedirectTo is not null;
@@ -81,6 +88,7 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
         {
             MultiQueue = a.MultiQueue,
             Bridge = a.Interface.Bridge?.Value,
+            Detached = a.Interface.Detached,
         };
 
     private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>

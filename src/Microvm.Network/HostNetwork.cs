@@ -39,7 +39,7 @@ public sealed class HostNetwork : IDisposable
         {
             return plan;
         }
-        new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options));
+        new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options, all: filter is null));
         return plan;
     }
 
@@ -82,7 +82,9 @@ public sealed class HostNetwork : IDisposable
         return plan with { Refusals = [.. plan.Refusals, .. refusals] };
     }
 
-    private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options)
+    /// <summary>What is reported is what a plan would say now: a bridge or lower device that went meanwhile, or a link that somebody changed, is no success.</summary>
+    /// <param name="all">Also what was right before has to be right; else what was touched alone.</param>
+    private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options, bool all)
     {
         var touched = new HashSet<string>(done.Steps.Count);
         foreach (var step in done.Steps)
@@ -92,10 +94,20 @@ public sealed class HostNetwork : IDisposable
                 touched.Add(step.Name);
             }
         }
-        var left = Plan.ForUp(wanted, HostState.Read(Route, wanted), options).Steps;
-        if (left.FirstOrDefault(s => s.Kind != StepKind.Keep && touched.Contains(s.Name)) is { } wrong)
+        var (steps, refusals) = Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
+        if (steps.FirstOrDefault(s => s.Kind != StepKind.Keep && (all || touched.Contains(s.Name))) is { } wrong)
         {
-            throw new LinuxException($"after 'up', '{wrong.Name}' is not as declared: {wrong.Reason}", 0);
+            throw new LinuxException($"after 'up', '{wrong.Name}' is not as declared: {wrong.Reason}; somebody else changes it, so run the command again", 0);
+        }
+        if (refusals.Count > 0)
+        {
+            // Of a part of the links, as the watch mends them, the refusals of the others are known.
+            var right = steps.Select(s => s.Name).ToHashSet();
+            var lost = done.Steps.Where(s => s.Kind is not (StepKind.Keep or StepKind.Delete) && !right.Contains(s.Name)).Select(s => s.Name).ToHashSet();
+            if (refusals.FirstOrDefault(r => all || lost.Contains(r.Link)) is { } refusal)
+            {
+                throw new LinuxException($"after 'up', '{refusal.Link}' is not as declared: {refusal.Text}", 0);
+            }
         }
     }
 }

@@ -10,6 +10,9 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     /// <summary>Links alone.</summary>
     public static HostState Of(IReadOnlyList<Link> links) => new(links, new Dictionary<int, MacvtapNode>(), new Dictionary<int, int>());
 
+    /// <summary>The MTU of the link of that name, as its guest should have it; null where there is none.</summary>
+    public uint? MtuOf(string name) => Links.FirstOrDefault(l => l.IsNamed(name))?.Mtu;
+
     /// <summary>Looks: one dump of the links, and more only where something wanted asks for it.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     /// <param name="vms">VMs of which nothing may be wanted any more.</param>

@@ -2,16 +2,52 @@ using Microvm.Linux;
 
 namespace Microvm.Network;
 
-/// <summary>Changes a link in place, and back.</summary>
+/// <summary>Changes links in place, and back.</summary>
 internal sealed class LinkChange(HostState state)
 {
+    /// <summary>Names that links have for a moment, by ifindex.</summary>
+    private readonly Dictionary<int, string> _between = [];
+
+    /// <summary>Links that are to be renamed and have a name that another is to get: two may have each other's.</summary>
+    internal static List<Link> InTheWay(IReadOnlyList<Step> steps)
+    {
+        var renamed = steps.Where(s => s.Kind == StepKind.Change && s.Differs.HasFlag(Difference.Name)).Select(s => s.Observed!).ToList();
+        if (renamed.Count == 0)
+        {
+            return [];
+        }
+        var names = steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace || s.Differs.HasFlag(Difference.Name)).Select(s => s.Name).ToHashSet();
+        return renamed.FindAll(l => names.Contains(l.Name));
+    }
+
+    /// <summary>Adds what gives links names that nobody has.</summary>
+    internal void StepAside(IEnumerable<Link> links, RouteBatch batch)
+    {
+        foreach (var link in links)
+        {
+            // The index is no other link's, and the name fits into 15 bytes.
+            _between[link.Index] = $"mvr{link.Index}";
+            batch.Rename(link.Index, link.Name, _between[link.Index]);
+        }
+    }
+
+    /// <summary>Adds what gives these links their names back.</summary>
+    internal static void StepBack(IEnumerable<Link> links, RouteBatch batch)
+    {
+        foreach (var link in links)
+        {
+            batch.Rename(link.Index, link.Name, link.Name);
+        }
+    }
+
     /// <summary>Adds what makes the link as wanted; what is no rtnetlink request is done at once.</summary>
     internal void Forth(Step step, RouteBatch batch)
     {
         var (want, link) = (step.Desired!, step.Observed!);
+        var name = _between.GetValueOrDefault(link.Index, link.Name);
         if (step.Differs.HasFlag(Difference.Owner))
         {
-            SetOwner(link, want.Owner, want.Group);
+            SetOwner(link, name, want.Owner, want.Group);
         }
         if (step.Differs.HasFlag(Difference.Node))
         {
@@ -20,7 +56,7 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Ipv6))
         {
-            Ipv6Setting.Disable(link.Name, true);
+            Ipv6Setting.Disable(name, true);
         }
         if (step.Differs.HasFlag(Difference.Mark))
         {
@@ -32,7 +68,11 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Master))
         {
-            batch.SetMaster(link.Index, link.Name, step.Master);
+            batch.SetMaster(link.Index, link.Name, step.Master, step.Mtu);
+            if (step.Port is { } port)
+            {
+                batch.SetPort(link.Index, link.Name, port);
+            }
         }
         if (step.Differs.HasFlag(Difference.Mode))
         {
@@ -74,11 +114,20 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Master))
         {
-            batch.SetMaster(link.Index, link.Name, link.Master ?? 0);
+            batch.SetMaster(link.Index, link.Name, NewLink.MasterOf(link));
+            if (link.Port is { } port)
+            {
+                batch.SetPort(link.Index, link.Name, port);
+            }
+            if (step.Mtu is not null)
+            {
+                // Only now: the bridge that it left would have taken it on.
+                batch.SetMtu(link.Index, link.Name, link.Mtu);
+            }
         }
         if (step.Differs.HasFlag(Difference.Name))
         {
-            batch.Rename(link.Index, step.Name, link.Name);
+            batch.Rename(link.Index, step.Name, _between.GetValueOrDefault(link.Index, link.Name));
         }
         if (step.Differs.HasFlag(Difference.Mark))
         {
@@ -94,13 +143,13 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Owner))
         {
-            SetOwner(link, link.Tun!.Owner, link.Tun.Group);
+            SetOwner(link, link.Name, link.Tun!.Owner, link.Tun.Group);
         }
     }
 
-    private static void SetOwner(Link link, uint? owner, uint? group)
+    private static void SetOwner(Link link, string name, uint? owner, uint? group)
     {
-        using var tap = TunDevice.OpenQueue(link.Name, link.Tun!.MultiQueue);
+        using var tap = TunDevice.OpenQueue(name, link.Tun!.MultiQueue);
         tap.SetOwner(owner, group);
         if (!link.Tun.Persistent)
         {

@@ -3,11 +3,30 @@ using Microvm.Linux;
 namespace Microvm.Network;
 
 /// <summary>A link to be made: from a declaration, or from what was seen before it was deleted.</summary>
-/// <param name="Master">The ifindex of the bridge; 0 for none.</param>
+/// <param name="Master">The ifindex of the link to be attached to; 0 for none.</param>
 /// <param name="Lower">The ifindex of the lower device.</param>
+/// <param name="Mtu">Its MTU; null leaves it to the kernel.</param>
 internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int Lower, bool Up = true, uint? Mtu = null)
 {
-    internal static NewLink Of(Step step) => new(step.Desired!, step.LinkGroup, step.Master, step.Lower);
+    /// <summary>The MAC of a tap; null makes it the usual one.</summary>
+    internal byte[]? Address { get; init; }
+
+    /// <summary>Port settings to be given back; null for a new port's.</summary>
+    internal BridgePort? Port { get; init; }
+
+    /// <summary>Somebody turned IPv6 on, and it stays on.</summary>
+    internal bool Ipv6On { get; init; }
+
+    /// <summary>A link in the place of another keeps what the declaration says nothing of.</summary>
+    internal static NewLink Of(Step step)
+    {
+        var made = new NewLink(step.Desired!, step.LinkGroup, step.Master, step.Lower, Mtu: step.Mtu) { Port = step.Port };
+        return step is { Kind: StepKind.Replace, Observed: { } old } ? made with
+        {
+            Address = old.Tun is not null && old.Address is { Length: 12 } address ? Convert.FromHexString(address) : null,
+            Ipv6On = step.Desired!.Ipv6Off && old is { Ipv6Disabled: false, Up: true },
+        } : made;
+    }
 
     /// <summary>What is needed to make a link as it was.</summary>
     /// <param name="partner">The other one of a redirected pair.</param>
@@ -21,7 +40,16 @@ internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int
         Mac = Mac(link.Address),
         Sources = [.. (link.Macvlan?.Sources ?? []).Select(Mac).OfType<Declaration.MacAddress>()],
         RedirectTo = partner,
-    }, link.Group, link.Master ?? 0, link.Lower ?? 0, link.Up, link.Mtu);
+    }, link.Group, MasterOf(link), link.Lower ?? 0, link.Up, link.Mtu)
+    {
+        Address = link.Tun is not null && link.Address is { Length: 12 } address ? Convert.FromHexString(address) : null,
+        Port = link.Port,
+        Ipv6On = link.Ipv6Disabled == false,
+    };
+
+    /// <summary>What a link is attached to, as far as the kernel lets us attach another one to it. Open vSwitch takes ports through
+    /// its own socket only; it knows them by name, and takes one that is made anew by itself.</summary>
+    internal static int MasterOf(Link link) => link.MasterKind == "openvswitch" ? 0 : link.Master ?? 0;
 
     private static Declaration.MacAddress? Mac(string? digits) =>
         digits is not null && Declaration.MacAddress.TryParse(string.Join(':', digits.Chunk(2).Select(c => new string(c))), out var mac, out _) ? mac : null;
@@ -85,10 +113,11 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
                 var (want, index) = (links[n].Want, indexes[n]);
                 made(index, links[n]);
                 taps[n] = TunDevice.Create(want.Name, want.MultiQueue, want.Owner, want.Group, index);
-                _batch.NoQueue(index, want.Name).Mark(index, want.Name, want.Alias, links[n].LinkGroup, links[n].Master == 0 ? null : links[n].Master);
-                if (links[n].Mtu is { } mtu and not 1500)
+                _batch.NoQueue(index, want.Name).Mark(index, want.Name, want.Alias, links[n].LinkGroup, links[n].Master == 0 ? null : links[n].Master,
+                    links[n].Address ?? want.HostMac, links[n].Mtu is { } mtu and not 1500 ? mtu : null);
+                if (links[n].Port is { } port)
                 {
-                    _batch.SetMtu(index, want.Name, mtu);
+                    _batch.SetPort(index, want.Name, port);
                 }
             }
             route.Commit(_batch);
@@ -124,6 +153,10 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
                 // The kernel gave it the lower device's MAC. The guest's goes to both, and back again when the macvtap is deleted.
                 _batch.SetAddress(index, want.Name, want.Mac!.Value.ToBytes());
             }
+            if (links[n].Mtu is { } mtu)
+            {
+                _batch.SetMtu(index, want.Name, mtu);
+            }
         }
         route.Commit(_batch);
         Finish(links, indexes);
@@ -133,7 +166,7 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
     {
         for (var n = 0; n < links.Length; n++)
         {
-            if (links[n].Want.Ipv6Off)
+            if (links[n].Want.Ipv6Off && !links[n].Ipv6On)
             {
                 Ipv6Setting.Disable(links[n].Want.Name, true);
             }

@@ -33,6 +33,9 @@ internal sealed class Pace
         _due = _due is { } due && due < earliest ? due : earliest;
     }
 
+    /// <summary>A look is due at that time, if none is before.</summary>
+    public void NoLaterThan(TimeSpan time) => _due = _due is { } due && due < time ? due : time;
+
     /// <summary>How long until a look is due: zero when it is, null before the first.</summary>
     public TimeSpan? Left(TimeSpan now) => _due is { } due ? TimeSpan.FromTicks(Math.Max(0, (due - now).Ticks)) : null;
 

@@ -9,6 +9,7 @@ internal sealed class Planner
     private readonly HostState _state;
     private readonly PlanOptions _options;
     private readonly Dictionary<string, Link> _byName = [];
+    private readonly Dictionary<string, Link> _byAltName = [];
     private readonly Dictionary<string, Link> _byAlias = [];
     private readonly Dictionary<int, Link> _byIndex = [];
     private readonly ILookup<int, Link> _onLower;
@@ -17,19 +18,24 @@ internal sealed class Planner
     private readonly Dictionary<uint, string?> _groups = [];
     private readonly Dictionary<string, uint> _groupOf = [];
     private readonly HashSet<int> _going = [];
+    private readonly List<(DesiredLink Want, Link Holder)> _waiting = [];
     private readonly List<Step> _steps = [];
     private readonly List<Refusal> _refusals = [];
+    private Dictionary<string, string>? _namesWanted;
 
     internal Planner(IReadOnlyList<DesiredLink> wanted, HostState state, PlanOptions options)
     {
         (_wanted, _state, _options) = ([.. wanted.Where(w => options.Only == LinkSelection.All || Selection(w) == options.Only)], state, options);
         _onLower = state.Links.Where(l => l.Macvlan is not null && l.Lower is not null).ToLookup(l => l.Lower!.Value);
         _passthruOnLower = state.Links.Where(l => l.Macvlan?.Mode == MacvlanMode.Passthru && l.Lower is not null).ToLookup(l => l.Lower!.Value);
-        _contendedLowers = Contended(_wanted);
         foreach (var link in state.Links)
         {
             _byName[link.Name] = link;
             _byIndex[link.Index] = link;
+            foreach (var name in link.AltNames)
+            {
+                _byAltName[name] = link;
+            }
             var vm = Ownership.Vm(link.Alias);
             if (vm is not null)
             {
@@ -41,16 +47,21 @@ internal sealed class Planner
                 _groups[link.Group] = _groups.TryGetValue(link.Group, out var other) && other != vm ? null : vm;
             }
         }
+        _contendedLowers = Contended();
     }
 
+    /// <summary>The link of that name or altname. The kernel keeps both in one table, so no two links share one.</summary>
+    private Link? Find(string name) => _byName.GetValueOrDefault(name) ?? _byAltName.GetValueOrDefault(name);
+
     /// <summary>Lower devices that one wanted link would have to itself, and another wants too.</summary>
-    private static HashSet<string> Contended(IReadOnlyList<DesiredLink> wanted)
+    private HashSet<string> Contended()
     {
         HashSet<string> seen = [], twice = [], alone = [];
-        foreach (var want in wanted)
+        foreach (var want in _wanted)
         {
-            if (want.Lower is { } lower)
+            if (want.Lower is { } name)
             {
+                var lower = Find(name)?.Name ?? name;
                 _ = seen.Add(lower) || twice.Add(lower);
                 _ = want.Mode == MacvlanMode.Passthru && alone.Add(lower);
             }
@@ -74,7 +85,34 @@ internal sealed class Planner
                 Refuse(RefusalKind.NameTwice, want, $"two links would be named '{want.Name}'; choose another id");
             }
         }
+        DropWhatWaitsInVain();
         return new(_steps, _refusals);
+    }
+
+    /// <summary>A name that another link of ours has is free once that one is named as declared; where it is not going to be, this one can't have it.</summary>
+    private void DropWhatWaitsInVain()
+    {
+        for (var dropped = _waiting.Count > 0; dropped;)
+        {
+            dropped = false;
+            foreach (var (want, holder) in _waiting)
+            {
+                if (_steps.FindIndex(s => s.Desired?.Alias == want.Alias) is >= 0 and var at
+                    && !_steps.Exists(s => s.Desired?.Alias == holder.Alias && (s.Kind == StepKind.Replace || s.Differs.HasFlag(Difference.Name))))
+                {
+                    _steps.RemoveAt(at);
+                    Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' is the name of another link of ours now, which can't be named as it is declared; see what is said of that one");
+                    dropped = true;
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether a link is one of the declared, under a name that it is not to keep.</summary>
+    private bool IsToBeRenamed(Link link)
+    {
+        _namesWanted ??= _wanted.DistinctBy(w => w.Alias).ToDictionary(w => w.Alias, w => w.Name);
+        return link.Alias is { } alias && _namesWanted.TryGetValue(alias, out var name) && name != link.Name;
     }
 
     /// <summary>Links of ours that no declaration names any more.</summary>
@@ -104,24 +142,36 @@ internal sealed class Planner
     private void One(DesiredLink want)
     {
         var group = Group(want.Vm);
-        if (!Bridge(want, out var master) || !Lower(want, out var lower))
+        if (!Bridge(want, out var bridge) || !Lower(want, out var lower))
         {
             return;
         }
+        if (_byAltName.TryGetValue(want.Name, out var other) && !_going.Contains(other.Index))
+        {
+            Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' is an altname of '{other.Name}', so no link can be named so; choose another id, or take it from that one: "
+                + $"ip link property del dev {other.Name} altname {want.Name}");
+            return;
+        }
         var taken = _byName.GetValueOrDefault(want.Name);
-        var link = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias) ?? taken;
-        if (link is not null && taken is not null && taken != link && !_going.Contains(taken.Index))
+        var mine = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias);
+        var link = mine ?? taken;
+        if (taken is not null && taken != mine && IsToBeRenamed(taken))
+        {
+            link = mine;
+            _waiting.Add((want, taken));
+        }
+        else if (link is not null && taken is not null && taken != link && !_going.Contains(taken.Index))
         {
             Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: ip link delete {want.Name}");
             return;
         }
         if (link is null || (link == taken && _going.Contains(link.Index)))
         {
-            _steps.Add(new(StepKind.Create, want.Vm, want.Name, "it is not there", want, null, group, master, lower));
+            _steps.Add(new(StepKind.Create, want.Vm, want.Name, "it is not there", want, null, group, bridge?.Index ?? 0, lower) { Mtu = MtuOf(bridge) });
             return;
         }
         var redirect = want.RedirectTo is { } to && _byName.TryGetValue(to, out var target) ? target.Index : -1;
-        var comparison = new Comparison(want, link, _state).Compare(group, master, lower, redirect);
+        var comparison = new Comparison(want, link, _state).Compare(group, bridge?.Index ?? 0, lower, redirect);
         if (link.Alias != want.Alias && !Adoptable(want, link, comparison))
         {
             return;
@@ -129,13 +179,43 @@ internal sealed class Planner
         if (comparison.Differs.HasFlag(Difference.Fixed) || (comparison.Differs.HasFlag(Difference.Owner) && link is { InUse: true, Tun.MultiQueue: false }))
         {
             Held(link, want.Vm, $"must be replaced ({comparison.Reason})");
-            _steps.Add(new(StepKind.Replace, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs));
+            _steps.Add(Replace(want, link, comparison, group, bridge, lower));
             return;
         }
-        _steps.Add(comparison.Differs == Difference.None
-            ? new(StepKind.Keep, want.Vm, want.Name, "it is right", want, link, group, master, lower)
-            : new(StepKind.Change, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs));
+        _steps.Add(comparison.Differs == Difference.None ? Keep(want, link, group, bridge, lower)
+            : new(StepKind.Change, want.Vm, want.Name, comparison.Reason, want, link, group, bridge?.Index ?? 0, lower, comparison.Differs)
+            {
+                // A bridge takes on the smallest MTU of its ports.
+                Mtu = comparison.Differs.HasFlag(Difference.Master) && MtuOf(bridge) is { } mtu && link.Mtu < mtu ? mtu : null,
+            });
     }
+
+    private Step Keep(DesiredLink want, Link link, uint group, Link? bridge, int lower)
+    {
+        var note = lower == 0 ? null : _byIndex[lower] switch
+        {
+            { Up: false } device => $"its lower device '{device.Name}' is down: ip link set {device.Name} up",
+            { Carrier: false } device => $"its lower device '{device.Name}' has no carrier",
+            _ => null,
+        };
+        return new(StepKind.Keep, want.Vm, want.Name, note is null ? "it is right" : $"it is right, but {note}", want, link, group, bridge?.Index ?? 0, lower) { Note = note };
+    }
+
+    /// <summary>Who comes in the place of another keeps what the declaration says nothing of: whom it is attached to, MTU, port settings.</summary>
+    private Step Replace(DesiredLink want, Link link, Comparison comparison, uint group, Link? bridge, int lower)
+    {
+        var master = want.Bridge is null && !want.Detached ? NewLink.MasterOf(link) : bridge?.Index ?? 0;
+        var stays = master != 0 && master == link.Master;
+        return new(StepKind.Replace, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs)
+        {
+            Mtu = want.Kind == LinkKind.Tap ? (stays || bridge is null ? link.Mtu : MtuOf(bridge))
+                : link.Lower == lower && _byIndex.GetValueOrDefault(lower)?.Mtu > link.Mtu ? link.Mtu : null,
+            Port = stays ? link.Port : null,
+        };
+    }
+
+    // A tap can have no more (MAX_MTU in drivers/net/tun.c, less the Ethernet header).
+    private static uint? MtuOf(Link? bridge) => bridge is null ? null : Math.Min(bridge.Mtu, 65521);
 
     private bool Adoptable(DesiredLink want, Link link, Comparison comparison)
     {
@@ -153,16 +233,18 @@ internal sealed class Planner
         return false;
     }
 
-    private bool Bridge(DesiredLink want, out int master)
+    private bool Bridge(DesiredLink want, out Link? found)
     {
-        master = 0;
+        found = null;
         if (want.Bridge is not { } bridge)
         {
             return true;
         }
-        if (!_byName.TryGetValue(bridge, out var found))
+        found = Find(bridge);
+        if (found is null)
         {
-            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; make it first: ip link add {bridge} type bridge");
+            var renamed = _byAlias.GetValueOrDefault(want.Alias) is { MasterKind: "bridge", Master: { } now } ? Renamed(want, now, bridge) : null;
+            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; {renamed ?? $"make it first: ip link add {bridge} type bridge"}");
             return false;
         }
         if (found.Kind != "bridge")
@@ -170,9 +252,12 @@ internal sealed class Planner
             Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{bridge}', but that link is {(found.Kind is { } k ? $"a {k}" : "no bridge")}");
             return false;
         }
-        master = found.Index;
         return true;
     }
+
+    /// <summary>What to type where a device is there under another name than the declared.</summary>
+    private string? Renamed(DesiredLink want, int index, string name) => _byIndex.GetValueOrDefault(index) is not { } now ? null
+        : $"'{want.Name}' is on '{now.Name}' now. If that is the same device, let it have this name too: ip link property add dev {now.Name} altname {name}";
 
     private bool Lower(DesiredLink want, out int lower)
     {
@@ -192,9 +277,9 @@ internal sealed class Planner
     private string? LowerFault(DesiredLink want, string name, out int lower)
     {
         lower = 0;
-        if (!_byName.TryGetValue(name, out var device))
+        if (Find(name) is not { } device)
         {
-            return "which is not there; ip link shows what is";
+            return $"which is not there; {(_byAlias.GetValueOrDefault(want.Alias)?.Lower is { } now ? Renamed(want, now, name) : null) ?? "ip link shows what is"}";
         }
         lower = device.Index;
         if (device.Kind is "macvlan" or "macvtap")
@@ -213,7 +298,7 @@ internal sealed class Planner
         {
             return $"which '{passthru.Name}' has to itself in mode passthru";
         }
-        return _contendedLowers.Contains(name)
+        return _contendedLowers.Contains(device.Name)
             ? "which one interface in mode passthru would have to itself, but another declared one wants it too" : null;
     }
 

@@ -27,7 +27,7 @@ internal static class Preflight
     private static string? Tap(DesiredLink wanted, Link? link, HostState state, IReadOnlyDictionary<string, Link> links, uint user) =>
         link is null ? $"the tap '{wanted.Name}' is not there; make it with"
         : link.Tun is not { IsTap: true } tun ? $"the link '{wanted.Name}' is there but is no tap; delete it, then"
-        : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one vCPU" : "one vCPU")}; {Mend(link)}"
+        : tun.MultiQueue != wanted.MultiQueue ? $"the tap '{wanted.Name}' {(wanted.MultiQueue ? "lacks multi_queue" : "is multi_queue")} and the VM has {(wanted.MultiQueue ? "more than one queue pair" : "one queue pair")}; {Mend(link)}"
         : tun.Owner is { } owner && owner != user ? $"the tap '{wanted.Name}' belongs to user {owner}, and the VM would run as user {user}; {Mend(link)}"
         : Unjoined(wanted, link, state, links);
 

@@ -71,7 +71,17 @@ public enum Difference
 /// <param name="Lower">The ifindex of the lower device; 0 for none.</param>
 public sealed record Step(
     StepKind Kind, string Vm, string Name, string Reason, DesiredLink? Desired, Link? Observed, uint LinkGroup = 0, int Master = 0, int Lower = 0,
-    Difference Differs = Difference.None);
+    Difference Differs = Difference.None)
+{
+    /// <summary>The MTU to be given to a link that is made or attached, so that its bridge keeps its own; null leaves it to the kernel.</summary>
+    internal uint? Mtu { get; init; }
+
+    /// <summary>What is wrong around a link that is right itself; null where nothing is.</summary>
+    internal string? Note { get; init; }
+
+    /// <summary>Settings of a bridge's port to be given back once the link is attached.</summary>
+    internal BridgePort? Port { get; init; }
+}
 
 /// <summary>What a plan may do beyond the usual.</summary>
 public sealed record PlanOptions

@@ -15,6 +15,12 @@ internal enum WatchNews
     /// <summary>A link can't be put right, and was left alone: told once while it stays so.</summary>
     Refused,
 
+    /// <summary>A link is right, and what it is on is not: told once while it stays so.</summary>
+    Noted,
+
+    /// <summary>Somebody else keeps changing a link back: its repairs come at longer and longer intervals from here on.</summary>
+    Contested,
+
     /// <summary>The kernel refused a repair; it is tried again.</summary>
     Failed,
 
@@ -33,11 +39,15 @@ internal sealed record WatchEntry(WatchNews News, Step? Step, string Text);
 /// <summary>Keeps the links of declarations as they were declared: follows the kernel's notifications and mends drift as it happens.</summary>
 internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
 {
-    private readonly HashSet<string> _names = [.. wanted.Select(w => w.Name), .. wanted.Select(w => w.Bridge).OfType<string>()];
+    private readonly HashSet<string> _names = [.. wanted.Select(w => w.Name), .. wanted.Select(w => w.Bridge).OfType<string>(), .. wanted.Select(w => w.Lower).OfType<string>()];
     private readonly HashSet<string> _vms = [.. wanted.Select(w => w.Vm)];
     private readonly Pace _pace = new();
+    private readonly Contest _contest = new();
+
+    /// <summary>The last settings that each of the links had as a port, by alias; the kernel forgets them with the port.</summary>
+    private readonly Dictionary<string, (string Bridge, BridgePort Port)> _ports = [];
     private HashSet<int> _indexes = [];
-    private HashSet<string> _told = [];
+    private HashSet<string> _told = [], _noted = [];
     private long _repairs;
 
     /// <summary>Mends until <see cref="LinkMonitor.Stop"/>. The first look is an <c>up</c>; after it the service manager hears READY.</summary>
@@ -76,7 +86,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
 
     private void Consider(LinkEvent happened)
     {
-        if (_names.Contains(happened.Link.Name) || _indexes.Contains(happened.Link.Index) || Ownership.Vm(happened.Link.Alias) is { } vm && _vms.Contains(vm))
+        if (_names.Contains(happened.Link.Name) || happened.Link.AltNames.Any(_names.Contains) || _indexes.Contains(happened.Link.Index) || Ownership.Vm(happened.Link.Alias) is { } vm && _vms.Contains(vm))
         {
             _pace.Event(Now);
         }
@@ -85,45 +95,119 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private void Look()
     {
         var settled = false;
+        List<string> waiting = [];
         try
         {
             IReadOnlyList<string> refusals = [];
-            // One link that can't be mended must not keep the others from it; a tap in use is not replaced under its VM.
             var plan = network.Up(wanted, null, p =>
             {
                 refusals = [.. p.Refusals.Select(r => r.Text)];
-                return p.Refusals.Count == 0 ? p : new([.. p.Steps.Where(s => s.Kind is not (StepKind.Replace or StepKind.Delete))], []);
+                return Allowed(p, waiting);
             });
-            Tell(WatchNews.Refused, refusals);
+            Tell(WatchNews.Refused, refusals, ref _told);
+            Tell(WatchNews.Noted, [.. plan.Steps.Where(s => s.Note is not null).Select(s => $"'{s.Name}' of {s.Vm}: {s.Note}")], ref _noted);
             settled = refusals.Count == 0;
             if (plan.HasChanges)
             {
                 foreach (var step in plan.Steps.Where(s => s.Kind != StepKind.Keep))
                 {
-                    _repairs++;
-                    log(new(WatchNews.Mended, step, $"{step.Kind.ToString().ToLowerInvariant()} {step.Name} of {step.Vm}: {step.Reason}"));
+                    Repaired(step);
                 }
                 notifier.Status(Status);
             }
-            var links = network.Route.Links(statistics: false);
-            _indexes = [.. links.Where(l => _names.Contains(l.Name) || Ownership.Vm(l.Alias) is { } vm && _vms.Contains(vm)).Select(l => l.Index)];
+            Remember(network.Route.Links(statistics: false));
         }
         catch (LinuxException e)
         {
             // A race lost against whoever changes the same link, or a kernel short of memory: looked at again, by the pace.
-            Tell(WatchNews.Failed, [e.Message]);
+            Tell(WatchNews.Failed, [e.Message], ref _told);
         }
         _pace.Looked(Now, settled);
+        if (_contest.Next(waiting, Now) is { } next)
+        {
+            _pace.NoLaterThan(Now + next);
+        }
+    }
+
+    /// <summary>What of a plan is done now.</summary>
+    /// <param name="waiting">Takes the aliases of links whose repair has to wait.</param>
+    private Plan Allowed(Plan plan, List<string> waiting)
+    {
+        var steps = new List<Step>(plan.Steps.Count);
+        foreach (var step in plan.Steps)
+        {
+            // One link that can't be mended must not keep the others from it; a tap in use is not replaced under its VM.
+            if (plan.Refusals.Count > 0 && step.Kind is StepKind.Replace or StepKind.Delete)
+            {
+                continue;
+            }
+            if (step.Kind != StepKind.Keep && step.Desired is { } want)
+            {
+                if (!_contest.Allows(want.Alias, step.Reason, Now))
+                {
+                    waiting.Add(want.Alias);
+                    continue;
+                }
+                if (step.Port is null && want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge == bridge
+                    && (step.Kind != StepKind.Change || step.Differs.HasFlag(Difference.Master)))
+                {
+                    steps.Add(step with { Port = had.Port });
+                    continue;
+                }
+            }
+            steps.Add(step);
+        }
+        return new(steps, []);
+    }
+
+    private void Repaired(Step step)
+    {
+        _repairs++;
+        log(new(WatchNews.Mended, step, $"{step.Kind.ToString().ToLowerInvariant()} {step.Name} of {step.Vm}: {step.Reason}"));
+        if (step.Desired is { } want && _contest.Repaired(want.Alias, step.Reason, Now) is not null)
+        {
+            log(new(WatchNews.Contested, step, $"'{step.Name}' of {step.Vm} was mended {Contest.Patience} times, and each time somebody changed it back ({step.Reason}): "
+                + "another watch with another declaration, or a network manager. It is tried less and less often from here on"));
+        }
+    }
+
+    private void Remember(IReadOnlyList<Link> links)
+    {
+        _indexes = [];
+        Dictionary<int, string>? bridges = null;
+        foreach (var link in links)
+        {
+            var ours = Ownership.Vm(link.Alias) is { } vm && _vms.Contains(vm);
+            if (ours || _names.Contains(link.Name) || link.AltNames.Any(_names.Contains))
+            {
+                _indexes.Add(link.Index);
+            }
+            if (ours && link is { MasterKind: "bridge", Master: { } master })
+            {
+                bridges ??= links.Where(l => l.Kind == "bridge").ToDictionary(l => l.Index, l => l.Name);
+                if (link.Port is null || !bridges.TryGetValue(master, out var bridge))
+                {
+                    _ports.Remove(link.Alias!);
+                }
+                else
+                {
+                    _ports[link.Alias!] = (bridge, link.Port);
+                }
+            }
+        }
     }
 
     /// <summary>Each trouble once, as long as it lasts.</summary>
-    private void Tell(WatchNews news, IReadOnlyCollection<string> troubles)
+    private void Tell(WatchNews news, IReadOnlyCollection<string> troubles, ref HashSet<string> told)
     {
-        foreach (var trouble in troubles.Where(t => !_told.Contains(t)))
+        foreach (var trouble in troubles)
         {
-            log(new(news, null, trouble));
+            if (!told.Contains(trouble))
+            {
+                log(new(news, null, trouble));
+            }
         }
-        _told = [.. troubles];
+        told = [.. troubles];
     }
 
     private static TimeSpan Shortest(TimeSpan? one, TimeSpan? other) =>

@@ -12,6 +12,7 @@ public sealed partial record InterfaceStatus
         var byAlias = links.Where(l => Ownership.Vm(l.Alias) is not null).DistinctBy(l => l.Alias).ToDictionary(l => l.Alias!);
         var byName = links.DistinctBy(l => l.Name).ToDictionary(l => l.Name);
         var steps = plan.Steps.Where(s => s.Desired is not null && s.Kind != StepKind.Keep).ToLookup(s => s.Desired!.Alias);
+        var notes = plan.Steps.Where(s => s.Note is not null).ToLookup(s => s.Desired!.Alias, s => s.Note!);
         var refused = plan.Refusals.ToLookup(r => r.Alias);
         return [.. attachments.Select(Declared), .. Strays()];
 
@@ -29,7 +30,7 @@ public sealed partial record InterfaceStatus
                 : refusals.Count > 0 || todo.Exists(s => s.Differs != Difference.Down) ? InterfaceState.Drifted
                 : found.TrueForAll(l => l!.Up) ? InterfaceState.Up : InterfaceState.Down;
             // What is refused is said first: it has to be cleared away before anything else can be done.
-            string[] reasons = at is InterfaceState.Up or InterfaceState.Unlinked ? []
+            string[] reasons = at is InterfaceState.Up or InterfaceState.Unlinked ? [.. wanted.SelectMany(w => notes[w.Alias])]
                 : refusals.Count > 0 ? [.. refusals]
                 : [.. todo.Select(s => wanted.Count > 1 && !(at == InterfaceState.Missing) ? $"{s.Name}: {s.Reason}" : s.Reason).Distinct()];
             var its = found.OfType<Link>().ToList();

@@ -20,7 +20,7 @@ let
 
   interface = i: { inherit (i) type id mac; }
     // lib.optionalAttrs (i.type == "macvtap") { inherit (i) macvtap; }
-    // lib.optionalAttrs (i.bridge != null) { inherit (i) bridge; }
+    // lib.optionalAttrs (i.bridge != null || i.detached) { inherit (i) bridge; }
     // lib.optionalAttrs i.tap.vhost { inherit (i) tap; };
 
   # Of a kernel package the file that the hypervisor boots; a path as it is.

@@ -8,7 +8,7 @@ internal static class DeviceOptions
         new("type", new ChoiceType("user", "tap", "macvtap", "bridge"), "How the interface reaches the host's network") { Required = true },
         new("id", new TextType(), "Name of the interface on the host: 1 to 15 bytes that Linux accepts") { Required = true },
         new("mac", new TextType(), "Ethernet address of the guest's side, unicast") { Required = true },
-        new("bridge", new TextType(), "Bridge to attach to: required for type bridge, welcome for type tap") { Nullable = true },
+        new("bridge", new TextType(), "Bridge to attach to: required for type bridge, welcome for type tap. Left out, whom a tap is attached to is left alone; null says that a tap is attached to none") { Nullable = true },
         new("bridgeHelper", new BoolType(), "Ours. Type bridge on QEMU: true lets qemu-bridge-helper make the tap, false has 'microvm up' make it, with QEMU's sandbox fully on", "true on QEMU, false elsewhere") { Nullable = true },
         new("macvtap", new SetType(new("microvm.interfaces.*.macvtap",
             new("link", new TextType(), "Lower device on the host") { Required = true },

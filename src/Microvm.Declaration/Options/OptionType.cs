@@ -80,7 +80,7 @@ internal sealed record DeclaredOption(string Name, OptionType Type, string Summa
     /// <summary>A declaration without it is an error.</summary>
     public bool Required { get; init; }
 
-    /// <summary>Null may be given, and means the same as leaving it out.</summary>
+    /// <summary>Null may be given. But for a tap's <c>bridge</c> it means the same as leaving it out.</summary>
     public bool Nullable { get; init; }
 
     /// <summary>Belongs to the building of a NixOS image: accepted, and not looked at.</summary>

@@ -29,7 +29,10 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             return null;
         }
         var optionAt = it.Set("tap")?["vhost"]?.At ?? it["bridgeHelper"]?.At ?? it.Set("user")?["kernelIp"]?.At ?? it.At;
-        return new(t, i, m, it.At, bridge, link, mode, vhost, sources, helper, kernelIp, optionAt);
+        return new(t, i, m, it.At, bridge, link, mode, vhost, sources, helper, kernelIp, optionAt)
+        {
+            Detached = t == InterfaceType.Tap && it.Members.Any(member => member is { Name: "bridge", Value: NullNode }),
+        };
     }
 
     private MacAddress? GuestMac(StringNode node)

@@ -11,7 +11,7 @@ public sealed class BridgeLinks : ICheck
     {
         foreach (var bridge in host.Interfaces.Select(i => i.Bridge?.Value).OfType<string>().Distinct())
         {
-            var link = host.Links.FirstOrDefault(l => l.Name == bridge);
+            var link = host.Links.FirstOrDefault(l => l.IsNamed(bridge));
             var quoted = Shell.Quote(bridge);
             yield return link switch
             {

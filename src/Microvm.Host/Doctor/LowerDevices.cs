@@ -11,7 +11,7 @@ public sealed class LowerDevices : ICheck
     {
         foreach (var lower in host.Interfaces.Select(i => i.MacvtapLink?.Value).OfType<string>().Distinct())
         {
-            var link = host.Links.FirstOrDefault(l => l.Name == lower);
+            var link = host.Links.FirstOrDefault(l => l.IsNamed(lower));
             var quoted = Shell.Quote(lower);
             if (link is null)
             {

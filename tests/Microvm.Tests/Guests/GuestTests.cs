@@ -87,6 +87,6 @@ public sealed class GuestTests : IDisposable
         Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, Vm("tap", "x")).Code);
         var single = Binary.Microvm("run", "--netns", _ns.Name, Vm("tap", "x", "\"vcpu\":2,"));
         Assert.Equal(1, single.Code);
-        Assert.Contains("lacks multi_queue and the VM has more than one vCPU", single.Err);
+        Assert.Contains("lacks multi_queue and the VM has more than one queue pair", single.Err);
     }
 }
