@@ -269,7 +269,7 @@ let
             else [ ({ n = name; } // join (spelled (path ++ [ name ])) (kind declared) (map unmarked o.definitionsWithLocations)) ]
           else let inner = fromOptions (path ++ [ name ]) o declared; in if inner == [ ] then [ ] else [ { n = name; p = null; v.m = inner; } ])
         (attrNames names);
-      data = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; value = value // intersectAttrs value { interfaces = map unsaid value.interfaces; }; } ];
+      data = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; value = value // intersectAttrs value { interfaces = if isList value.interfaces then map unsaid value.interfaces else value.interfaces; }; } ];
       # microvm.nix gives every interface a `bridge`, and null is its default: nobody may have said it.
       unsaid = interface: if interface.bridge or "" == null then removeAttrs interface [ "bridge" ] else interface;
     in

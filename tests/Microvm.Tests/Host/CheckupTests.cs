@@ -118,6 +118,7 @@ public sealed class CheckupTests : IDisposable
     [Theory]
     [InlineData("[Match]\nName=en* vm-*\n\n[Network]\nDHCP=yes\n", true)]
     [InlineData("[Match]\nName=vm-*\n\n[Link]\nUnmanaged=yes\n", false)]
+    [InlineData("[Match]\nName=vm-*\n\n[Network]\nBridge=br0\n", false)]
     [InlineData("[Match]\nName=en*\n", false)]
     public void Networkd_is_told_of_where_a_file_of_it_takes_our_link(string network, bool told)
     {
