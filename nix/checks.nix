@@ -25,6 +25,11 @@ let
     { microvm.binScripts.tap-up = lib.mkMerge [ (lib.mkBefore "echo before") "echo between" (lib.mkIf false "echo never") ]; }
     { microvm.interfaces = [ tap macvtap ]; microvm.kernel = "/nix/store/00000000000000000000000000000000-linux"; microvm.initrdPath = "/boot/initrd"; }
   ];
+  attached = evaluate [
+    ./modules/microvm
+    { microvm.interfaces = [ tap (tap // { bridge = null; }) (tap // { bridge = lib.mkDefault null; }) (tap // { bridge = "br0"; }) (macvtap // { bridge = null; }) ]; }
+    { microvm.kernel = "/nix/store/00000000000000000000000000000000-linux"; microvm.initrdPath = "/boot/initrd"; }
+  ];
   twins = evaluate [ ./modules/microvm { microvm.interfaces = [ tap tap ]; microvm.kernel = "/nix/store/00000000000000000000000000000000-linux"; microvm.initrdPath = "/boot/initrd"; } ];
   host = evaluate [
     ./modules/host
@@ -48,6 +53,7 @@ in
 {
   interfaces = map (i: { inherit (i) id bridge; }) guest.config.microvm.interfaces;
   declaration = guest.config.microvm.declaration.microvm.interfaces;
+  attached = map (i: if i ? bridge then { inherit (i) bridge; } else { }) attached.config.microvm.declaration.microvm.interfaces;
   failed = map (a: a.message) (builtins.filter (a: !a.assertion) twins.config.assertions);
   passed = builtins.all (a: a.assertion) guest.config.assertions;
   autostart = host.config.microvm.autostart;

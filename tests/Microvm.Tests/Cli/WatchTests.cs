@@ -8,7 +8,6 @@ namespace Microvm.Tests;
 /// <summary>The real <c>microvm watch</c> against the real kernel.</summary>
 public sealed class WatchTests(ITestOutputHelper output) : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
     private readonly Folder _folder = new();
     private readonly Namespace _ns = new();
 
@@ -18,75 +17,15 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         _folder.Dispose();
     }
 
-    /// <summary>A running watch; what it prints is collected.</summary>
-    private sealed class Watch : IDisposable
-    {
-        private readonly Process _process;
-        private readonly StringBuilder _printed = new();
-
-        internal Watch(string[] arguments, params (string Name, string Value)[] environment)
-        {
-            var start = new ProcessStartInfo(Binary.Path, ["watch", .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-            start.Environment.Remove("SUDO_UID");
-            foreach (var (name, value) in environment)
-            {
-                start.Environment[name] = value;
-            }
-            _process = Process.Start(start)!;
-            _process.OutputDataReceived += Collect;
-            _process.ErrorDataReceived += Collect;
-            _process.BeginOutputReadLine();
-            _process.BeginErrorReadLine();
-        }
-
-        internal int Id => _process.Id;
-        internal string Printed { get { lock (_printed) { return _printed.ToString(); } } }
-
-        internal void WaitFor(string text) => Until(() => Printed.Contains(text, StringComparison.Ordinal), () => $"no '{text}' in: {Printed}");
-
-        internal int End(string signal)
-        {
-            Binary.Run("kill", null, $"-{signal}", $"{_process.Id}");
-            Assert.True(_process.WaitForExit(s_patience), "it does not end");
-            _process.WaitForExit();
-            return _process.ExitCode;
-        }
-
-        public void Dispose()
-        {
-            if (!_process.HasExited)
-            {
-                _process.Kill();
-            }
-            _process.Dispose();
-        }
-
-        private void Collect(object sender, DataReceivedEventArgs line)
-        {
-            lock (_printed)
-            {
-                _printed.AppendLine(line.Data);
-            }
-        }
-    }
-
-    private static void Until(Func<bool> reached, Func<string> complaint)
-    {
-        for (var clock = Stopwatch.StartNew(); !reached(); Thread.Sleep(5))
-        {
-            Assert.True(clock.Elapsed < s_patience, complaint());
-        }
-    }
-
     private string Vm(int taps = 1) => _folder.File("vm.json", $$"""
         {"networking":{"hostName":"a"},"microvm":{"interfaces":[{{string.Join(',', Enumerable.Range(1, taps).Select(n =>
             $$"""{"type":"tap","id":"vm-a{{n}}","bridge":"br0","mac":"02:00:00:00:00:{{n:x2}}"}"""))}}] } }
         """);
 
-    private Watch Start(string file, params string[] more)
+    private WatchProcess Start(string file, params string[] more)
     {
         _ns.Ip("link", "add", "br0", "type", "bridge");
-        var watch = new Watch(["--netns", _ns.Name, file, .. more]);
+        var watch = new WatchProcess(["--netns", _ns.Name, file, .. more]);
         watch.WaitFor(more.Contains("--json") ? "\"watching\"" : "watching ");
         return watch;
     }
@@ -107,7 +46,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         Assert.True(IsRight("vm-a1"));
         _ns.Ip(blow.Split(' '));
         watch.WaitFor(reason);
-        Until(() => IsRight("vm-a1"), () => _ns.Links());
+        WatchProcess.Until(() => IsRight("vm-a1"), () => _ns.Links());
         Assert.Equal(0, watch.End("TERM"));
         Assert.True(IsRight("vm-a1"), "the links outlive the watch");
         Assert.Contains("stopped after 2 repairs", watch.Printed);
@@ -120,7 +59,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         _ns.Ip("link", "del", "br0");
         watch.WaitFor("the bridge 'br0', which is not there");
         _ns.Ip("link", "add", "br0", "type", "bridge");
-        Until(() => IsRight("vm-a1") && IsRight("vm-a2"), () => _ns.Links());
+        WatchProcess.Until(() => IsRight("vm-a1") && IsRight("vm-a2"), () => _ns.Links());
         Assert.Equal(0, watch.End("INT"));
     }
 
@@ -130,14 +69,14 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         using var watch = Start(Vm(2));
         File.WriteAllText(Path.Combine(Path.GetDirectoryName(Vm(2))!, "batch"), "link del vm-a1\nlink add vm-a1 type bridge\n");
         // Both in one go, so that the watch has no time between them; where it still comes first, the name is taken and ip fails.
-        Until(() => Binary.Run("ip", null, "-n", _ns.Name, "-batch", Path.Combine(Path.GetDirectoryName(Vm(2))!, "batch")).Code == 0, () => watch.Printed);
+        WatchProcess.Until(() => Binary.Run("ip", null, "-n", _ns.Name, "-batch", Path.Combine(Path.GetDirectoryName(Vm(2))!, "batch")).Code == 0, () => watch.Printed);
         watch.WaitFor("not ours");
         var foreign = _ns.Ip("-j", "link", "show", "vm-a1");
         _ns.Ip("link", "set", "vm-a2", "down");
-        Until(() => IsRight("vm-a2"), () => _ns.Links());
+        WatchProcess.Until(() => IsRight("vm-a2"), () => _ns.Links());
         Assert.Equal(foreign, _ns.Ip("-j", "link", "show", "vm-a1"));
         _ns.Ip("link", "del", "vm-a1");
-        Until(() => IsRight("vm-a1"), () => _ns.Links());
+        WatchProcess.Until(() => IsRight("vm-a1"), () => _ns.Links());
         Assert.Equal(0, watch.End("TERM"));
         Assert.Equal(1, watch.Printed.Split("not ours").Length - 1);
     }
@@ -153,7 +92,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         _ns.Ip("link", "del", "vm-a1");
         Binary.Run("kill", null, "-CONT", $"{watch.Id}");
         watch.WaitFor("lost events");
-        Until(() => IsRight("vm-a1"), () => _ns.Links());
+        WatchProcess.Until(() => IsRight("vm-a1"), () => _ns.Links());
         Assert.Equal(0, watch.End("TERM"));
     }
 
@@ -162,7 +101,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
     {
         using var watch = Start(Vm(), "--json");
         _ns.Ip("link", "del", "vm-a1");
-        Until(() => watch.Printed.Split("\"mended\"").Length == 3, () => watch.Printed);
+        WatchProcess.Until(() => watch.Printed.Split("\"mended\"").Length == 3, () => watch.Printed);
         watch.End("TERM");
         var lines = watch.Printed.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => l.Trim().Length > 0).Select(l => JsonDocument.Parse(l).RootElement).ToList();
         Assert.Equal(["mended", "watching", "mended", "stopped"], lines.Select(l => l.GetProperty("event").GetString()));
@@ -178,12 +117,12 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         var name = isAbstract ? $"@microvm-test-{Guid.NewGuid():N}" : Path.Combine(Path.GetDirectoryName(Vm())!, "notify");
         using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(isAbstract ? $"\0{name[1..]}" : name));
-        socket.ReceiveTimeout = (int)s_patience.TotalMilliseconds;
+        socket.ReceiveTimeout = (int)WatchProcess.Patience.TotalMilliseconds;
         _ns.Ip("link", "add", "br0", "type", "bridge");
         // Abstract names are per network namespace, so there the watch stays outside, with nothing to make.
         var idle = _folder.File("idle.json", """{"networking":{"hostName":"a"},"microvm":{"interfaces":[{"type":"user","id":"u","mac":"02:00:00:00:00:01"}] } }""");
         string[] arguments = isAbstract ? [idle] : ["--netns", _ns.Name, Vm()];
-        using var watch = new Watch(arguments, ("NOTIFY_SOCKET", name), ("WATCHDOG_USEC", "200000"));
+        using var watch = new WatchProcess(arguments, ("NOTIFY_SOCKET", name), ("WATCHDOG_USEC", "200000"));
         var buffer = new byte[4096];
         var heard = new List<string>();
         void Hear(string text)
@@ -216,7 +155,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
             blows += Binary.Run("ip", null, ["-n", _ns.Name, "link", .. choices[random.Next(choices.Length)]]).Code == 0 ? 1 : 0;
         }
         clock.Restart();
-        Until(() => Enumerable.Range(1, 4).All(n => IsRight($"vm-a{n}")), () => $"{_ns.Links()}\n{watch.Printed}");
+        WatchProcess.Until(() => Enumerable.Range(1, 4).All(n => IsRight($"vm-a{n}")), () => $"{_ns.Links()}\n{watch.Printed}");
         var converged = clock.Elapsed;
         Assert.Equal(0, watch.End("TERM"));
         var names = JsonDocument.Parse(_ns.Ip("-j", "link")).RootElement.EnumerateArray().Select(l => l.GetProperty("ifname").GetString()!).Order();

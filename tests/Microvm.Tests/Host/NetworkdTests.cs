@@ -101,4 +101,50 @@ public sealed class NetworkdTests : IDisposable
         Assert.Null(TakenBy("vm-a1"));
         Assert.Contains($"master {declared}", _host.Do("ip link show vm-a1"));
     }
+
+    /// <summary>As microvm.nix's handbook has it: taps without a bridge, and networkd attaches them.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"bridge\":\"br0\"")]
+    public void Taps_that_networkd_attaches_are_left_to_it_by_up_watch_status_plan_and_doctor(string declared)
+    {
+        string File(int vcpu) => _folder.File($"web{vcpu}.json", $$"""
+            {"networking":{"hostName":"web"},"microvm":{"vcpu":{{vcpu}},"interfaces":[{{string.Join(',', Enumerable.Range(1, 4).Select(n =>
+                $$"""{"type":"tap","id":"vm-a{{n}}","mac":"02:00:00:00:00:{{n:x2}}"{{declared}}}"""))}}] } }
+            """);
+        const string attached = "n=0; until [ $(ip -o link show master br0 | wc -l) = 4 ] || [ $n -ge 400 ]; do sleep 0.05; n=$((n+1)); done; ip -o link show master br0 | wc -l";
+        _host.Do("""
+            ip link add br0 type bridge; ip link set br0 up; mkdir -p /run/systemd/network /run/systemd/netif/links /run/systemd/netif/leases /run/systemd/netif/lldp
+            printf '[NetDev]\nName=br0\nKind=bridge\n' > /run/systemd/network/10-br0.netdev
+            printf '[Match]\nName=vm-*\n[Network]\nBridge=br0\nLinkLocalAddressing=no\n' > /run/systemd/network/20.network
+            chown -R systemd-network /run/systemd/netif; grep -q ' /sys sysfs ro' /proc/mounts || mount -t sysfs -o ro none /sys
+            /lib/systemd/systemd-networkd >/dev/null 2>&1 & echo $! > /run/networkd.pid
+            """);
+        try
+        {
+            _host.Do($"{Binary.Path} up {File(1)}");
+            Assert.Equal("4", _host.Do(attached).Trim());
+            var index = _host.Do("ip -o link show vm-a1 | cut -d: -f1");
+            // The watch sees what networkd does to a bridge's port, and has nothing to do.
+            var log = _host.Do($"{Binary.Path} watch {File(1)} > /run/watch.log 2>&1 & watch=$!; sleep 1; ip link set vm-a2 down; sleep 1.5; kill -TERM $watch; wait $watch; cat /run/watch.log");
+            Assert.Contains("stopped after 1 repair;", log);
+            Assert.Contains("it is down", log);
+            _host.Do($"{Binary.Path} plan --exit-code {File(1)}");
+            Assert.Contains("nothing to do", _host.Do($"{Binary.Path} up {File(1)}"));
+            Assert.DoesNotContain("microvm up", _host.Do($"{Binary.Path} status --exit-code {File(1)}"));
+            Assert.All(_host.Doctor("network-managers", File(1)), f => Assert.True(f.Severity == "ok", f.Says));
+            Assert.Equal(("4", index), (_host.Do(attached).Trim(), _host.Do("ip -o link show vm-a1 | cut -d: -f1")));
+            // Ten times in a row, since networkd answers within milliseconds.
+            for (var n = 0; n < 10; n++)
+            {
+                Assert.Contains("4 replace", _host.Do($"{Binary.Path} up {File(1 + (n + 1) % 2)}"));
+                Assert.Equal("4", _host.Do(attached).Trim());
+            }
+            Assert.Contains("nothing to do", _host.Do($"{Binary.Path} up {File(1)}"));
+        }
+        finally
+        {
+            _host.Do("kill $(cat /run/networkd.pid)");
+        }
+    }
 }

@@ -104,6 +104,10 @@ public sealed class NixFilesTests
     }
 
     [Fact]
+    public void The_guest_module_hands_on_a_null_bridge_only_where_it_was_written_down() =>
+        Assert.Equal("""[{},{"bridge":null},{"bridge":null},{"bridge":"br0"},{}]""", s_checks.Value.GetProperty("attached").GetRawText());
+
+    [Fact]
     public void The_host_module_gives_the_bridge_helper_its_one_capability()
     {
         var wrapper = s_checks.Value.GetProperty("wrapper");

@@ -1,0 +1,226 @@
+using Microvm.Declaration;
+using Microvm.Linux;
+using Microvm.Network;
+
+namespace Microvm.Tests.Network;
+
+/// <summary>Bridges and lower devices that come late, go, come back, have another name or no carrier.</summary>
+public sealed class LateTests : IDisposable
+{
+    private readonly NetworkHost _host = new();
+    public void Dispose() => _host.Dispose();
+
+    private string On(string link, string what) => _host.Link(link).TryGetProperty(what, out var on) ? on.GetString()! : "";
+    private void Veth(string name, string peer)
+    {
+        _host.Net.Ip("link", "add", name, "type", "veth", "peer", "name", peer);
+        _host.Net.Ip("link", "set", name, "up");
+        _host.Net.Ip("link", "set", peer, "up");
+    }
+
+    [Fact]
+    public void A_watch_makes_and_mends_as_bridge_and_lower_device_come_go_and_come_back()
+    {
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge"));
+        using var watch = new WatchProcess(["--netns", _host.Net.Name, file]);
+        watch.WaitFor("'vm-a1' wants the bridge 'br0', which is not there");
+        watch.WaitFor("'vm-a2' wants the lower device 'eth0', which is not there");
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        WatchProcess.Until(() => _host.Has("vm-a1"), () => watch.Printed);
+        Veth("eth0", "far0");
+        WatchProcess.Until(() => _host.Has("vm-a2"), () => watch.Printed);
+        // With its lower device the kernel deletes a macvtap.
+        _host.Net.Ip("link", "del", "eth0");
+        _host.Net.Ip("link", "del", "br0");
+        Assert.False(_host.Has("vm-a2"));
+        var status = _host.Microvm("status", file).Out;
+        Assert.Contains("missing: vm-a2 of a: 'vm-a2' wants the lower device 'eth0', which is not there", status);
+        Assert.Contains("drifted: vm-a1 of a: 'vm-a1' wants the bridge 'br0', which is not there", status);
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        Veth("eth0", "far0");
+        WatchProcess.Until(() => _host.Has("vm-a2") && On("vm-a1", "master") == "br0", () => watch.Printed);
+        Assert.Equal(0, _host.Microvm("plan", "--exit-code", file).Code);
+        // Another bridge takes the name over, by an altname, while the first is gone.
+        _host.Net.Ip("link", "add", "lan", "type", "bridge");
+        _host.Net.Ip("link", "del", "br0");
+        _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", "br0");
+        WatchProcess.Until(() => On("vm-a1", "master") == "lan", () => watch.Printed);
+        Assert.Equal(0, watch.End("TERM"));
+    }
+
+    [Fact]
+    public void Up_attaches_to_a_bridge_made_anew_and_makes_a_macvtap_anew_that_went_with_its_lower_device()
+    {
+        Veth("eth0", "far0");
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge"));
+        _host.Done("up", file);
+        _host.Net.Ip("link", "del", "br0");
+        _host.Net.Ip("link", "del", "eth0");
+        var gone = _host.Microvm("up", file);
+        Assert.Equal(1, gone.Code);
+        Assert.Contains("'br0', which is not there", gone.Err);
+        Assert.Contains("'eth0', which is not there", gone.Err);
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        Veth("eth0", "far0");
+        _host.Done("up", file);
+        Assert.Equal(("br0", "eth0"), (On("vm-a1", "master"), On("vm-a2", "link")));
+    }
+
+    [Fact]
+    public void A_renamed_device_is_told_by_its_new_name_and_the_command_that_is_named_mends()
+    {
+        Veth("eth0", "far0");
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge"));
+        _host.Done("up", file);
+        var before = _host.Picture().Where(l => l.Contains("microvm:", StringComparison.Ordinal)).ToList();
+        foreach (var (name, now) in (IEnumerable<(string, string)>)[("br0", "lan"), ("eth0", "wan")])
+        {
+            _host.Net.Ip("link", "set", name, "down");
+            _host.Net.Ip("link", "set", name, "name", now);
+            _host.Net.Ip("link", "set", now, "up");
+            var plan = _host.Microvm("plan", file);
+            Assert.Equal(1, plan.Code);
+            Assert.Contains($"'{name}', which is not there; 'vm-a{(name == "br0" ? 1 : 2)}' is on '{now}' now", plan.Err);
+            var mend = plan.Err[plan.Err.IndexOf("ip link property", StringComparison.Ordinal)..].Split('\n')[0].Trim();
+            Assert.Equal($"ip link property add dev {now} altname {name}", mend);
+            _host.Net.Ip(mend.Split(' ')[1..]);
+        }
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+        Assert.Equal(before, _host.Picture().Where(l => l.Contains("microvm:", StringComparison.Ordinal)));
+        Assert.Equal(0, _host.Microvm("status", "--exit-code", file).Code);
+    }
+
+    [Fact]
+    public void Altnames_are_names_and_one_that_is_taken_is_no_links()
+    {
+        Veth("wan", "far0");
+        _host.Net.Ip("link", "add", "lan", "type", "bridge");
+        _host.Net.Ip("link", "property", "add", "dev", "wan", "altname", "enp0s31f6", "altname", "vm-a3");
+        _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", "br0");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-a2", "enp0s31f6", "bridge"));
+        _host.Done("up", file);
+        Assert.Equal(("lan", "wan"), (On("vm-a1", "master"), On("vm-a2", "link")));
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+        Assert.Contains("lan", _host.Microvm("status", file).Out);
+        Assert.DoesNotContain(_host.Microvm("doctor", file).Out.Split('\n'), l => l.Contains("there is no bridge br0", StringComparison.Ordinal) || l.Contains("there is no link enp0s31f6", StringComparison.Ordinal));
+        // One passthru and another on the same device, by its two names.
+        var both = _host.Microvm("plan", _host.Declare("b", 1, NetworkHost.Macvtap("vm-b1", "far0", "passthru")), _host.Declare("c", 1, NetworkHost.Macvtap("vm-c1", "wan", "passthru"), NetworkHost.Macvtap("vm-c2", "enp0s31f6", "bridge")));
+        Assert.Contains("uses it", both.Err);
+        var before = _host.Picture();
+        var refused = _host.Microvm("up", _host.Declare("d", 1, NetworkHost.Tap("vm-d1"), NetworkHost.Tap("vm-a3")));
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("'vm-a3' is an altname of 'wan'", refused.Err);
+        Assert.Equal(before, _host.Picture());
+    }
+
+    [Fact]
+    public void A_lower_device_without_carrier_is_told_and_nothing_is_changed_for_it()
+    {
+        Veth("eth0", "far0");
+        var file = _host.Declare("a", 1, NetworkHost.Macvtap("vm-a1", "eth0", "bridge"));
+        _host.Done("up", file);
+        using var watch = new WatchProcess(["--netns", _host.Net.Name, file]);
+        watch.WaitFor("watching ");
+        _host.Net.Ip("link", "set", "far0", "down");
+        watch.WaitFor("noted    'vm-a1' of a: its lower device 'eth0' has no carrier");
+        Assert.Contains("it is right, but its lower device 'eth0' has no carrier", _host.Microvm("plan", file).Out);
+        var status = _host.Microvm("status", "--exit-code", file);
+        Assert.Equal(0, status.Code);
+        Assert.Contains("its lower device 'eth0' has no carrier", status.Out);
+        _host.Net.Ip("link", "set", "eth0", "down");
+        watch.WaitFor("its lower device 'eth0' is down");
+        Assert.Equal(0, watch.End("TERM"));
+        Assert.Contains("stopped after 0 repairs", watch.Printed);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Two_of_ours_with_each_others_names_get_their_own_back(bool failing)
+    {
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        var taps = new[] { NetworkHost.Tap("vm-a1"), NetworkHost.Tap("vm-a2"), NetworkHost.Tap("vm-a3") };
+        var file = _host.Declare("a", 1, taps);
+        _host.Done("up", file);
+        var right = _host.Picture();
+        foreach (var (from, to) in (IEnumerable<(string, string)>)[("vm-a1", "x"), ("vm-a2", "vm-a1"), ("x", "vm-a2")])
+        {
+            _host.Net.Ip("link", "set", from, "name", to);
+        }
+        // The third is missing, and another of ours has its name.
+        _host.Net.Ip("link", "del", "vm-a3");
+        _host.Net.Ip("link", "set", "vm-a2", "name", "vm-a3");
+        var before = _host.Picture();
+        if (failing)
+        {
+            _host.Inside(route =>
+            {
+                using var network = new HostNetwork();
+                var vm = new DeclarationReader(new()).Read(JsonFrontDoor.Read(file, File.ReadAllBytes(file), new())!)!;
+                var wanted = DesiredLink.Of(vm.Interfaces.Select(i => new Attachment("a", i, AttachmentKind.TapByName, 1)), 0, null).ToList();
+                var state = HostState.Read(route, wanted);
+                Assert.Throws<LinuxException>(() => new Applier(route).Apply(Plan.ForUp(wanted, state), state, () => throw new LinuxException("as if the outcome were wrong", 0)));
+                return 0;
+            });
+            Assert.Equal(before, _host.Picture());
+        }
+        _host.Done("up", file);
+        Assert.Equal(right, _host.Picture());
+    }
+
+    [Theory]
+    [InlineData("br0")]
+    [InlineData("eth0")]
+    public void Up_is_no_success_where_bridge_or_lower_device_went_meanwhile(string victim)
+    {
+        Veth("eth0", "far0");
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        List<DesiredLink> wanted =
+        [
+            new(LinkKind.Tap, "a", "vm-a1", "vm-a1", null, null) { Bridge = "br0" },
+            .. DesiredLink.Of([NetworkHost.Attach("a", "vm-a2", AttachmentKind.TapByFd, "eth0", MacvtapMode.Bridge)], null, null),
+        ];
+        var thrown = Assert.Throws<LinuxException>(() => _host.Inside(_ =>
+        {
+            // Asked between steps: the second time that both are there, all is made and not yet looked at.
+            var seen = 0;
+            using var network = new HostNetwork
+            {
+                Interrupted = () =>
+                {
+                    if (_host.Has("vm-a1") && _host.Has("vm-a2") && ++seen == 2)
+                    {
+                        _host.Net.Ip("link", "del", victim);
+                    }
+                    return false;
+                },
+            };
+            return network.Up(wanted);
+        }));
+        Assert.False(_host.Has(victim));
+        Assert.Contains($"'{victim}', which is not there", thrown.Message);
+        // All or nothing.
+        Assert.False(_host.Has("vm-a1") || _host.Has("vm-a2"));
+    }
+
+    [Fact]
+    public void Two_watches_that_disagree_say_so_and_slow_down()
+    {
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        _host.Net.Ip("link", "add", "br1", "type", "bridge");
+        using var one = new WatchProcess(["--netns", _host.Net.Name, _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"))]);
+        one.WaitFor("watching ");
+        using var folder = new Folder();
+        var other = folder.File("a.json", $$"""{"networking":{"hostName":"a"},"microvm":{"interfaces":[{{NetworkHost.Tap("vm-a1", "br1")}}] } }""");
+        using var two = new WatchProcess(["--netns", _host.Net.Name, other]);
+        WatchProcess.Until(() => (one.Printed + two.Printed).Contains("was mended 12 times, and each time somebody changed it back", StringComparison.Ordinal), () => one.Printed + two.Printed);
+        Thread.Sleep(2500);
+        int Mended(WatchProcess watch) => watch.Printed.Split("mended   change").Length - 1;
+        var before = Mended(one) + Mended(two);
+        Thread.Sleep(5000);
+        // One has slowed down, and so the other has nothing to do.
+        Assert.InRange(Mended(one) + Mended(two) - before, 0, 6);
+    }
+}
