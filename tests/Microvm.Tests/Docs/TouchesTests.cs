@@ -36,7 +36,8 @@ public sealed partial class TouchesTests : IDisposable
     {
         foreach (var link in (string[])["br0", "br1"])
         {
-            _host.Net.Ip("link", "add", link, "up", "type", "bridge");
+            // A MAC of its own: without one a bridge loses it with its last port.
+            _host.Net.Ip("link", "add", link, "address", NetworkHost.MacOf(link), "up", "type", "bridge");
         }
         _host.Net.Ip("link", "add", "eth0", "up", "type", "veth", "peer", "name", "far0");
         _host.Net.Ip("link", "set", "far0", "up");
