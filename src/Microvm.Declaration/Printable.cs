@@ -20,14 +20,19 @@ internal static class Printable
             {
                 return result.Append('…').ToString();
             }
-            _ = Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
-                ? result.Append($"\\u{{{rune.Value:x}}}") : result.Append(rune.ToString());
+            _ = IsObeyed(rune) || IsNoCharacter(rune.Value) ? result.Append($"\\u{{{rune.Value:x}}}") : result.Append(rune.ToString());
         }
         return result.ToString();
     }
 
     /// <summary>A whole message of several lines, with what a terminal would obey in it made visible.</summary>
     public static string Lines(string text) => IsPlain(text) ? text : string.Join('\n', text.Split('\n').Select(l => Of(l, int.MaxValue)));
+
+    private static bool IsObeyed(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+
+    // The 66 numbers that never will be characters (Unicode, 23.7): XML forbids the last two of the first plane outright.
+    private static bool IsNoCharacter(int value) => (value & 0xfffe) == 0xfffe || value is >= 0xfdd0 and <= 0xfdef;
 
     private static bool IsPlain(string text) => !text.AsSpan().ContainsAnyExceptInRange(' ', '~');
 

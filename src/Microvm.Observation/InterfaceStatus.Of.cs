@@ -9,8 +9,7 @@ public sealed partial record InterfaceStatus
     /// <summary>The declared interfaces, in their order, then what these VMs have besides. Pure: the same input gives the same answer.</summary>
     public static IReadOnlyList<InterfaceStatus> OfDeclared(IReadOnlyList<Attachment> attachments, Plan plan, IReadOnlyList<Link> links, IReadOnlyList<LinkHolder> holders)
     {
-        var byAlias = links.Where(l => Ownership.Vm(l.Alias) is not null).DistinctBy(l => l.Alias).ToDictionary(l => l.Alias!);
-        var byName = links.DistinctBy(l => l.Name).ToDictionary(l => l.Name);
+        var host = new HostLinks(links, holders);
         var steps = plan.Steps.Where(s => s.Desired is not null && s.Kind != StepKind.Keep).ToLookup(s => s.Desired!.Alias);
         var notes = plan.Steps.Where(s => s.Note is not null).ToLookup(s => s.Desired!.Alias, s => s.Note!);
         var refused = plan.Refusals.ToLookup(r => r.Alias);
@@ -20,7 +19,7 @@ public sealed partial record InterfaceStatus
         {
             var i = a.Interface;
             var wanted = DesiredLink.Of([a], null, null).ToList();
-            var found = wanted.ConvertAll(w => byAlias.GetValueOrDefault(w.Alias) ?? byName.GetValueOrDefault(w.Name));
+            var found = wanted.ConvertAll(w => host.OfAlias(w.Alias) ?? host.OfName(w.Name));
             var foreign = found.Zip(wanted).Any(p => p.First is { } l && l.Alias != p.Second.Alias);
             var todo = wanted.SelectMany(w => steps[w.Alias]).ToList();
             var refusals = wanted.SelectMany(w => refused[w.Alias]).Select(r => r.Text).ToList();
@@ -35,8 +34,8 @@ public sealed partial record InterfaceStatus
                 : [.. todo.Select(s => wanted.Count > 1 && !(at == InterfaceState.Missing) ? $"{s.Name}: {s.Reason}" : s.Reason).Distinct()];
             var its = found.OfType<Link>().ToList();
             return new(a.Vm, i.Id.Value, Word(i.Type), a.Kind, at, reasons.Length > 0 ? string.Join("; ", reasons) : null, its.FirstOrDefault(), i.Mac.ToString(), a.QueuePairs,
-                Name(links, its.FirstOrDefault()?.Master) ?? i.Bridge?.Value, its.Select(l => LowerOf(links, l)).FirstOrDefault(n => n is not null) ?? i.MacvtapLink?.Value,
-                Holding(holders, its.FirstOrDefault()))
+                host.NameOf(its.FirstOrDefault()?.Master) ?? i.Bridge?.Value,
+                its.Select(l => LowerOf(host, l)).FirstOrDefault(n => n is not null) ?? i.MacvtapLink?.Value, host.Holding(its.FirstOrDefault()))
             {
                 Partner = its.ElementAtOrDefault(1),
             };
@@ -45,7 +44,7 @@ public sealed partial record InterfaceStatus
         IEnumerable<InterfaceStatus> Strays()
         {
             var going = plan.Steps.Where(s => s.Kind == StepKind.Delete && s.Observed is not null).ToDictionary(s => s.Observed!.Index);
-            return OfHost(links, null, holders).Where(i => going.ContainsKey(i.Link!.Index))
+            return OfHost(host, null).Where(i => going.ContainsKey(i.Link!.Index))
                 .Select(i => i with { State = InterfaceState.Drifted, Reason = going[i.Link!.Index].Reason });
         }
     }
@@ -53,17 +52,20 @@ public sealed partial record InterfaceStatus
     /// <summary>All interfaces whose links carry a VM's alias, by VM and id.</summary>
     /// <param name="redirects">Where the two of a pair are redirected, by ifindex; null where nobody looked.</param>
     public static IReadOnlyList<InterfaceStatus> OfHost(IReadOnlyList<Link> links, IReadOnlyDictionary<int, int>? redirects, IReadOnlyList<LinkHolder> holders) =>
-        [.. links.Where(l => Ownership.Vm(l.Alias) is not null)
+        OfHost(new HostLinks(links, holders), redirects);
+
+    private static IReadOnlyList<InterfaceStatus> OfHost(HostLinks host, IReadOnlyDictionary<int, int>? redirects) =>
+        [.. host.All.Where(l => Ownership.Vm(l.Alias) is not null)
             .GroupBy(l => (Vm: Ownership.Vm(l.Alias)!, Id: Ownership.Id(l.Alias)!, Alone: Ownership.IsPart(l.Alias) ? 0 : l.Index))
             .OrderBy(g => g.Key.Vm).ThenBy(g => g.Key.Id).ThenBy(g => g.Key.Alone)
-            .Select(g => g.Key.Alone == 0 ? Pair(g.Key.Vm, g.Key.Id, links, [.. g], redirects, holders) : Single(g.Key.Vm, g.Key.Id, links, g.First(), holders))];
+            .Select(g => g.Key.Alone == 0 ? Pair(g.Key.Vm, g.Key.Id, host, [.. g], redirects) : Single(g.Key.Vm, g.Key.Id, host, g.First()))];
 
-    private static InterfaceStatus Single(string vm, string id, IReadOnlyList<Link> links, Link link, IReadOnlyList<LinkHolder> holders) =>
+    private static InterfaceStatus Single(string vm, string id, HostLinks host, Link link) =>
         new(vm, id, link.Kind == "tun" ? "tap" : link.Kind ?? "link", null, link.Up ? InterfaceState.Up : InterfaceState.Down, null, link,
-            IsGuestSide(link) ? Colons(link.Address) : null, null, Name(links, link.Master), LowerOf(links, link), Holding(holders, link));
+            IsGuestSide(link) ? Colons(link.Address) : null, null, host.NameOf(link.Master), LowerOf(host, link), host.Holding(link));
 
     /// <summary>A tap and a macvlan that stand for one macvtap, or what is left of them.</summary>
-    private static InterfaceStatus Pair(string vm, string id, IReadOnlyList<Link> links, IReadOnlyList<Link> parts, IReadOnlyDictionary<int, int>? redirects, IReadOnlyList<LinkHolder> holders)
+    private static InterfaceStatus Pair(string vm, string id, HostLinks host, IReadOnlyList<Link> parts, IReadOnlyDictionary<int, int>? redirects)
     {
         var (tap, macvlan) = (parts.FirstOrDefault(l => l.Tun is not null), parts.FirstOrDefault(l => l.Kind == "macvlan"));
         string?[] faults = tap is null || macvlan is null
@@ -73,7 +75,7 @@ public sealed partial record InterfaceStatus
         var at = reason.Length > 0 ? InterfaceState.Drifted : parts.All(l => l.Up) ? InterfaceState.Up : InterfaceState.Down;
         var first = tap ?? macvlan ?? parts[0];
         return new(vm, id, Word(InterfaceType.Macvtap), AttachmentKind.TapRedirect, at, reason.Length > 0 ? reason : null, first,
-            Colons(macvlan?.Address), null, null, macvlan is null ? null : LowerOf(links, macvlan), Holding(holders, first))
+            Colons(macvlan?.Address), null, null, macvlan is null ? null : LowerOf(host, macvlan), host.Holding(first))
         {
             Partner = first == tap ? macvlan : null,
         };
@@ -81,8 +83,6 @@ public sealed partial record InterfaceStatus
         string? Unjoined(Link from, Link to) => redirects is null || redirects.GetValueOrDefault(from.Index) == to.Index ? null : $"'{from.Name}' is not redirected to '{to.Name}'";
     }
 
-    private static IReadOnlyList<LinkHolder> Holding(IReadOnlyList<LinkHolder> holders, Link? link) => link is null ? [] : [.. holders.Where(h => h.Link == link.Name)];
-    private static string? LowerOf(IReadOnlyList<Link> links, Link link) => IsGuestSide(link) ? Name(links, link.Lower) : null;
-    private static string? Name(IReadOnlyList<Link> links, int? index) => index is > 0 ? links.FirstOrDefault(l => l.Index == index)?.Name : null;
+    private static string? LowerOf(HostLinks host, Link link) => IsGuestSide(link) ? host.NameOf(link.Lower) : null;
     private static string Word(InterfaceType type) => type.ToString().ToLowerInvariant();
 }

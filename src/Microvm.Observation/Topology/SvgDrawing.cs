@@ -19,7 +19,6 @@ public static class SvgDrawing
     private sealed class Box(TopologyNode node)
     {
         internal TopologyNode Node { get; } = node;
-        internal int Column { get; set; }
         internal double X { get; set; }
         internal double Y { get; set; }
         internal double Width { get; set; }
@@ -67,44 +66,53 @@ public static class SvgDrawing
     private static void Place(TopologyGraph graph, Dictionary<string, Box> boxes)
     {
         // Columns from the right: a VM, its interface, what that hangs on, and so on outwards, by the longest way.
-        int Depth(string key, int guard) => guard == 0 ? 0 : graph.Edges.Where(e => e.From == key).Select(e => 1 + Depth(e.To, guard - 1)).DefaultIfEmpty(0).Max();
-        var depth = boxes.Keys.ToDictionary(k => k, k => Depth(k, 12));
-        var most = depth.Values.DefaultIfEmpty(0).Max();
+        var depths = new Dictionary<string, int>();
+        var most = boxes.Keys.Select(Depth).DefaultIfEmpty(0).Max();
+        var columns = boxes.Values.ToLookup(b => most - depths[b.Node.Key]);
+        var lines = graph.Edges.ToLookup(e => most - depths[e.From]);
         var x = Margin;
         for (var column = 0; column <= most; column++)
         {
-            var here = boxes.Where(b => most - depth[b.Key] == column).Select(b => b.Value).ToList();
+            var here = columns[column].ToList();
             var width = here.Select(b => Math.Max(CellText.Width(b.Label) * Letter, CellText.Width(b.Detail) * SmallLetter) + 24).DefaultIfEmpty(0).Max();
-            here.ForEach(b => (b.Column, b.X, b.Width) = (column, x, width));
+            here.ForEach(b => (b.X, b.Width) = (x, width));
             // Many lines to the next column cross at a gentler slope where there is more room.
-            var lines = graph.Edges.Count(e => boxes[e.From].Column == column && here.Contains(boxes[e.From]));
-            x += width + Math.Clamp(lines * 6, ColumnGap, WidestGap);
+            x += width + Math.Clamp(lines[column].Count() * 6, ColumnGap, WidestGap);
         }
         // Interfaces stand in the order of what they hang on; everything else goes to the middle of its neighbours.
-        var links = boxes.Values.Where(b => b.Column == most - 1).ToList();
         var order = graph.Nodes.Index().ToDictionary(n => n.Item.Key, n => n.Index);
-        int Parent(Box b) => graph.Edges.Where(e => e.To == b.Node.Key).Select(e => order[e.From]).DefaultIfEmpty(0).Min();
-        int Vm(Box b) => graph.Edges.Where(e => e.From == b.Node.Key).Select(e => order[e.To]).DefaultIfEmpty(0).Min();
+        int First(IEnumerable<TopologyNode> nodes) => nodes.Select(n => order[n.Key]).DefaultIfEmpty(0).Min();
+        var links = columns[most - 1].Select(b => (Box: b, Parent: First(graph.Above(b.Node.Key)), Vm: First(graph.Below(b.Node.Key))));
         var y = Margin;
         int? last = null;
-        foreach (var b in links.OrderBy(Parent).ThenBy(Vm).ThenBy(b => order[b.Node.Key]))
+        foreach (var (b, parent, _) in links.OrderBy(l => l.Parent).ThenBy(l => l.Vm).ThenBy(l => order[l.Box.Node.Key]))
         {
-            y += last is { } l && l != Parent(b) ? RowGap : 0;
-            last = Parent(b);
+            y += last is { } l && l != parent ? RowGap : 0;
+            last = parent;
             b.Y = y;
             y += BoxHeight + RowGap;
         }
-        Spread(boxes, most, b => graph.Edges.Where(e => e.To == b.Node.Key).Select(e => boxes[e.From].Y));
+        Spread([.. columns[most]], b => graph.Above(b.Node.Key).Select(n => boxes[n.Key].Y));
         for (var column = most - 2; column >= 0; column--)
         {
-            Spread(boxes, column, b => graph.Edges.Where(e => e.From == b.Node.Key).Select(e => boxes[e.To].Y));
+            Spread([.. columns[column]], b => graph.Below(b.Node.Key).Select(n => boxes[n.Key].Y));
+        }
+
+        // A ring of devices, which the kernel forbids and a dump taken amid changes can show, ends where it meets itself.
+        int Depth(string key)
+        {
+            if (!depths.TryGetValue(key, out var depth))
+            {
+                depths[key] = 0;
+                depths[key] = depth = graph.Below(key).Select(n => 1 + Depth(n.Key)).DefaultIfEmpty(0).Max();
+            }
+            return depth;
         }
     }
 
     /// <summary>Puts each box of a column at the middle of its neighbours, and then apart.</summary>
-    private static void Spread(Dictionary<string, Box> boxes, int column, Func<Box, IEnumerable<double>> neighbours)
+    private static void Spread(List<Box> here, Func<Box, IEnumerable<double>> neighbours)
     {
-        var here = boxes.Values.Where(b => b.Column == column).ToList();
         here.ForEach(b => b.Y = neighbours(b).DefaultIfEmpty(Margin).Average());
         var y = Margin;
         foreach (var b in here.OrderBy(b => b.Y).ToList())

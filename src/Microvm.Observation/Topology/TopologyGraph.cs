@@ -12,11 +12,31 @@ public enum NodeKind { Nic, Bridge, Lower, Outside, Tap, Macvtap, User, Vm }
 public sealed record TopologyNode(string Key, NodeKind Kind, string Label, string Detail, InterfaceState? State = null);
 
 /// <summary>Who is joined to whom: edges go from the outside world towards the VMs.</summary>
-public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyList<(string From, string To)> Edges)
+public sealed class TopologyGraph
 {
-    public TopologyNode this[string key] => Nodes.First(n => n.Key == key);
-    public IEnumerable<TopologyNode> Below(string key) => Edges.Where(e => e.From == key).Select(e => this[e.To]);
-    public IEnumerable<TopologyNode> Roots => Nodes.Where(n => Edges.All(e => e.To != n.Key));
+    private readonly Dictionary<string, TopologyNode> _byKey;
+    private readonly ILookup<string, string> _below, _above;
+
+    public TopologyGraph(IReadOnlyList<TopologyNode> nodes, IReadOnlyList<(string From, string To)> edges)
+    {
+        (Nodes, Edges) = (nodes, edges);
+        _byKey = nodes.ToDictionary(n => n.Key);
+        _below = edges.ToLookup(e => e.From, e => e.To);
+        _above = edges.ToLookup(e => e.To, e => e.From);
+    }
+
+    public IReadOnlyList<TopologyNode> Nodes { get; }
+    public IReadOnlyList<(string From, string To)> Edges { get; }
+    public TopologyNode this[string key] => _byKey[key];
+
+    /// <summary>The neighbours of a node on the side of the VMs, in the order in which they were joined.</summary>
+    public IEnumerable<TopologyNode> Below(string key) => _below[key].Select(k => _byKey[k]);
+
+    /// <summary>The neighbours of a node on the side of the outside world.</summary>
+    public IEnumerable<TopologyNode> Above(string key) => _above[key].Select(k => _byKey[k]);
+
+    /// <summary>The nodes that nothing stands before.</summary>
+    public IEnumerable<TopologyNode> Roots => Nodes.Where(n => !_above[n.Key].Any());
 
     /// <summary>What declarations ask for. Pure.</summary>
     public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
@@ -38,10 +58,11 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
             var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.ToString().ToLowerInvariant()}{joined}{queues}, {i.Mac}"));
             graph.Join(parent, link);
         }
+        var ofVm = attachments.ToLookup(a => a.Vm);
         foreach (var vm in vms)
         {
             var node = graph.Add(new($"vm:{vm.Name}", NodeKind.Vm, vm.Name, $"{vm.Hypervisor}, {vm.Vcpu} vCPU, {vm.MemoryMiB} MiB"));
-            foreach (var a in attachments.Where(a => a.Vm == vm.Name))
+            foreach (var a in ofVm[vm.Name])
             {
                 graph.Join($"if:{a.Vm}/{a.Interface.Id}", node);
             }
@@ -53,12 +74,13 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
     public static TopologyGraph Of(IReadOnlyList<InterfaceStatus> interfaces, IReadOnlyList<Link> links)
     {
         var graph = new Builder();
+        var host = new HostLinks(links, []);
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
             var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
             var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.ToString().ToLowerInvariant()}", i.State));
-            var parent = links.FirstOrDefault(l => l.Index == (i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower)));
-            graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, links), link);
+            var parent = host.OfIndex(i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower));
+            graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
             graph.Join(link, graph.Add(new($"vm:{i.Vm}", NodeKind.Vm, i.Vm, holder)));
         }
@@ -66,7 +88,7 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
     }
 
     /// <summary>A link, and what carries it: a bridge's other ports, the device under a VLAN or a bond.</summary>
-    private static string Upstream(Builder graph, Link link, IReadOnlyList<Link> links)
+    private static string Upstream(Builder graph, Link link, HostLinks host)
     {
         var key = $"link:{link.Name}";
         if (graph.Has(key))
@@ -75,11 +97,11 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
         }
         var isBridge = link.Kind == "bridge";
         graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {(link.Up ? "up" : "down")}"));
-        var carriers = links.Where(l => l.Master == link.Index && l.Kind is not ("tun" or "macvtap" or "macvlan"))
-            .Concat(links.Where(l => link.Kind is not (null or "veth") && !isBridge && l.Index == link.Lower));
+        var lower = link.Kind is not (null or "veth") && !isBridge ? host.OfIndex(link.Lower) : null;
+        var carriers = host.PortsOf(link).Where(l => l.Kind is not ("tun" or "macvtap" or "macvlan")).Concat(lower is null ? [] : [lower]);
         foreach (var carrier in carriers.Where(c => c.Index != link.Index))
         {
-            graph.Join(Upstream(graph, carrier, links), key);
+            graph.Join(Upstream(graph, carrier, host), key);
         }
         return key;
     }
@@ -88,12 +110,14 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
     {
         private readonly List<TopologyNode> _nodes = [];
         private readonly List<(string, string)> _edges = [];
+        private readonly HashSet<string> _keys = [];
+        private readonly HashSet<(string, string)> _joined = [];
         internal TopologyGraph Graph => new(_nodes, _edges);
-        internal bool Has(string key) => _nodes.Any(n => n.Key == key);
+        internal bool Has(string key) => _keys.Contains(key);
 
         internal string Add(TopologyNode node)
         {
-            if (!Has(node.Key))
+            if (_keys.Add(node.Key))
             {
                 _nodes.Add(node);
             }
@@ -102,7 +126,7 @@ public sealed record TopologyGraph(IReadOnlyList<TopologyNode> Nodes, IReadOnlyL
 
         internal void Join(string from, string to)
         {
-            if (!_edges.Contains((from, to)))
+            if (_joined.Add((from, to)))
             {
                 _edges.Add((from, to));
             }
