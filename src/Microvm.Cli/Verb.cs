@@ -11,6 +11,25 @@ internal static class Verb
     /// <summary>The exit code of <c>--exit-code</c> where the host is not as declared.</summary>
     internal const int DriftCode = 3;
 
+    /// <summary>The exit code where the links were changed, and what was done could not be printed.</summary>
+    internal const int UnreportedCode = 4;
+
+    /// <summary>Prints what was done. A full disk behind standard output must not read as "failed, nothing is changed".</summary>
+    internal static int Report(bool changed, Func<int> print)
+    {
+        try
+        {
+            var code = print();
+            Console.Out.Flush();
+            return code;
+        }
+        catch (IOException e) when (changed)
+        {
+            Console.Error.WriteLine($"microvm: everything was done, but it could not be printed: {Printable.Lines(e.Message)}");
+            return UnreportedCode;
+        }
+    }
+
     /// <summary>A command with examples in its help. The action's result is the exit code.</summary>
     internal static Command Define(string name, string description, string[] examples, Func<ParseResult, int> action, params Symbol[] symbols) =>
         Define(new DocumentedCommand(name, description, examples), action, symbols);

@@ -14,7 +14,8 @@ internal static class AccountFile
     /// <summary>The fields of each line that has as many as the file's format asks for.</summary>
     internal static IEnumerable<string[]> Entries(string file) => File.ReadLines(file).Select(l => l.Split(':')).Where(f => f.Length > 3);
 
-    /// <summary>The number of a name, which both files have in their third field; null where the name is not in it.</summary>
+    /// <summary>The number of a name, which both files have in their third field; null where the name is not in it, or its line holds no number.</summary>
     internal static uint? Number(string file, string name) =>
-        Entries(file).FirstOrDefault(f => f[0] == name) is { } entry ? uint.Parse(entry[2], CultureInfo.InvariantCulture) : null;
+        Entries(file).FirstOrDefault(f => f[0] == name) is { } entry && uint.TryParse(entry[2], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number : null;
 }

@@ -38,7 +38,7 @@ internal static class CaptureCommand
         using var to = new BufferedStream(file ?? (Stream)Terminal.OutputStream, 256 * 1024);
         if (Terminal.Errors.IsTerminal)
         {
-            Console.Error.WriteLine($"microvm: capturing from {link.Name} of {Ownership.Vm(link.Alias)}; Ctrl-C ends it");
+            Console.Error.WriteLine($"microvm: capturing from {Printable.Of(link.Name)} of {Printable.Of(Ownership.Vm(link.Alias)!)}; Ctrl-C ends it");
         }
         return Capture(socket, to, route, link, interrupts, snap, result.GetValue(s_count) ?? long.MaxValue, result.GetValue(s_seconds));
     }
@@ -93,7 +93,7 @@ internal static class CaptureCommand
         var (seen, dropped) = socket.Statistics();
         writer.Finish(start, Now(), seen, dropped);
         to.Flush();
-        Console.Error.WriteLine($"microvm: {captured} frame{(captured == 1 ? "" : "s")} captured from {link.Name}, {dropped} dropped{(gone ? "; the link is gone" : "")}");
+        Console.Error.WriteLine($"microvm: {captured} frame{(captured == 1 ? "" : "s")} captured from {Printable.Of(link.Name)}, {dropped} dropped{(gone ? "; the link is gone" : "")}");
         return gone ? 1 : 0;
     }
 

@@ -25,7 +25,11 @@ internal static class DownCommand
         var links = result.GetValue(s_link)!.SelectMany(l => l.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
-        PlanOutput.Print(network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null), result.GetValue(CommonOptions.Json));
-        return 0;
+        var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null);
+        return Verb.Report(plan.HasChanges, () =>
+        {
+            PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
+            return 0;
+        });
     }
 }

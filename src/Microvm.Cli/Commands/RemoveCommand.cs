@@ -23,7 +23,7 @@ internal static class RemoveCommand
         }
         if (registry.Data(vm.Name) is { Count: > 0 } data && !result.GetValue(s_data))
         {
-            Console.Error.WriteLine($"microvm: {vm.Path} holds {string.Join(", ", data.Take(5).Select(Printable.Of))}{(data.Count > 5 ? $" and {data.Count - 5} more" : "")}; take along what is worth keeping, then: microvm remove --data {vm.Name}");
+            Console.Error.WriteLine($"microvm: {vm.Path} holds {string.Join(", ", data.Take(5).Select(d => Printable.Of(d)))}{(data.Count > 5 ? $" and {data.Count - 5} more" : "")}; take along what is worth keeping, then: microvm remove --data {vm.Name}");
             return 1;
         }
         if (Systemctl.IsRunning)

@@ -32,6 +32,11 @@ internal static class UpCommand
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
         var plan = network.Up(HostSession.Desired(result, vms, attachments), Options(result, vms));
+        return Verb.Report(plan.HasChanges && plan.Refusals.Count == 0, () => Print(plan, result));
+    }
+
+    private static int Print(Plan plan, ParseResult result)
+    {
         if (result.GetValue(s_made) && plan.Refusals.Count == 0)
         {
             foreach (var step in plan.Steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace))

@@ -97,6 +97,21 @@ public sealed class SurroundingsTests : IDisposable
         Assert.Single(outcome.Err.TrimEnd('\n').Split('\n'));
     }
 
+    /// <summary>1 would say that nothing was changed.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("--json")]
+    [InlineData("--made")]
+    public void Up_and_down_that_can_not_print_what_they_did_say_that_it_is_done(string option)
+    {
+        var up = Shell($"\"$m\" up --netns $ns {option} $vm > /dev/full");
+        Assert.Equal((4, "microvm: everything was done, but it could not be printed: write to descriptor 1: No space left on device\n"), (up.Code, up.Err));
+        Assert.Equal(0, Shell("\"$m\" plan --netns $ns --exit-code $vm").Code);
+        var down = Shell($"\"$m\" down --netns $ns $vm > /dev/full");
+        Assert.Equal(4, down.Code);
+        Assert.Equal(3, Shell("\"$m\" plan --netns $ns --exit-code $vm").Code);
+    }
+
     [Theory]
     [InlineData("check vm.json", 2)]
     [InlineData("up vm.json", 2)]
