@@ -51,10 +51,23 @@ internal static class Verb
             return Guard(() =>
             {
                 Privilege.Enter(result);
-                return action(result);
+                return command.Options.Contains(VmHost.State) ? OnHost(() => action(result)) : action(result);
             });
         });
         return command;
+    }
+
+    /// <summary>What a host's VMs are is root's: who may not change it is told how to.</summary>
+    private static int OnHost(Func<int> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (UnauthorizedAccessException e) when (PosixProcess.EffectiveUser != 0)
+        {
+            throw new IOException($"{e.Message.TrimEnd('.')} to user {PosixProcess.EffectiveUser}; run it with sudo: sudo microvm {string.Join(' ', Environment.GetCommandLineArgs()[1..].Select(Host.Shell.Quote))}", e);
+        }
     }
 
     /// <summary>Runs what prints or works; what goes wrong becomes a message and an exit code.</summary>

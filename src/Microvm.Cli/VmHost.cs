@@ -1,9 +1,11 @@
 using System.CommandLine;
+using System.Diagnostics;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Install;
 using Microvm.Host.Systemd;
 using Microvm.Hypervisors;
+using Microvm.Linux;
 
 namespace Microvm.Cli;
 
@@ -80,7 +82,7 @@ internal static class VmHost
     /// <summary>Says what a new runner means for a VM that may be running.</summary>
     internal static void Tell(VmDirectory vm, bool changed, bool isNew)
     {
-        Console.WriteLine(isNew ? $"created {vm.Name}; start it with: microvm start {vm.Name}"
+        Console.WriteLine(isNew ? $"created {vm.Name}; start it with: {(new HostConfiguration("/").IsInstalled ? "" : "sudo microvm host install (once: this machine has no units for VMs yet), then: ")}sudo microvm start {vm.Name}"
             : !changed && (vm.Booted is null || vm.Booted == vm.Current) ? $"{vm.Name} is current"
             : vm.Booted is { } booted && booted != vm.Current ? $"{vm.Name} is updated; it applies on the next start: microvm restart {vm.Name}"
             : $"{vm.Name} is updated");
@@ -97,13 +99,94 @@ internal static class VmHost
     }
 
     /// <summary>Starts with the host, or no longer.</summary>
-    internal static int Autostart(VmName name, bool on) => Systemctl.Run("--quiet", on ? "enable" : "disable", "--", name.Unit);
+    internal static int Autostart(VmName name, bool on)
+    {
+        var (code, said) = Systemctl.Try("--quiet", on ? "enable" : "disable", "--", name.Unit);
+        if (code != 0)
+        {
+            Console.Error.WriteLine(new HostConfiguration("/").IsInstalled ? $"microvm: {Denied(said, $"microvm update {name} --autostart {(on ? "true" : "false")}")}"
+                : $"microvm: '{name}' can't start with the host, which has no units for VMs yet; set it up with: sudo microvm host install; then: sudo microvm update {name} --autostart true");
+        }
+        return code;
+    }
+
+    /// <summary>How long a VM is watched after a start: a hypervisor that misses something ends within it.</summary>
+    private static readonly TimeSpan s_watched = TimeSpan.FromSeconds(1.5);
 
     /// <summary>Runs a verb of systemctl on the VMs' services.</summary>
     internal static int Power(ParseResult result, string verb)
     {
         var state = Directory(result);
         var vms = result.GetValue(Names)!.Select(n => Existing(state, n)).ToList();
-        return Systemctl.Run([verb, "--", .. vms.Select(v => v.Name.Unit), .. verb == "stop" ? vms.Select(v => v.Name.InterfacesUnit) : []]) == 0 ? 0 : 1;
+        if (!Systemctl.IsRunning || vms.Count == 0)
+        {
+            throw new IOException("this needs systemd, which does not run this host; start one VM by itself with: microvm run FILE");
+        }
+        return Power(vms, verb);
     }
+
+    /// <summary>Runs a verb of systemctl on VMs' services, all at once, and tells of each that did not come up why.</summary>
+    internal static int Power(IReadOnlyList<VmDirectory> vms, string verb)
+    {
+        var names = vms.Select(v => v.Name).ToList();
+        if (verb == "start" && Systemctl.States(names).Values.Where(u => u is { IsFailing: true, Active: not "active" }).Select(u => u.Unit).ToList() is { Count: > 0 } failing)
+        {
+            // One that waits for its next try is tried now.
+            _ = Systemctl.Try(["stop", "--", .. failing]);
+        }
+        if (verb != "stop")
+        {
+            MustBeInstalled(names);
+        }
+        var (code, said) = Systemctl.Try([verb, "--", .. names.Select(n => n.Unit), .. verb == "stop" ? names.Select(n => n.InterfacesUnit) : []]);
+        var untold = code != 0;
+        if (verb != "stop" && !IsDenied(said))
+        {
+            foreach (var (name, unit) in Watch(names).Where(f => f.Unit is not { Active: "active" } || f.Unit.IsFailing))
+            {
+                var why = unit is null ? null : UnitFailure.Of(name, unit);
+                Console.Error.WriteLine($"microvm: '{name}' did not start: {why ?? $"its unit is {unit?.Active ?? "not there"}; see: microvm logs {name}"}");
+                if (unit is { IsFailing: true, Active: not "failed" })
+                {
+                    Console.Error.WriteLine($"microvm: '{name}' is tried again by itself, less and less often; stop that with: sudo microvm stop {name}");
+                }
+                (code, untold) = (1, false);
+            }
+        }
+        if (untold)
+        {
+            Console.Error.WriteLine($"microvm: {Denied(said, $"microvm {verb} {string.Join(' ', names)}")}");
+        }
+        return code == 0 ? 0 : 1;
+    }
+
+    /// <summary>What the units say once none of them changes any more, or the time to watch is over.</summary>
+    private static List<(VmName Name, UnitState? Unit)> Watch(List<VmName> names)
+    {
+        var clock = Stopwatch.StartNew();
+        for (; ; )
+        {
+            var states = Systemctl.States(names);
+            if (clock.Elapsed > s_watched || states.Values.All(u => u.Active is "failed" or "inactive" || u.Sub == "auto-restart"))
+            {
+                return [.. names.Select(n => (n, states.GetValueOrDefault(n.Unit)))];
+            }
+            Thread.Sleep(100);
+        }
+    }
+
+    private static void MustBeInstalled(IEnumerable<VmName> names)
+    {
+        if (!new HostConfiguration("/").IsInstalled && Systemctl.Show([names.First().Unit])[0].Load == "not-found")
+        {
+            throw new IOException("this machine has no units for VMs yet; set it up with: sudo microvm host install");
+        }
+    }
+
+    /// <summary>Of what systemctl said, what a person can do something with.</summary>
+    internal static string Denied(string said, string command) =>
+        IsDenied(said) ? $"user {PosixProcess.EffectiveUser} may not do this; run it with sudo: sudo {command}" : Printable.Lines(said);
+
+    private static bool IsDenied(string said) =>
+        ((string[])["Access denied", "Interactive authentication required", "Permission denied"]).Any(d => said.Contains(d, StringComparison.OrdinalIgnoreCase));
 }

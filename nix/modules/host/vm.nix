@@ -13,7 +13,11 @@ let
   # What the hardened unit makes an exception for.
   has = type: builtins.any (interface: interface.type == type) (guest.microvm.interfaces or [ ]);
   ownUser = builtins.elem (guest.microvm.hypervisor or "qemu") [ "qemu" "kvmtool" "vfkit" ];
-  exceptions = lib.optionalAttrs (has "user" && !ownUser) (templates.dropIn "user-network") // lib.optionalAttrs (has "bridge") (templates.dropIn "bridge-helper");
+  isCrosvm = (guest.microvm.hypervisor or "qemu") == "crosvm";
+  exceptions = lib.optionalAttrs (has "user" && !ownUser) (templates.dropIn "user-network")
+    // lib.optionalAttrs (has "bridge" && !isCrosvm) (templates.dropIn "bridge-helper")
+    # The namespaces of its sandbox include those of a user network.
+    // lib.optionalAttrs isCrosvm (templates.dropIn "own-sandbox");
 in
 {
   "install-microvm-${name}" = {

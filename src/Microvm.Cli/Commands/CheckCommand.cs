@@ -17,6 +17,7 @@ internal static class CheckCommand
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
         LookAtHelpers(vms, diagnostics);
+        LookAtFiles(vms, diagnostics);
         if (result.GetValue(CommonOptions.Json))
         {
             var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)],
@@ -33,6 +34,15 @@ internal static class CheckCommand
             }
         }
         return diagnostics.HasErrors ? 2 : 0;
+    }
+
+    /// <summary>Warns of files that this host does not have. What is to be built into the Nix store is not there yet.</summary>
+    private static void LookAtFiles(IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)
+    {
+        foreach (var (at, fault) in vms.SelectMany(v => BootFiles.Missing(v, null)).Where(m => !m.Fault.Contains("'/nix/store/", StringComparison.Ordinal)))
+        {
+            diagnostics.Warning(at, $"on this host {fault}");
+        }
     }
 
     /// <summary>Warns of a qemu-bridge-helper of this host that could not do what is declared. The declaration is not wrong for it: it may be for another host.</summary>

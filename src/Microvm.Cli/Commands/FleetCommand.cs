@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host;
+using Microvm.Host.Install;
 using Microvm.Host.Systemd;
 using Microvm.Hypervisors;
 
@@ -85,6 +86,10 @@ internal static class FleetCommand
             Console.WriteLine(isNew ? $"created {name}" : changed.Value ? $"updated {name}" : $"{name} is current");
         }
         VmHost.Synchronise(state);
+        foreach (var gone in state.All().Where(v => v.Source == VmSource.File && v.Reference == Path.GetFullPath(file) && fleet.Vms.All(f => f.Name != v.Name.Value)))
+        {
+            Console.WriteLine($"{gone.Name} is no longer in {Printable.Of(file)} and stays as it is; to take it away: sudo microvm stop {gone.Name}; sudo microvm remove {gone.Name}");
+        }
         if (!Systemctl.IsRunning || result.GetValue(s_noStart))
         {
             return 0;
@@ -92,13 +97,23 @@ internal static class FleetCommand
         var autostart = fleet.Vms.ToLookup(v => v.Autostart, v => VmName.Parse(v.Name).Unit);
         foreach (var (on, verb) in (ReadOnlySpan<(bool, string)>)[(true, "enable"), (false, "disable")])
         {
-            if (autostart[on].Any() && Systemctl.Run(["--quiet", verb, "--", .. autostart[on]]) != 0)
+            if (autostart[on].Any() && Systemctl.Try(["--quiet", verb, "--", .. autostart[on]]) is { Code: not 0 } refused)
             {
+                Console.Error.WriteLine($"microvm: {(new HostConfiguration("/").IsInstalled ? VmHost.Denied(refused.Said, $"microvm fleet up {Shell.Quote(file)}")
+                    : $"the VMs are not started: this machine has no units for them yet; set it up with: sudo microvm host install; then: sudo microvm fleet up {Shell.Quote(file)}")}");
                 return 1;
             }
         }
         // One call for all: systemd starts them side by side.
-        var code = fleet.Vms.Count == 0 ? 0 : Systemctl.Run(["start", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name).Unit)]);
+        List<VmDirectory> vms = [.. fleet.Vms.Select(v => state.Of(VmName.Parse(v.Name)))];
+        var before = Systemctl.States([.. vms.Select(v => v.Name)]);
+        var code = vms.Count == 0 ? 0 : VmHost.Power(vms, "start");
+        var after = Systemctl.States([.. vms.Select(v => v.Name)]);
+        var started = vms.Where(v => before.GetValueOrDefault(v.Name.Unit)?.Active != "active" && after.GetValueOrDefault(v.Name.Unit) is { Active: "active", IsFailing: false }).Select(v => v.Name.Value).ToList();
+        if (started.Count > 0)
+        {
+            Console.WriteLine($"started {string.Join(", ", started)}");
+        }
         foreach (var vm in fleet.Vms.Select(v => state.Of(VmName.Parse(v.Name))).Where(v => v.Booted is { } b && b != v.Current))
         {
             Console.WriteLine($"{vm.Name} runs from an older declaration; apply it with: microvm restart {vm.Name}");
@@ -106,7 +121,13 @@ internal static class FleetCommand
         return code == 0 ? 0 : 1;
     }
 
-    private static int Down(ParseResult result) =>
-        Read(result) is not { } fleet ? 2
-        : fleet.Vms.Count == 0 || Systemctl.Run(["stop", "--", .. fleet.Vms.Select(v => VmName.Parse(v.Name)).SelectMany(n => new[] { n.Unit, n.InterfacesUnit })]) == 0 ? 0 : 1;
+    private static int Down(ParseResult result)
+    {
+        if (Read(result) is not { } fleet)
+        {
+            return 2;
+        }
+        var state = State(result, fleet);
+        return fleet.Vms.Count == 0 ? 0 : VmHost.Power([.. fleet.Vms.Select(v => state.Of(VmName.Parse(v.Name)))], "stop");
+    }
 }

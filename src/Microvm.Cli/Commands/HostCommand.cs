@@ -25,7 +25,9 @@ internal static class HostCommand
             ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
         host.Add(Hidden("set-booted", r => { _ = Boot.SetBooted(Vm(r)); return 0; }));
         host.Add(Hidden("release", r => Boot.Release(Vm(r), VmHost.Binary) ? 0 : 1));
-        host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid)) ? 0 : 1, s_pid));
+        host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid), t => Console.Error.WriteLine($"microvm: {t}")) ? 0 : 1, s_pid));
+        host.Add(Hidden("ready", Ready));
+        host.Add(Hidden("pause", Pause));
         var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
             result => { _ = new HostConfiguration("/").Update([]); return 0; });
         release.Hidden = true;
@@ -38,6 +40,27 @@ internal static class HostCommand
             command.Hidden = true;
             return command;
         }
+    }
+
+    /// <summary>As the VM's user, before its hypervisor: what is told here is why it is not started.</summary>
+    private static int Ready(ParseResult result)
+    {
+        var faults = Boot.NotReady(Vm(result)).ToList();
+        faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
+        return faults.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>Before a VM is started again by itself.</summary>
+    private static int Pause(ParseResult result)
+    {
+        var unit = Systemctl.Show([VmName.Parse(result.GetValue(VmHost.Name)!).Unit])[0];
+        var pause = Boot.PauseAfter(unit.Restarts, unit.Left > unit.Entered ? unit.Left - unit.Entered : TimeSpan.Zero, UnitState.Now - unit.Left);
+        if (pause > TimeSpan.Zero)
+        {
+            Console.Error.WriteLine($"microvm: it was started {unit.Restarts} times in vain; next in {pause.TotalSeconds:0} s");
+            Thread.Sleep(pause);
+        }
+        return 0;
     }
 
     private static VmDirectory Vm(ParseResult result) => VmHost.Directory(result).Of(VmName.Parse(result.GetValue(VmHost.Name)!));
@@ -71,7 +94,15 @@ internal static class HostCommand
             }
         }
         VmHost.Synchronise(VmHost.Directory(result));
-        return Reload();
+        if (Reload() != 0)
+        {
+            return 1;
+        }
+        if (!result.GetValue(CommonOptions.Json) && VmHost.Directory(result).All().Count == 0)
+        {
+            Console.WriteLine("this machine is a host of VMs now; next: sudo microvm create NAME --file FILE --autostart; sudo microvm start NAME");
+        }
+        return 0;
     }
 
     private static int Uninstall(ParseResult result)
@@ -97,7 +128,8 @@ internal static class HostCommand
             return;
         }
         var told = steps.Where(s => s.Action != "keep").ToList();
-        told.ForEach(s => Console.WriteLine($"{s.Action,-7}{s.Path}{(s.Reason is { } r ? $": {r}" : "")}"));
+        var root = Path.GetFullPath(result.GetValue(s_root)!).TrimEnd('/');
+        told.ForEach(s => Console.WriteLine($"{s.Action,-7}{root}{s.Path}{(s.Reason is { } r ? $": {r}" : "")}"));
         if (told.Count == 0)
         {
             Console.WriteLine("nothing to do");

@@ -34,6 +34,10 @@ internal static class ListCommand
                 new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), Printable.Of(r.From ?? "-"));
         }
         table.Print(Terminal.Output, Console.Out);
+        foreach (var r in rows.Where(r => r.Reason is not null))
+        {
+            Console.WriteLine($"{r.Name} {(r.Restarts > 0 ? $"was started again {r.Restarts} times in vain" : "does not run")}: {r.Reason}");
+        }
         return 0;
     }
 
@@ -42,22 +46,27 @@ internal static class ListCommand
         var state = unit switch
         {
             null => "unknown",
-            { Active: "active" } => "running",
-            { Sub: "auto-restart" } => "restarting",
-            { Active: "activating" } => "starting",
-            { Active: "deactivating" } => "stopping",
             { Active: "failed" } => "failed",
+            { IsFailing: true } => "restarting",
+            { Active: "active" } => "running",
+            { Active: "activating" } or { Active: "inactive", Queued: true } => "starting",
+            { Active: "deactivating" } => "stopping",
             _ => "stopped",
         };
         var runner = vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
         return new(vm.Name.Value, state, runner, unit?.Enabled ?? false, unit is { MainPid: > 0 } ? unit.MainPid : null, vm.Hypervisor,
-            vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference);
+            vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference,
+            unit?.Restarts ?? 0, unit is { IsFailing: true } ? UnitFailure.Of(vm.Name, unit) : null);
     }
 }
 
 /// <summary>One VM of <c>microvm list --json</c>. Fields are only ever added.</summary>
+/// <param name="State">running, starting, stopping, stopped, restarting (it ends soon after each start), failed or unknown.</param>
 /// <param name="Runner">current, stale (a restart applies the current one) or not booted.</param>
-internal sealed record VmReport(string Name, string State, string Runner, bool Autostart, int? Pid, string? Hypervisor, string? Current, string? Booted, string Source, string? From);
+/// <param name="Restarts">How often it was started again by itself since somebody started it.</param>
+/// <param name="Reason">Why it does not run, where it failed; null otherwise, and where the journal can't be read.</param>
+internal sealed record VmReport(string Name, string State, string Runner, bool Autostart, int? Pid, string? Hypervisor, string? Current, string? Booted, string Source, string? From,
+    int Restarts, string? Reason);
 
 internal sealed record InstallStepReport(string Action, string Path, string? Reason);
 

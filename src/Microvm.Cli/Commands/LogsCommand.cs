@@ -16,7 +16,7 @@ internal static class LogsCommand
     {
         var vm = VmHost.Existing(VmHost.Directory(result), result.GetValue(VmHost.Name)!);
         var words = new List<string> { "journalctl", "--no-hostname" };
-        foreach (var unit in (string[])["microvm", "microvm-interfaces", "microvm-tap-interfaces", "microvm-macvtap-interfaces", "microvm-set-booted"])
+        foreach (var unit in (string[])["microvm", "microvm-interfaces", "microvm-tap-interfaces", "microvm-macvtap-interfaces", "microvm-set-booted", "microvm-pause", "microvm-pci-devices", "microvm-virtiofsd"])
         {
             words.AddRange(["--unit", $"{unit}@{vm.Name}.service"]);
         }

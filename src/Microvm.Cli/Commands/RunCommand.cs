@@ -106,6 +106,10 @@ internal static class RunCommand
         {
             AtomicFile.Write(made.Name, made.Content);
         }
+        if (invocation.Control is { } left && StaleSocket.Remove(StaleSocket.PathOf(left)))
+        {
+            Console.Error.WriteLine($"microvm: note: removed the control socket {Printable.Of(StaleSocket.PathOf(left))}, which an earlier run left behind");
+        }
         PosixProcess.Exec([.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)], vm.Hypervisor == "qemu" ? null : invocation.ProcessName, queues.Numbers);
         return 1;
     }

@@ -1,6 +1,8 @@
 using System.CommandLine;
+using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Control;
+using Microvm.Host.Systemd;
 
 namespace Microvm.Cli.Commands;
 
@@ -33,6 +35,9 @@ internal static class ShutdownCommand
         {
             switch (GracefulStop.Stop(socket, vm.MemoryMiB, TimeSpan.FromSeconds(seconds)))
             {
+                case StopOutcome.WasNotRunning when Running(vm.Name) is { } unit:
+                    Console.Error.WriteLine($"microvm: '{vm.Name}' runs as {unit.Unit} (process {unit.MainPid}), and nobody answers at {Printable.Of(socket.Path)}, so its guest can't be asked; end it with: sudo microvm stop {vm.Name}");
+                    return 1;
                 case StopOutcome.WasNotRunning:
                     Console.WriteLine($"'{vm.Name}' is not running");
                     return 0;
@@ -53,4 +58,9 @@ internal static class ShutdownCommand
             return 1;
         }
     }
+
+    /// <summary>The VM's unit, where it runs: the unit itself, asking for its own VM, is told by <c>stop-guest</c>.</summary>
+    private static UnitState? Running(string name) =>
+        Environment.GetEnvironmentVariable("INVOCATION_ID") is null && VmName.TryParse(name, out var vm) && Systemctl.IsRunning
+            && Systemctl.States([vm]).GetValueOrDefault(vm.Unit) is { Active: "active", MainPid: > 0 } unit ? unit : null;
 }

@@ -38,7 +38,7 @@ internal static class UpdateCommand
             {
                 code = 1;
             }
-            if (result.GetValue(s_restart) && vm.Booted != vm.Current && Systemctl.Run("restart", "--", vm.Name.Unit) != 0)
+            if (result.GetValue(s_restart) && vm.Booted != vm.Current && VmHost.Power([vm], "restart") != 0)
             {
                 code = 1;
             }

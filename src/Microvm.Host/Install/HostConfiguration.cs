@@ -41,13 +41,13 @@ public sealed class HostConfiguration(string root)
     /// <summary>The interfaces of a VM's current runner that the hardened unit has to make an exception for, each with its drop-in.</summary>
     private static List<(string DropIn, string? Bridge)> Interfaces(VmDirectory vm)
     {
-        var path = vm.At("current/share/microvm/declaration.json");
-        if (!File.Exists(path) || JsonFrontDoor.Read(path, File.ReadAllBytes(path), new()) is not { } node || new DeclarationReader(new()).Read(node) is not { } config)
+        if (vm.Declaration is not { } config)
         {
             return [];
         }
         return
         [
+            .. config.Hypervisor == "crosvm" ? new (string, string?)[] { ("own-sandbox", null) } : [],
             .. HypervisorTable.Attach(config, out _).SelectMany(a => a.Kind switch
             {
                 AttachmentKind.BridgeHelper => new (string, string?)[] { ("bridge-helper", a.Interface.Bridge?.Value) },

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Host.Run;
 using Microvm.Linux;
 
 namespace Microvm.Host;
@@ -39,19 +40,38 @@ public static class Boot
         return good;
     }
 
+    /// <summary>How long a hypervisor may take to end once its guest has shut down.</summary>
+    private static readonly TimeSpan s_afterShutdown = TimeSpan.FromSeconds(3);
+
     /// <summary>Asks the guest to power off and waits for its hypervisor to end; where it can't be asked, the hypervisor gets SIGTERM from systemd.</summary>
-    public static bool StopGuest(VmDirectory vm, int pid)
+    /// <param name="tell">Called with why it is not the guest that ends the VM.</param>
+    /// <returns>Whether the hypervisor has ended.</returns>
+    public static bool StopGuest(VmDirectory vm, int pid, Action<string> tell)
     {
         var path = vm.At("booted/bin/microvm-shutdown");
-        if (pid <= 1 || !File.Exists(path) || Run(path, vm.Path) != 0)
+        if (pid <= 1)
         {
+            return false;
+        }
+        if (!File.Exists(path))
+        {
+            tell($"'{vm.Name}' has no control socket, so its guest can't be asked to shut down; its hypervisor is ended");
+            return false;
+        }
+        if (Run(path, vm.Path) != 0)
+        {
+            tell($"'{vm.Name}': its guest could not be shut down; its hypervisor is ended");
             return false;
         }
         try
         {
-            // Bounded by TimeoutStopSec= of the unit.
             using var hypervisor = Process.GetProcessById(pid);
-            hypervisor.WaitForExit();
+            if (!hypervisor.WaitForExit(s_afterShutdown))
+            {
+                // Nobody listens behind the control socket, or somebody else: its file was deleted or replaced while the VM ran.
+                tell($"'{vm.Name}' runs (process {pid}), and nobody answers at its control socket, which is gone or not its own; its hypervisor is ended");
+                return false;
+            }
         }
         catch (ArgumentException)
         {
@@ -59,6 +79,29 @@ public static class Boot
         }
         return true;
     }
+
+    /// <summary>What keeps a VM from starting, as its user: units before it that failed, files that it boots from.</summary>
+    /// <param name="run">/run but in tests: systemd keeps a folder there for each of the VM's units that is active.</param>
+    public static IEnumerable<string> NotReady(VmDirectory vm, string run = "/run")
+    {
+        foreach (var (kind, script) in (IEnumerable<(string, string?)>)[("tap-interfaces", "tap-up"), ("macvtap-interfaces", "macvtap-up"), ("pci-devices", "pci-setup"), ("set-booted", null), ("virtiofsd", "virtiofsd-run")])
+        {
+            if ((script is null || File.Exists(vm.At($"current/bin/{script}"))) && !Directory.Exists($"{run}/microvm-{kind}@{vm.Name}"))
+            {
+                return [$"{vm.Name.Part(kind)} failed, and says why: journalctl -u {vm.Name.Part(kind)}"];
+            }
+        }
+        return vm.Declaration is { } config ? BootFiles.Missing(config, vm.Path).Select(m => m.Fault) : [];
+    }
+
+    private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(60);
+
+    /// <summary>How long to wait before a VM is started again by itself. Pure.</summary>
+    /// <param name="restarts">How often it was, since somebody started it.</param>
+    /// <param name="ran">How long it ran before, and how long ago that ended; zero and a long time where it did not.</param>
+    public static TimeSpan PauseAfter(int restarts, TimeSpan ran, TimeSpan ago) =>
+        restarts <= 1 || ran >= s_longestPause && ago < TimeSpan.FromSeconds(20) ? TimeSpan.Zero
+        : TimeSpan.FromSeconds(Math.Min(1L << Math.Min(restarts - 1, 10), (long)s_longestPause.TotalSeconds));
 
     private static int Run(string program, string directory, params string[] arguments)
     {

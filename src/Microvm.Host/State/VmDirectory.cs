@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Host;
@@ -56,6 +57,16 @@ public sealed class VmDirectory
 
     /// <summary>The hypervisor that the current runner starts.</summary>
     public string? Hypervisor => Read("current/share/microvm/hypervisor");
+
+    /// <summary>What the current runner was built from; null where it is not ours.</summary>
+    internal MicrovmConfig? Declaration
+    {
+        get
+        {
+            var path = At("current/share/microvm/declaration.json");
+            return File.Exists(path) && JsonFrontDoor.Read(path, File.ReadAllBytes(path), new()) is { } node ? new DeclarationReader(new()).Read(node) : null;
+        }
+    }
 
     /// <summary>A path inside the directory.</summary>
     public string At(string relative) => System.IO.Path.Combine(Path, relative);

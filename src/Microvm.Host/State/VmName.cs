@@ -17,6 +17,9 @@ public sealed record VmName
     /// <summary>The unit that takes the VM's interfaces down when it stops; waiting for it is waiting for that.</summary>
     public string InterfacesUnit => $"microvm-interfaces@{Value}.service";
 
+    /// <summary>The VM's unit of a kind: <c>tap-interfaces</c>, <c>set-booted</c> and so on.</summary>
+    public string Part(string kind) => $"microvm-{kind}@{Value}.service";
+
     /// <summary>Takes 1 to 63 of a-z, A-Z, 0-9, '-', '_' and '.', with a letter, digit or '_' in front.</summary>
     public static bool TryParse(string text, [NotNullWhen(true)] out VmName? name)
     {

@@ -23,7 +23,8 @@ public static class UnitTemplates
 
     /// <summary>What the unit of a VM with such an interface gets. <c>bridge-helper</c>: qemu-bridge-helper has CAP_NET_ADMIN from its
     /// file, and each setting there would forbid that, since all of them imply NoNewPrivileges=. <c>user-network</c>: slirp4netns
-    /// joins a user and network namespace of the VM's own, where IPv6 is turned off.</summary>
+    /// joins a user and network namespace of the VM's own, where IPv6 is turned off. <c>own-sandbox</c>: crosvm makes a user, PID, mount
+    /// and network namespace and an empty root for each device.</summary>
     public static string DropIn(string name) => Text($"{name}.conf");
 
     /// <summary>A unit's text for a host.</summary>

@@ -57,7 +57,7 @@ public sealed class InstallTests : IDisposable
     public void An_upgrade_replaces_what_we_wrote()
     {
         Assert.Equal(0, Host("install").Code);
-        Assert.Contains("write  /usr/lib/systemd/system/microvm@.service", Host("install", "--stop-timeout", "30").Out);
+        Assert.Contains($"write  {_root}/usr/lib/systemd/system/microvm@.service", Host("install", "--stop-timeout", "30").Out);
         Assert.Contains("TimeoutStopSec=30\n", File.ReadAllText(Path.Combine(_root, "usr/lib/systemd/system/microvm@.service")));
     }
 

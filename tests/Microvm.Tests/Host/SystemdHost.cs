@@ -13,6 +13,9 @@ public sealed class SystemdHost : IDisposable
     /// <summary>Where the guest's kernel and initrd stand inside.</summary>
     public const string Guest = "/var/lib/microvm-guest";
 
+    /// <summary>The package of the stand-ins of hypervisors, inside.</summary>
+    public const string StandIns = "/usr/local/standins";
+
     /// <summary>Where our Nix files stand inside, for a flake.</summary>
     public const string Flake = "/var/lib/microvm-flake";
 
@@ -31,6 +34,8 @@ public sealed class SystemdHost : IDisposable
             {
                 File.Copy(Path.Combine(Binary.Root, "out/guest", file), Path.Combine(_disk, $"upper{Guest}", file));
             }
+            Directory.CreateDirectory(Path.Combine(_disk, $"upper{StandIns}"));
+            Good(Binary.Run("cp", null, "-r", Path.Combine(StandIn.Folder, "bin"), Path.Combine(_disk, $"upper{StandIns}/bin")));
             Directory.CreateDirectory(Path.Combine(_disk, $"upper{Flake}"));
             Good(Binary.Run("cp", null, "-r", Path.Combine(Binary.Root, "nix"), Path.Combine(_disk, $"upper{Flake}/nix")));
             Boot();

@@ -95,7 +95,7 @@ public sealed class NixFilesTests
         foreach (var kind in (string[])["tap", "macvtap"])
         {
             var unit = $"microvm-{kind}-interfaces@%i.service";
-            foreach (var key in (string[])["Requires=", "After="])
+            foreach (var key in (string[])["Wants=", "After="])
             {
                 Assert.Contains(vm, l => l.StartsWith(key, StringComparison.Ordinal) && l.Split('=', ' ').Contains(unit));
             }
