@@ -36,7 +36,8 @@ let
     {
       microvm.vms.web.evaluatedConfig.config = { inherit system; microvm.declaredRunner = runner; };
       microvm.vms.guest.evaluatedConfig.config = guest.config // { inherit system; };
-      microvm.vms.user.evaluatedConfig.config = { inherit system; microvm = { declaredRunner = runner; hypervisor = "crosvm"; interfaces = [ { type = "user"; } ]; }; };
+      microvm.vms.user.evaluatedConfig.config = { inherit system; microvm = { declaredRunner = runner; hypervisor = "cloud-hypervisor"; interfaces = [ { type = "user"; } ]; }; };
+      microvm.vms.jailed.evaluatedConfig.config = { inherit system; microvm = { declaredRunner = runner; hypervisor = "crosvm"; interfaces = [ { type = "bridge"; } ]; }; };
       microvm.vms.bridged.evaluatedConfig.config = { inherit system; microvm = { declaredRunner = runner; interfaces = [ { type = "bridge"; } ]; }; };
       microvm.vms.db = { autostart = false; flake = { outPath = "/nix/store/00000000000000000000000000000000-flake"; nixosConfigurations.db.config = { inherit system; microvm.declaredRunner = runner; }; }; };
       microvm.host.package = package;
@@ -61,6 +62,7 @@ in
   units = lib.mapAttrs (_: unit: unit.text) host.config.systemd.units;
   dropIns = builtins.attrNames host.config.systemd.services;
   user = host.config.systemd.services."microvm@user".serviceConfig;
+  jailed = host.config.systemd.services."microvm@jailed".serviceConfig;
   bridged = host.config.systemd.services."microvm@bridged".serviceConfig;
   install = host.config.systemd.services.install-microvm-web.script;
   installOurs = host.config.systemd.services.install-microvm-guest.script;

@@ -118,12 +118,12 @@ public sealed class NixFilesTests
     [Fact]
     public void The_host_module_installs_its_vms_and_makes_the_units_exceptions_for_them()
     {
-        Assert.Equal("""["microvm@bridged.service","microvm@guest.service","microvm@user.service","microvm@web.service"]""", s_checks.Value.GetProperty("wants").GetRawText());
+        Assert.Equal("""["microvm@bridged.service","microvm@guest.service","microvm@jailed.service","microvm@user.service","microvm@web.service"]""", s_checks.Value.GetProperty("wants").GetRawText());
         Assert.Contains("ln -sfT /nix/store/", Text("install"));
         Assert.Contains("-microvm-qemu-web current", Text("installOurs"));
         Assert.Equal("allow all\n", Text("bridges"));
         // As in the drop-ins that 'microvm host' writes elsewhere.
-        foreach (var (vm, dropIn) in (IEnumerable<(string, string)>)[("bridged", "bridge-helper"), ("user", "user-network")])
+        foreach (var (vm, dropIn) in (IEnumerable<(string, string)>)[("bridged", "bridge-helper"), ("user", "user-network"), ("jailed", "own-sandbox")])
         {
             var settings = s_checks.Value.GetProperty(vm).EnumerateObject().Where(s => s.Name != "X-RestartIfChanged").Select(s => $"{s.Name}={s.Value.GetString()}");
             Assert.Equal(Host.Systemd.UnitTemplates.DropIn(dropIn).Split('\n').Where(l => l.Contains('=') && !l.StartsWith('#')).Order(), settings.Order());
