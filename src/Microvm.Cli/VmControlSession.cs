@@ -25,7 +25,9 @@ internal static class VmControlSession
         }
         if (hypervisor.Render(vm, attachments, new HostFacts(Kvm: false)).Control is not { } socket)
         {
-            Console.Error.WriteLine($"microvm: '{vm.Name}' has no control socket, so nothing can be asked of it while it runs; set microvm.socket = \"{vm.Name}.sock\"");
+            Console.Error.WriteLine(hypervisor.Facts.Stop == StopWay.Signal
+                ? $"microvm: '{vm.Name}' can't be asked while it runs: {hypervisor.Name} has no control socket; shut it down from inside, or end its process"
+                : $"microvm: '{vm.Name}' has no control socket, so nothing can be asked of it while it runs; set microvm.socket = \"{vm.Name}.sock\"");
             return null;
         }
         return (vm, socket);

@@ -12,6 +12,9 @@ public enum StopOutcome
     /// <summary>The guest shut down by itself.</summary>
     ShutDown,
 
+    /// <summary>This hypervisor can't ask its guest, and has ended at once.</summary>
+    EndedUnasked,
+
     /// <summary>The guest did not, so the hypervisor was told to end.</summary>
     Ended,
 
@@ -42,9 +45,13 @@ public static class GracefulStop
         }
         var first = limit < s_firstLimit ? limit : s_firstLimit;
         control.RequestShutdown();
-        if (control.WaitForEnd(first))
+        if (control.WaitForEnd(control.AsksGuest ? first : s_quitLimit))
         {
-            return StopOutcome.ShutDown;
+            return control.AsksGuest ? StopOutcome.ShutDown : StopOutcome.EndedUnasked;
+        }
+        if (!control.AsksGuest)
+        {
+            return StopOutcome.StillRunning;
         }
         control.RequestOtherwise();
         if (control.WaitForEnd(limit - first))

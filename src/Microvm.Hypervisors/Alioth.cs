@@ -10,9 +10,18 @@ public sealed class Alioth : IHypervisor
 
     public string Source => "alioth/src/virtio/dev/net/tap.rs (TapNetSpec)";
 
+    private static readonly FactSheet s_facts = new(
+        "alioth", "0.12.0, on KVM", KernelFormats.BzImage, KernelFormats.BzImage, StopWay.Signal)
+    {
+        NeedsTerminal = true,
+        Mtu = "mtu",
+    };
+
+    public FactSheet Facts => s_facts;
+
     public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
     {
-        InterfaceType.Macvtap => [AttachmentKind.TapRedirect],
+        InterfaceType.Macvtap => [AttachmentKind.MacvtapPath, AttachmentKind.TapRedirect],
         InterfaceType.User => [AttachmentKind.UserNamespace],
         _ => [AttachmentKind.TapByName],
     };
@@ -40,8 +49,12 @@ public sealed class Alioth : IHypervisor
         }
     }
 
-    public IReadOnlyList<string> Network(MicrovmConfig vm, Attachment attachment, int index, int descriptor, HostFacts host) =>
-        ["--net", $"tap,if_name={attachment.Interface.Id},mac={attachment.Interface.Mac},mtu=1500{(attachment.MultiQueue ? $",queue_pairs={attachment.QueuePairs}" : "")}"];
+    public IReadOnlyList<string> Network(MicrovmConfig vm, Attachment attachment, int index, int descriptor, HostFacts host)
+    {
+        var i = attachment.Interface;
+        var end = attachment.Kind == AttachmentKind.MacvtapPath ? $"tap={host.MacvtapNode(i.Id.Value)}" : $"if_name={i.Id}";
+        return ["--net", $"tap,{end},mac={i.Mac},mtu={host.Mtu(i.Id.Value)}{(attachment.MultiQueue ? $",queue_pairs={attachment.QueuePairs}" : "")}"];
+    }
 
     public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
@@ -50,7 +63,7 @@ public sealed class Alioth : IHypervisor
             Program(vm.Package, "alioth"), "run",
             "--memory", $"size={vm.MemoryMiB}M,backend=memfd",
             "--cpu", $"count={vm.Vcpu}",
-            "-k", Kernel(vm, host, elf: false),
+            "-k", Kernel(vm, host, s_facts.KernelOfPackage),
             "-c", $"console={(IsArm(host) ? "ttyAMA0" : "ttyS0")} reboot=k panic=1 {vm.KernelParams}".TrimEnd(),
             "--entropy",
         };

@@ -10,6 +10,18 @@ public sealed class Crosvm : IHypervisor
 
     public string Source => "devices/src/virtio/net.rs (NetParameters) and src/crosvm/cmdline.rs (--net)";
 
+    private static readonly FactSheet s_facts = new(
+        "crosvm", "main of 2026-08, on KVM", KernelFormats.BzImage | KernelFormats.Vmlinux, KernelFormats.Vmlinux, StopWay.PowerButton)
+    {
+        NeedsJailRoot = true,
+        KillsItsGroup = true,
+        Mtu = "it reads the link's by itself",
+        OneQueuePair = "for each further one it sets the interface up itself, which takes CAP_NET_ADMIN, and over a descriptor or vhost-net it opens no more",
+        HostNote = "user, PID and mount namespaces for its jail, unless it is given --disable-sandbox",
+    };
+
+    public FactSheet Facts => s_facts;
+
     public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
     {
         InterfaceType.Macvtap => [AttachmentKind.TapByFd],
@@ -17,14 +29,30 @@ public sealed class Crosvm : IHypervisor
         _ => [AttachmentKind.TapByName, AttachmentKind.TapByFd],
     };
 
-    // It takes one descriptor, and opens no further queues over vhost-net.
-    public int MaxQueuePairs(AttachmentKind kind, bool vhost) => kind == AttachmentKind.TapByName && !vhost ? 256 : 1;
+    public int MaxQueuePairs(AttachmentKind kind, bool vhost) => 1;
+
+    // Options that crosvm takes once, and from what we make them.
+    private static readonly (string[] Names, string Option, Func<MicrovmConfig, bool> Given)[] s_once =
+    [
+        (["-m", "--mem"], "mem", _ => true), (["-c", "--cpus"], "vcpu", _ => true), (["-s", "--socket"], "socket", vm => vm.Socket is not null),
+        (["--no-balloon"], "balloon", vm => !vm.Balloon), (["--balloon-page-reporting"], "balloon", vm => vm.Balloon), (["--hugepages"], "hugepageMem", vm => vm.HugepageMemory),
+        (["--pivot-root"], "crosvm.pivotRoot", vm => vm.Crosvm.PivotRoot is not null), (["--vsock"], "vsock.cid", vm => vm.VsockCid is not null),
+        (["-i", "--initrd"], "initrdPath", vm => vm.InitrdPath is not null),
+    ];
 
     public void Check(MicrovmConfig vm, Findings findings)
     {
         findings.RefuseCommon();
         findings.UserNetworkInNamespace();
         findings.ImageTypes("raw", "qcow2");
+        var extra = new GivenOptions(vm.Crosvm.ExtraArgs);
+        foreach (var (names, option, given) in s_once)
+        {
+            if (given(vm) && names.FirstOrDefault(extra.Has) is { } twice)
+            {
+                findings.Refuse("crosvm.extraArgs", $"crosvm takes '{twice}' once, and it is made from microvm.{option}; set that instead");
+            }
+        }
         findings.RefuseIf(vm.InitialBalloonMiB > 0, "initialBalloonMem", "crosvm's balloon starts empty; set it over the control socket, or use cloud-hypervisor");
         findings.RefuseIf(vm.HotplugMemoryMiB > 0, "hotplugMem", "crosvm can't plug memory in; use cloud-hypervisor, or a balloon");
         foreach (var share in vm.Shares.Where(s => !s.IsVirtiofs))
@@ -44,7 +72,7 @@ public sealed class Crosvm : IHypervisor
     {
         var i = attachment.Interface;
         var end = attachment.Kind == AttachmentKind.TapByFd ? $"tap-fd={descriptor}" : $"tap-name={Syntax.Crosvm(i.Id.Value)}";
-        return ["--net", $"{end},mac={i.Mac}{(attachment.MultiQueue ? $",vq-pairs={attachment.QueuePairs}" : "")}{(i.Vhost ? ",vhost-net" : "")}"];
+        return ["--net", $"{end},mac={i.Mac}{(i.Vhost ? ",vhost-net" : "")}"];
     }
 
     public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
@@ -56,13 +84,14 @@ public sealed class Crosvm : IHypervisor
             "-c", Number(vm.Vcpu),
             "--serial", "type=stdout,console=true,stdin=true",
             "-p", $"console=ttyS0 reboot=k panic=1 {vm.KernelParams}".TrimEnd(),
-            vm.Balloon ? "--balloon-page-reporting" : "--no-balloon",
         };
+        words.AddRange((string[])[vm.Balloon ? "--balloon-page-reporting" : "--no-balloon"]);
         if (vm.HugepageMemory)
         {
             words.Add("--hugepages");
         }
-        if (vm.Crosvm.PivotRoot is { } root)
+        var extra = new GivenOptions(vm.Crosvm.ExtraArgs);
+        if ((vm.Crosvm.PivotRoot ?? (extra.Has("--pivot-root") ? null : host.JailRoot)) is { } root)
         {
             words.AddRange(["--pivot-root", root]);
         }
@@ -96,7 +125,11 @@ public sealed class Crosvm : IHypervisor
             words.AddRange(["--initrd", initrd]);
         }
         // Options end at the kernel, which comes last.
-        words.AddRange([.. vm.Crosvm.ExtraArgs ?? [], Kernel(vm, host, elf: true)]);
-        return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Crosvm, path) : null, ProcessName(vm)) { User = vm.User };
+        words.AddRange([.. vm.Crosvm.ExtraArgs ?? [], Kernel(vm, host, s_facts.KernelOfPackage)]);
+        return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Crosvm, path) { Program = words[0] } : null, ProcessName(vm))
+        {
+            User = vm.User,
+            Sockets = vm.Socket is null ? [] : [vm.Socket],
+        };
     }
 }

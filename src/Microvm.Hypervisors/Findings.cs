@@ -89,7 +89,7 @@ public sealed class Findings(MicrovmConfig vm, string hypervisor, DiagnosticBag 
     {
         foreach (var i in vm.Interfaces.Where(i => i.Vhost))
         {
-            Refuse(i.OptionAt, $"{hypervisor} has no vhost-net; leave tap.vhost out, or use qemu, crosvm, kvmtool or stratovirt");
+            Refuse(i.OptionAt, $"{hypervisor} has no vhost-net; leave tap.vhost out, or use qemu, crosvm or stratovirt");
         }
     }
 

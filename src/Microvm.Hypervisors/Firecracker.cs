@@ -14,6 +14,22 @@ public sealed class Firecracker : IHypervisor
 
     public string Source => "src/firecracker/swagger/firecracker.yaml (NetworkInterface)";
 
+    // Its CHANGELOG.md: #6037 (unreleased after 1.16.1), PCI with 1.13, the MTU with 1.16.
+    private static readonly Version s_bzImages = new(1, 17), s_pci = new(1, 13), s_mtu = new(1, 16);
+
+    private static readonly FactSheet s_facts = new(
+        "firecracker", "1.17-dev, on KVM", KernelFormats.BzImage | KernelFormats.Vmlinux, KernelFormats.Vmlinux, StopWay.CtrlAltDel)
+    {
+        BootsBzImageFrom = s_bzImages,
+        KernelNote = $"with PCI (CONFIG_PCI) from {s_pci} on, where it is started with --enable-pci",
+        Mtu = $"mtu, from {s_mtu} on, where it isn't 1500",
+        OneQueuePair = "it has no more",
+        Id = "the declared one, with '_' in the place of each character that its API can't take in a path (all but letters, digits and '_'); in mmds-config.network_interfaces the declared ids are translated",
+        StopNote = "it ends when the guest reboots, so let ctrl-alt-del be a reboot there: after a power-off the process stays until it is killed. There is no such key on aarch64",
+    };
+
+    public FactSheet Facts => s_facts;
+
     public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
     {
         InterfaceType.Macvtap => [AttachmentKind.TapRedirect],
@@ -35,6 +51,9 @@ public sealed class Firecracker : IHypervisor
         findings.RefuseIf(vm.HotpluggedMemoryMiB > 0, "hotplugMem", "Firecracker's memory for hotplug starts unplugged; set hotpluggedMem = 0 and plug it in over the control socket");
         findings.RefuseIf(vm.HotplugMemoryMiB % 128 != 0, "hotplugMem", "Firecracker plugs memory in slots of 128 MiB; choose a multiple");
         findings.RefuseIf(vm.Socket is null, "socket", "Firecracker is stopped over its API socket; leave 'socket' at its default");
+        var extra = new GivenOptions(vm.Firecracker.ExtraArgs);
+        findings.RefuseIf(extra.Has("--config-file"), "firecracker.extraArgs", "Firecracker takes '--config-file' once, and it is made from the declaration; put what is to be in it into firecracker.extraConfig");
+        findings.RefuseIf(extra.Has("--api-sock"), "firecracker.extraArgs", "Firecracker takes '--api-sock' once, and it is made from microvm.socket; set that instead");
         foreach (var volume in vm.Volumes.Where(v => v.Direct))
         {
             findings.Warn(volume.At, "Firecracker has no direct I/O; the volume goes through the page cache");
@@ -50,15 +69,36 @@ public sealed class Firecracker : IHypervisor
     }
 
     public IReadOnlyList<string> Network(MicrovmConfig vm, Attachment attachment, int index, int descriptor, HostFacts host) =>
-        [Interface(attachment, index).ToJsonString()];
+        [Interface(vm, attachment, host).ToJsonString()];
 
-    private static JsonObject Interface(Attachment attachment, int index) => new()
+    private static JsonObject Interface(MicrovmConfig vm, Attachment attachment, HostFacts host)
     {
-        // Its API takes only letters, digits and '_' for an id, so ours is a number.
-        ["iface_id"] = $"net{index}",
-        ["host_dev_name"] = attachment.Interface.Id.Value,
-        ["guest_mac"] = attachment.Interface.Mac.ToString(),
-    };
+        var made = new JsonObject
+        {
+            ["iface_id"] = IdOf(vm, attachment.Interface),
+            ["host_dev_name"] = attachment.Interface.Id.Value,
+            ["guest_mac"] = attachment.Interface.Mac.ToString(),
+        };
+        if (host.Version >= s_mtu && host.Mtu(attachment.Interface.Id.Value) is not HostFacts.UsualMtu and var mtu)
+        {
+            made["mtu"] = mtu;
+        }
+        return made;
+    }
+
+    public string? InterfaceId(MicrovmConfig vm, NetworkInterface i) => IdOf(vm, i);
+
+    /// <summary>The configuration takes any id, a path of the API only letters, digits and '_' (checked_id of its parsed_request.rs), so
+    /// that a declared id with another character could not be changed while the VM runs.</summary>
+    private static string IdOf(MicrovmConfig vm, NetworkInterface i)
+    {
+        static string Plain(string id) => string.Concat(id.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
+        var plain = Plain(i.Id.Value);
+        var alike = vm.Interfaces.Where(other => Plain(other.Id.Value) == plain).ToList();
+        // A declared id that is plain already keeps it.
+        return plain == i.Id.Value || alike.Count == 1 ? plain
+            : Enumerable.Range(alike.IndexOf(i) + 1, vm.Interfaces.Count + 1).Select(n => $"{plain}_{n}").First(free => vm.Interfaces.All(other => Plain(other.Id.Value) != free));
+    }
 
     public Invocation Render(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
@@ -68,13 +108,36 @@ public sealed class Firecracker : IHypervisor
         {
             words.AddRange(["--api-sock", socket]);
         }
+        var given = new GivenOptions(vm.Firecracker.ExtraArgs);
+        // As microvm.nix gives it.
+        words.AddRange(host.Version >= s_pci && !given.Has("--enable-pci") ? ["--enable-pci"] : []);
         words.AddRange(vm.Firecracker.ExtraArgs ?? []);
         var config = Config(vm, attachments, host);
         if (vm.Firecracker.ExtraConfig is { } extra)
         {
             Merge(config, extra);
+            TranslateIds(vm, config);
         }
-        return new(words, [new(file, Text(config))], [], vm.Socket is { } path ? new(ControlKind.Firecracker, path) : null, ProcessName(vm)) { User = vm.User };
+        return new(words, [new(file, Text(config))], [], vm.Socket is { } path ? new(ControlKind.Firecracker, path) : null, ProcessName(vm))
+        {
+            User = vm.User,
+            Sockets = [.. vm.Socket is null ? (string[])[] : [vm.Socket], .. config["vsock"]?["uds_path"]?.GetValueKind() == JsonValueKind.String ? [config["vsock"]!["uds_path"]!.GetValue<string>()] : (string[])[]],
+        };
+    }
+
+    /// <summary>Declared ids in mmds-config.network_interfaces become those of the interfaces, unless the author wrote these as well.</summary>
+    private static void TranslateIds(MicrovmConfig vm, JsonObject config)
+    {
+        if (config["mmds-config"]?["network_interfaces"] is JsonArray names && vm.Firecracker.ExtraConfig?["network-interfaces"] is null)
+        {
+            for (var n = 0; n < names.Count; n++)
+            {
+                if (names[n]?.GetValueKind() == JsonValueKind.String && vm.Interfaces.FirstOrDefault(i => i.Id.Value == names[n]!.GetValue<string>()) is { } declared)
+                {
+                    names[n] = IdOf(vm, declared);
+                }
+            }
+        }
     }
 
     private static string Text(JsonObject config)
@@ -91,8 +154,8 @@ public sealed class Firecracker : IHypervisor
     {
         var boot = new JsonObject
         {
-            ["kernel_image_path"] = Kernel(vm, host, elf: true),
-            ["boot_args"] = $"console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd {vm.KernelParams}".TrimEnd(),
+            ["kernel_image_path"] = Kernel(vm, host, s_facts.KernelOfPackage),
+            ["boot_args"] = $"console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd {vm.KernelParams}".TrimEnd(),
         };
         if (vm.InitrdPath is { } initrd)
         {
@@ -108,7 +171,7 @@ public sealed class Firecracker : IHypervisor
             ["boot-source"] = boot,
             ["machine-config"] = machine,
             ["drives"] = new JsonArray([.. Drives(vm)]),
-            ["network-interfaces"] = new JsonArray([.. attachments.Select(Interface)]),
+            ["network-interfaces"] = new JsonArray([.. attachments.Select(a => Interface(vm, a, host))]),
         };
         if (vm.VsockCid is { } cid)
         {

@@ -29,6 +29,10 @@ public static class HypervisorTable
                 findings.Refuse(i.OptionAt, "user.kernelIp is for kvmtool, where DHCP may be missing; here the guest asks DHCP for its address");
             }
         }
+        if (!hypervisor.Facts.CanBeAsked)
+        {
+            findings.Warn("hypervisor", $"{hypervisor.Name} can't ask its guest to shut down: 'microvm stop' ends the VM at once, as if its power failed; shut it down from inside, or use another hypervisor");
+        }
         hypervisor.Check(vm, findings);
     }
 
@@ -55,6 +59,10 @@ public static class HypervisorTable
     /// <summary>What a declaration lacks for a start, or null. An interface can be made without it.</summary>
     public static string? Missing(MicrovmConfig vm) =>
         vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image" : null;
+
+    /// <summary>The file that its hypervisor boots; null where there is no kernel.</summary>
+    public static string? KernelPath(MicrovmConfig vm, HostFacts host) =>
+        vm.Kernel is null || Find(vm.Hypervisor) is not { } hypervisor ? null : Syntax.Kernel(vm, host, hypervisor.Facts.KernelOfPackage);
 
     private static AttachmentKind? Kind(IHypervisor hypervisor, NetworkInterface i)
     {

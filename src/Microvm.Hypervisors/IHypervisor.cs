@@ -11,6 +11,12 @@ public interface IHypervisor
     /// <summary>Its own documentation or source file that the syntax of its network arguments comes from.</summary>
     string Source { get; }
 
+    /// <summary>What is known of it beside its command line.</summary>
+    FactSheet Facts { get; }
+
+    /// <summary>The id by which it knows an interface, on its command line and in its API; null where it knows none.</summary>
+    string? InterfaceId(MicrovmConfig vm, NetworkInterface i) => null;
+
     /// <summary>The attachments it accepts for a type, best first; none where it can't serve the type.</summary>
     IReadOnlyList<AttachmentKind> Accepts(InterfaceType type);
 

@@ -15,6 +15,9 @@ public sealed record Invocation(
     /// <summary>Who it runs as when root starts it (<c>microvm.user</c>); null for the same.</summary>
     public string? User { get; init; }
 
+    /// <summary>The sockets that it makes when it starts, the control socket first. One of them that was left behind keeps most hypervisors from starting.</summary>
+    public IReadOnlyList<string> Sockets { get; init; } = [];
+
     /// <summary>The first descriptor that is handed over.</summary>
     public const int FirstDescriptor = 3;
 }
@@ -50,5 +53,9 @@ public enum ControlKind
 }
 
 /// <summary>Where a running VM takes commands.</summary>
-/// <param name="Path">As declared in <c>microvm.socket</c>: relative to the working directory, or absolute.</param>
-public sealed record ControlSocket(ControlKind Kind, string Path);
+/// <param name="Path">As declared in <c>microvm.socket</c>: relative to the working directory, or absolute. kvmtool's VM has a name here.</param>
+public sealed record ControlSocket(ControlKind Kind, string Path)
+{
+    /// <summary>The hypervisor's own program, where it is what speaks to the socket.</summary>
+    public string? Program { get; init; }
+}

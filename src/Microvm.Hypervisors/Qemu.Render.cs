@@ -53,7 +53,7 @@ public sealed partial class Qemu
             words.AddRange(["-device", $"vhost-vsock-{bus},guest-cid={cid}"]);
         }
         words.AddRange(vm.Qemu.ExtraArgs ?? []);
-        return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Qmp, path) : null, ProcessName(vm)) { User = vm.User };
+        return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Qmp, path) : null, ProcessName(vm)) { User = vm.User, Sockets = vm.Socket is null ? [] : [vm.Socket] };
     }
 
     private static string MachineWords(MicrovmConfig vm, HostFacts host)
@@ -92,7 +92,7 @@ public sealed partial class Qemu
     private static void Boot(List<string> words, MicrovmConfig vm, HostFacts host)
     {
         var console = !vm.Qemu.SerialConsole ? "" : IsArm(host) ? "console=ttyAMA0 " : "earlyprintk=ttyS0 console=ttyS0 ";
-        words.AddRange(["-kernel", Kernel(vm, host, elf: false)]);
+        words.AddRange(["-kernel", Kernel(vm, host, s_facts.KernelOfPackage)]);
         if (vm.InitrdPath is { } initrd)
         {
             words.AddRange(["-initrd", initrd]);

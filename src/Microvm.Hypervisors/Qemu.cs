@@ -10,6 +10,19 @@ public sealed partial class Qemu : IHypervisor
 
     public string Source => "qemu-options.hx (qemu-system-x86_64(1), -netdev and -device)";
 
+    private static readonly FactSheet s_facts = new(
+        "qemu-system-x86_64", "7.2.22 (Debian 12), on KVM and on TCG", KernelFormats.BzImage | KernelFormats.Vmlinux, KernelFormats.BzImage, StopWay.PowerButton)
+    {
+        NeedsKvm = false,
+        OwnUserNetwork = true,
+        KernelNote = "a vmlinux only with a PVH note (CONFIG_PVH)",
+        Mtu = "host_mtu, where it isn't 1500",
+        Id = "the declared one, as the netdev's; netN where QEMU takes no such id (it begins with a letter, and letters, digits, '-', '.' and '_' follow)",
+        StopNote = "and ctrl-alt-del 3 seconds later",
+    };
+
+    public FactSheet Facts => s_facts;
+
     public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type switch
     {
         InterfaceType.Tap => [AttachmentKind.TapByName, AttachmentKind.TapByFd],
@@ -44,17 +57,29 @@ public sealed partial class Qemu : IHypervisor
     {
         var i = attachment.Interface;
         var pci = NeedsPci(vm, host);
+        var id = InterfaceId(vm, i, index);
+        var mtu = host.Mtu(i.Id.Value);
         var backend = attachment.Kind switch
         {
-            AttachmentKind.UserMode => $"user,id=net{index}{string.Concat(vm.ForwardPorts.Select(Forward))}",
-            AttachmentKind.BridgeHelper => $"bridge,id=net{index},br={Syntax.Qemu(i.Bridge!.Value.Value)},helper={Syntax.Qemu(host.BridgeHelper)}",
-            AttachmentKind.TapByFd => $"tap,id=net{index},{(attachment.MultiQueue ? "fds" : "fd")}={Descriptors.List(attachment, descriptor, ':')}",
-            _ => $"tap,id=net{index},ifname={Syntax.Qemu(i.Id.Value)},script=no,downscript=no{(attachment.MultiQueue ? $",queues={attachment.QueuePairs}" : "")}",
+            AttachmentKind.UserMode => $"user,id={id}{string.Concat(vm.ForwardPorts.Select(Forward))}",
+            AttachmentKind.BridgeHelper => $"bridge,id={id},br={Syntax.Qemu(i.Bridge!.Value.Value)},helper={Syntax.Qemu(host.BridgeHelper)}",
+            AttachmentKind.TapByFd => $"tap,id={id},{(attachment.MultiQueue ? "fds" : "fd")}={Descriptors.List(attachment, descriptor, ':')}",
+            _ => $"tap,id={id},ifname={Syntax.Qemu(i.Id.Value)},script=no,downscript=no{(attachment.MultiQueue ? $",queues={attachment.QueuePairs}" : "")}",
         };
         // virtio-mmio has no vectors; over PCI two a queue pair, one for the configuration and one for control.
-        var device = $"virtio-net-{(pci ? "pci" : "device")},netdev=net{index},mac={i.Mac}{(pci ? ",romfile=" : "")}"
+        var device = $"virtio-net-{(pci ? "pci" : "device")},netdev={id},mac={i.Mac}{(pci ? ",romfile=" : "")}{(mtu == HostFacts.UsualMtu ? "" : $",host_mtu={mtu}")}"
             + (attachment.MultiQueue ? ",mq=on" : "") + (attachment.MultiQueue && pci ? $",vectors={2 * attachment.QueuePairs + 2}" : "");
         return ["-netdev", backend + (i.Vhost ? ",vhost=on" : ""), "-device", device];
+    }
+
+    public string? InterfaceId(MicrovmConfig vm, NetworkInterface i) => InterfaceId(vm, i, vm.Interfaces.ToList().IndexOf(i));
+
+    // id_wellformed() of its util/id.c.
+    private static string InterfaceId(MicrovmConfig vm, NetworkInterface i, int index)
+    {
+        var id = i.Id.Value;
+        var taken = char.IsAsciiLetter(id[0]) && id.All(c => char.IsAsciiLetterOrDigit(c) || "-._".Contains(c));
+        return taken ? id : Enumerable.Range(index, vm.Interfaces.Count + 1).Select(n => $"net{n}").First(free => vm.Interfaces.All(other => other.Id.Value != free));
     }
 
     private static string Forward(ForwardPort p) => p.From == "host"

@@ -26,15 +26,15 @@ public static class Syntax
     internal static string Program(string? package, string name) => package is null ? name : $"{package.TrimEnd('/')}/bin/{name}";
 
     /// <summary>The kernel image: a path as it is; inside a kernel package, the file that the hypervisor boots.</summary>
-    /// <param name="elf">Whether it wants the uncompressed <c>vmlinux</c> on x86_64.</param>
-    internal static string Kernel(MicrovmConfig vm, HostFacts host, bool elf)
+    /// <param name="format">What it wants out of a package on x86_64.</param>
+    internal static string Kernel(MicrovmConfig vm, HostFacts host, KernelFormats format)
     {
         var kernel = vm.Kernel!;
         if (vm.KernelDev is null && !IsStorePackage(kernel))
         {
             return kernel;
         }
-        return host.Architecture == Architecture.Arm64 ? $"{kernel}/Image" : elf ? $"{vm.KernelDev ?? kernel}/vmlinux" : $"{kernel}/bzImage";
+        return host.Architecture == Architecture.Arm64 ? $"{kernel}/Image" : format == KernelFormats.Vmlinux ? $"{vm.KernelDev ?? kernel}/vmlinux" : $"{kernel}/bzImage";
     }
 
     // A file inside a package has a path below its store directory; a package's path has none.

@@ -10,6 +10,18 @@ public sealed class Vfkit : IHypervisor
 
     public string Source => "doc/usage.md (Networking)";
 
+    private static readonly FactSheet s_facts = new(
+        "vfkit", "none: it is for macOS", KernelFormats.BzImage | KernelFormats.Vmlinux, KernelFormats.BzImage, StopWay.PowerButton)
+    {
+        NeedsKvm = false,
+        OwnUserNetwork = true,
+        KernelNote = "uncompressed on Apple silicon",
+        OneQueuePair = "it has no more",
+        HostNote = "macOS; 'microvm run' refuses it elsewhere",
+    };
+
+    public FactSheet Facts => s_facts;
+
     public IReadOnlyList<AttachmentKind> Accepts(InterfaceType type) => type == InterfaceType.User ? [AttachmentKind.UserMode] : [];
 
     public int MaxQueuePairs(AttachmentKind kind, bool vhost) => 1;
@@ -50,7 +62,7 @@ public sealed class Vfkit : IHypervisor
             "--cpus", Number(vm.Vcpu), "--memory", Number(vm.MemoryMiB),
             .. vm.Vfkit.LogLevel is { } level ? (string[])["--log-level", level] : [],
             .. vm.Graphics.Enable ? (string[])["--gui"] : [],
-            "--bootloader", $"linux,kernel={Kernel(vm, host, elf: false)}{initrd},cmdline=\"{$"console={console} reboot=t panic=-1 {vm.KernelParams}".TrimEnd()}\"",
+            "--bootloader", $"linux,kernel={Kernel(vm, host, s_facts.KernelOfPackage)}{initrd},cmdline=\"{$"console={console} reboot=t panic=-1 {vm.KernelParams}".TrimEnd()}\"",
             "--device", "virtio-rng",
             .. vm.Graphics.Enable
                 ? (string[])["--device", "virtio-gpu", "--device", "virtio-input,keyboard", "--device", "virtio-input,pointing"]

@@ -7,7 +7,7 @@ namespace Microvm.Linux;
 /// <param name="Pid">The process, as this process sees it.</param>
 /// <param name="Name">What it calls itself (<c>/proc/PID/comm</c>): not to be trusted, nor printed unescaped.</param>
 /// <param name="Link">The link's name.</param>
-/// <param name="Queues">How many descriptors it has of it: one a queue.</param>
+/// <param name="Queues">How many queues it has of it: open files, for duplicates of a descriptor are the same queue.</param>
 public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
 {
     /// <summary>All holders of links in this thread's network namespace, found in <c>/proc/PID/fd</c>. Processes that this one may not look into are left out
@@ -36,19 +36,27 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
     {
         try
         {
-            Dictionary<string, int>? queues = null;
+            Dictionary<string, List<int>>? queues = null;
             foreach (var fd in Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd"))
             {
                 if (LinkText(fd) is { } target && LinkOf(pid, fd, target, devices, here) is { } link)
                 {
                     queues ??= [];
-                    queues[link] = queues.GetValueOrDefault(link) + 1;
+                    if (!queues.TryGetValue(link, out var open))
+                    {
+                        queues[link] = open = [];
+                    }
+                    var number = int.Parse(Path.GetFileName(fd.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture);
+                    if (!open.Any(other => PosixProcess.IsSameFile(pid, number, other) == true))
+                    {
+                        open.Add(number);
+                    }
                 }
             }
             if (queues is not null)
             {
                 var name = File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n');
-                holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
+                holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value.Count)));
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -22,6 +22,30 @@ internal static unsafe class PosixProcess
         _ = Libc.kill(process, SIGTERM);
     }
 
+    /// <summary>Leaves the process group for one of its own; does nothing where it leads one.</summary>
+    public static void LeadGroup() => _ = Libc.setpgid(0, 0);
+
+    /// <summary>A variable as the program that takes the place of this process will have it; null where it is not set.</summary>
+    public static string? Variable(string name) => Marshal.PtrToStringUTF8(Libc.getenv(name));
+
+    /// <summary>Sets a variable for the program that takes the place of this process; <see cref="Environment"/> has a copy of its own.</summary>
+    public static void SetVariable(string name, string value) => _ = Libc.setenv(name, value, 1);
+
+    /// <summary>Whether this process may make files in a directory.</summary>
+    public static bool MayWrite(string directory)
+    {
+        const int W_OK = 2, X_OK = 1;
+        return Libc.access(directory, W_OK | X_OK) == 0;
+    }
+
+    /// <summary>Whether two descriptors of a process are one open file (kcmp(2)); null where the kernel does not tell.</summary>
+    public static bool? IsSameFile(int process, int one, int other)
+    {
+        const int KCMP_FILE = 0;
+        var number = RuntimeInformation.ProcessArchitecture switch { Architecture.X64 => 312, Architecture.Arm64 => 272, _ => -1 };
+        return number < 0 ? null : Libc.syscall(number, process, process, KCMP_FILE, one, other) switch { < 0 => null, 0 => true, _ => false };
+    }
+
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
     /// <param name="words">The program first.</param>
     /// <param name="name">What the process calls itself, in the place of the program's own argv[0]; null for that.</param>

@@ -48,6 +48,39 @@ internal static unsafe class TerminalDevice
         return Libc.ioctl(fd, TCGETS, &settings) == 0;
     }
 
+    /// <summary>Whether a descriptor is a terminal that this process may set: not one whose foreground job is another.</summary>
+    public static bool IsUsable(int fd)
+    {
+        const nuint TIOCGPGRP = 0x540F;
+        int foreground;
+        // A terminal that is not the controlling one knows no jobs of ours.
+        return IsTerminal(fd) && (Libc.ioctl(fd, TIOCGPGRP, &foreground) < 0 || foreground == Libc.getpgrp());
+    }
+
+    /// <summary>Makes standard input a pseudo-terminal (pty(7)) that nobody types at. Its other end stays open in this process and in
+    /// what takes its place, and so there is no end of file.</summary>
+    /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>
+    public static void GiveInput()
+    {
+        const int O_RDWR = 2, O_NOCTTY = 0x100, F_DUPFD = 0, High = 400;
+        const nuint TIOCSPTLCK = 0x40045431, TIOCGPTPEER = 0x5441, TCSETS = 0x5402;
+        var master = (int)Libc.Check(Libc.open("/dev/ptmx", O_RDWR | O_NOCTTY), "open a pseudo-terminal at /dev/ptmx");
+        var locked = 0;
+        Libc.Check(Libc.ioctl(master, TIOCSPTLCK, &locked), "unlock a pseudo-terminal");
+        var slave = (int)Libc.Check(Libc.ioctl(master, TIOCGPTPEER, (void*)(O_RDWR | O_NOCTTY)), "open a pseudo-terminal");
+        Termios settings;
+        if (Libc.ioctl(slave, TCGETS, &settings) == 0)
+        {
+            settings.c_lflag &= ~(ICANON | ECHO);
+            _ = Libc.ioctl(slave, TCSETS, &settings);
+        }
+        // Out of the way of descriptors that are handed over.
+        Libc.Check(Libc.fcntl(master, F_DUPFD, High), "keep a pseudo-terminal");
+        PosixProcess.Close(master);
+        Libc.Check(Libc.dup2(slave, Input), "make a pseudo-terminal standard input");
+        PosixProcess.Close(slave);
+    }
+
     /// <summary>Columns and rows, or null where the descriptor is no terminal or doesn't know.</summary>
     public static (int Columns, int Rows)? Size(int fd)
     {

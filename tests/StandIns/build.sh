@@ -4,12 +4,16 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 to=${1:-../../out/standins}
-mkdir -p "$to/bin"
-for source in alioth.c cloud-hypervisor.c crosvm.c firecracker.c lkvm.c stratovirt.c; do
-    program=$to/bin/${source%.c}
+mkdir -p "$to/bin" "$to/plain/bin"
+build() {
+    local program=$1 newest
+    shift
     newest=$(ls -t *.c *.h build.sh | head -1)
-    [ ! "$program" -nt "$newest" ] || continue
-    more=$(grep -q '"http.h"' "$source" && echo http.c || true)
-    gcc -O1 -Wall -Wextra -Werror -Wno-format-truncation -o "$program.$$" "$source" standin.c $more
+    [ ! "$program" -nt "$newest" ] || return 0
+    gcc -O1 -Wall -Wextra -Werror -Wno-format-truncation -o "$program.$$" "$@" standin.c http.c
     mv "$program.$$" "$program"
+}
+for source in alioth.c cloud-hypervisor.c crosvm.c firecracker.c lkvm.c stratovirt.c; do
+    build "$to/bin/${source%.c}" "$source"
 done
+build "$to/plain/bin/stratovirt" -DPLAIN stratovirt.c

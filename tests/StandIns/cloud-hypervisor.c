@@ -38,6 +38,7 @@ static void take_net(const char *value)
     } else {
         open_tap(card, tap, "Error booting VM: VmBoot(DeviceManager(CreateVirtioNet(OpenTap(TapOpen(ConfigureTap(%s))))))");
     }
+    if (!value_of(value, "mtu")) read_mtu(card);
     // One open queue, five descriptors.
     for (n = 0; n < card->pairs; n++) for (int copy = 0; copy < 4; copy++) fcntl(card->fd[n], F_DUPFD_CLOEXEC, 20);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -37,8 +38,9 @@ static void take_net(const char *value)
     char *name = value_of(value, "tap-name"), *fd = value_of(value, "tap-fd");
     int pairs = number_of(value, "vq-pairs", 1);
     struct card *card = add_card(value_of(value, "mac"), fd ? 1 : pairs);
-    if (fd) { take_queue(card, 0, atoi(fd), "[ERROR] exiting with error 1: failed to create tap device from fd: %s"); return; }
+    if (fd) { take_queue(card, 0, atoi(fd), "[ERROR] exiting with error 1: failed to create tap device from fd: %s"); read_mtu(card); return; }
     open_tap(card, name, "[ERROR] exiting with error 1: failed to set up virtual network device: failed to create tap device from name: %s");
+    read_mtu(card);
     for (int n = 1; n < pairs; n++) {
         struct ifreq request = { .ifr_flags = IFF_UP | IFF_RUNNING };
         snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
@@ -74,6 +76,8 @@ static void jail(void)
     child = syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL);
     if (child < 0) refuse("libminijail[%d]: clone(CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNS) failed with %s", getpid(), strerrorname_np(errno));
     if (child == 0) {
+        // The children end with their parent, however that ends.
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         char map[64];
         int file;
         const char *wrong = NULL;

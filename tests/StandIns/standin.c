@@ -173,6 +173,14 @@ void take_queue(struct card *card, int index, int fd, const char *message)
     card->fd[index] = fd;
 }
 
+void read_mtu(struct card *card)
+{
+    struct ifreq request = { 0 };
+    int any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (ioctl(card->fd[0], TUNGETIFF, &request) == 0 && ioctl(any, SIOCGIFMTU, &request) == 0) card->mtu = request.ifr_mtu;
+    close(any);
+}
+
 const char *guest_word(const char *name)
 {
     size_t length = strlen(name);

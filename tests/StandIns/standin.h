@@ -42,6 +42,9 @@ void open_tap(struct card *card, const char *name, const char *message);
 // Sees that an inherited descriptor is a queue of a tap or macvtap.
 void take_queue(struct card *card, int index, int fd, const char *message);
 
+// The MTU of the link behind a card, for hypervisors that read it by themselves.
+void read_mtu(struct card *card);
+
 // The guest's word of its kernel command line, or NULL.
 const char *guest_word(const char *name);
 

@@ -1,7 +1,6 @@
 // A stand-in for StratoVirt 2.5.0: it puts a terminal into raw mode for -serial stdio and ends where it can't, has QMP, and on
-// its microvm machine a card with more than one queue pair fails in the guest. STRATOVIRT_WITHOUT="virtio-rng-device
-// vhost-vsock-device vhost-net" is one that was built without those. With VIRTIO_MMIO_CMDLINE_DEVICES=n in the guest's words it
-// boots a kernel that finds no device.
+// its microvm machine a card with more than one queue pair fails in the guest. As in the original, features are chosen when it is
+// built: -DPLAIN has no virtio-rng, vhost-vsock and vhost-net.
 #define _GNU_SOURCE
 #include "standin.h"
 #include <errno.h>
@@ -13,7 +12,14 @@
 #include <termios.h>
 #include <unistd.h>
 
-static const char *kernel, *initrd, *serial, *qmp, *built_without;
+#ifdef PLAIN
+static const char *built_without = "virtio-rng-device vhost-vsock-device vhost-net";
+static const char *rng_words = "";
+#else
+static const char *built_without;
+static const char *rng_words = "Failed to add virtio mmio rng device";
+#endif
+static const char *kernel, *initrd, *serial, *qmp;
 static char *netdevs[MOST_CARDS];
 static int netdev_count;
 static struct termios before;
@@ -111,7 +117,7 @@ static const struct option options[] = {
 int main(int count, char **words)
 {
     program = "stratovirt";
-    built_without = getenv("STRATOVIRT_WITHOUT");
+    if (count < 0) puts(rng_words);
     if (count == 2 && strcmp(words[1], "-version") == 0) { puts("StratoVirt 2.5.0"); return 0; }
     read_options(words + 1, options, "error: unexpected argument '%s' found", "error: The argument '%s' was provided more than once, but cannot be used multiple times");
     if (!kernel || kernel_of(kernel, "Error: Failed to open kernel image: %s") != KERNEL_BZIMAGE) {

@@ -7,7 +7,7 @@ in
   options.microvm = {
     host.enable = mkOption { type = types.bool; default = true; example = false; description = "Whether this machine runs MicroVMs."; };
     host.startupTimeout = mkOption { type = types.ints.positive; default = 150; example = 30; description = "How long a VM may take to start, and to stop, in seconds."; };
-    host.useNotifySockets = mkOption { type = types.bool; default = false; example = true; description = "Whether every VM says over VSOCK when it is ready. A VM that doesn't is taken for one that failed to start."; };
+    host.useNotifySockets = mkOption { type = types.bool; default = false; example = true; description = "Whether every unit of a VM is of Type=notify. A runner of ours tells the manager when the hypervisor starts; one of microvm.nix when the guest is ready, over VSOCK."; };
     host.package = mkOption {
       type = types.package;
       default = pkgs.callPackage ../../package.nix { };

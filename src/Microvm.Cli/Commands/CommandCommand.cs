@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microvm.Declaration;
 using Microvm.Host;
+using Microvm.Host.Run;
 using Microvm.Hypervisors;
 
 namespace Microvm.Cli.Commands;
@@ -41,7 +42,8 @@ internal static class CommandCommand
                 Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
                 return null;
             }
-            lines.Add(HypervisorTable.Find(vm.Hypervisor)!.Render(vm, attachments, host));
+            var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
+            lines.Add(hypervisor.Render(vm, attachments, HypervisorProcess.Look(vm, attachments, hypervisor.Render(vm, attachments, host).Words[0], host)));
         }
         return lines;
     }

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Systemd;
+using Microvm.Hypervisors;
 
 namespace Microvm.Cli.Commands;
 
@@ -27,11 +28,11 @@ internal static class ListCommand
             Console.WriteLine($"no VM is in {VmHost.Directory(result).Path}; 'microvm create' makes one");
             return 0;
         }
-        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("FROM", 30, 8));
+        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("STOPS", 20), new("FROM", 30, 8));
         foreach (var r in rows)
         {
             table.Add(r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
-                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), Printable.Of(r.From ?? "-"));
+                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
         }
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
@@ -40,6 +41,9 @@ internal static class ListCommand
         }
         return 0;
     }
+
+    private static bool? AsksGuest(VmDirectory vm) => vm.Hypervisor is not { } name ? null
+        : File.Exists(vm.At("current/bin/microvm-shutdown")) && HypervisorTable.Find(name)?.Facts.CanBeAsked != false;
 
     private static VmReport Row(VmDirectory vm, UnitState? unit)
     {
@@ -56,17 +60,18 @@ internal static class ListCommand
         var runner = vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
         return new(vm.Name.Value, state, runner, unit?.Enabled ?? false, unit is { MainPid: > 0 } ? unit.MainPid : null, vm.Hypervisor,
             vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference,
-            unit?.Restarts ?? 0, unit is { IsFailing: true } ? UnitFailure.Of(vm.Name, unit) : null);
+            unit?.Restarts ?? 0, unit is { IsFailing: true } ? UnitFailure.Of(vm.Name, unit) : null, AsksGuest(vm));
     }
 }
 
 /// <summary>One VM of <c>microvm list --json</c>. Fields are only ever added.</summary>
 /// <param name="State">running, starting, stopping, stopped, restarting (it ends soon after each start), failed or unknown.</param>
 /// <param name="Runner">current, stale (a restart applies the current one) or not booted.</param>
+/// <param name="AsksGuest">Whether a stop asks the guest; else the VM ends at once. Null before the first build.</param>
 /// <param name="Restarts">How often it was started again by itself since somebody started it.</param>
 /// <param name="Reason">Why it does not run, where it failed; null otherwise, and where the journal can't be read.</param>
 internal sealed record VmReport(string Name, string State, string Runner, bool Autostart, int? Pid, string? Hypervisor, string? Current, string? Booted, string Source, string? From,
-    int Restarts, string? Reason);
+    int Restarts, string? Reason, bool? AsksGuest);
 
 internal sealed record InstallStepReport(string Action, string Path, string? Reason);
 

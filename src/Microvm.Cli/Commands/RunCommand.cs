@@ -80,26 +80,37 @@ internal static class RunCommand
         {
             kvm = Accelerator.KvmUsable();
         }
-        var invocation = HypervisorTable.Find(vm.Hypervisor)!.Render(vm, attachments, new HostFacts(kvm, RuntimeInformation.OSArchitecture)
+        var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
+        var facts = new HostFacts(kvm, RuntimeInformation.OSArchitecture)
         {
+            Mtus = Mtus(attachments, state, route),
             BridgeHelper = helper ?? HostFacts.DebianBridgeHelper,
             MacvtapNodes = state.Links.Where(l => state.Nodes.ContainsKey(l.Index)).ToDictionary(l => l.Name, l => state.Nodes[l.Index].Path),
-        });
-        if (dry)
-        {
-            DryRun.Print(DryRun.Of(vm, attachments, invocation, user, faults), result.GetValue(CommonOptions.Json));
-            return faults.Count == 0 ? 0 : 1;
-        }
-        if (Told(faults))
+        };
+        var invocation = hypervisor.Render(vm, attachments, facts);
+        if (!dry && Told(faults))
         {
             return 1;
         }
-        if (vm.Hypervisor == "qemu")
+        if (vm.Hypervisor == "qemu" && !dry)
         {
             Console.Error.WriteLine(kvm ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
         }
-        using var queues = new QueueDescriptors(invocation.Queues, state);
+        using var queues = new QueueDescriptors(dry ? [] : invocation.Queues, state);
         Privilege.GiveUpFor(attachments);
+        // Its program may be asked for its version, as whom it will run.
+        facts = HypervisorProcess.Look(vm, attachments, invocation.Words[0], facts);
+        invocation = hypervisor.Render(vm, attachments, facts);
+        List<string> unfit = [.. HypervisorProcess.Faults(vm, attachments, invocation, facts)];
+        if (dry)
+        {
+            DryRun.Print(DryRun.Of(vm, attachments, invocation, user, [.. faults, .. unfit]), result.GetValue(CommonOptions.Json));
+            return faults.Count + unfit.Count == 0 ? 0 : 1;
+        }
+        if (Told(unfit))
+        {
+            return 1;
+        }
         Volumes.Create(vm.Volumes, image => Console.Error.WriteLine($"microvm: making the volume {Printable.Of(image)}"));
         UserScript.PreStart(vm.PreStart);
         foreach (var made in invocation.Files)
@@ -110,8 +121,20 @@ internal static class RunCommand
         {
             Console.Error.WriteLine($"microvm: note: removed the control socket {Printable.Of(StaleSocket.PathOf(left))}, which an earlier run left behind");
         }
-        PosixProcess.Exec([.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)], vm.Hypervisor == "qemu" ? null : invocation.ProcessName, queues.Numbers);
+        string[] words = [.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)];
+        HypervisorProcess.Prepare(vm, invocation, facts);
+        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName, queues.Numbers);
         return 1;
+    }
+
+    /// <summary>The MTU of each interface's link: of the bridge, where qemu-bridge-helper makes a tap with that.</summary>
+    private static Dictionary<string, uint> Mtus(IReadOnlyList<Attachment> attachments, HostState state, RouteSocket route)
+    {
+        var links = attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper) && state.Links.Count == 0 ? route.Links(statistics: false) : state.Links;
+        return (from a in attachments
+                let name = a.Kind == AttachmentKind.BridgeHelper ? a.Interface.Bridge?.Value : a.Kind is AttachmentKind.UserMode or AttachmentKind.UserNamespace ? null : a.Interface.Id.Value
+                join l in links on name equals l.Name
+                select (a.Interface.Id.Value, l.Mtu)).ToDictionary();
     }
 
     private static bool Told(List<string> faults)

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Control;
 using Microvm.Host.Systemd;
+using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
 
@@ -15,10 +17,10 @@ internal static class ShutdownCommand
         DefaultValueFactory = _ => (int)GracefulStop.DefaultLimit.TotalSeconds,
     };
 
-    private static readonly Argument<string> s_file = new("FILE") { Description = "The running VM's declaration" };
+    private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by its name, or a declaration's file" };
 
     internal static Command Create() => Verb.Define("shutdown", "Ask a running VM's guest to shut down, over its control socket, and wait for its end",
-        ["microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, s_file, s_timeout);
+        ["microvm shutdown web", "microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, s_target, s_timeout, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -27,7 +29,12 @@ internal static class ShutdownCommand
         {
             throw new UsageException("--timeout is between 0 and 86400 seconds");
         }
-        if (VmControlSession.Find(result.GetValue(s_file)!) is not var (vm, socket))
+        var target = result.GetValue(s_target)!;
+        if (VmName.TryParse(target, out _) && !File.Exists(target) && !Directory.Exists(target))
+        {
+            return OfHost(VmHost.Existing(VmHost.Directory(result), target), result.GetResult(s_timeout) is { Implicit: false } ? seconds : null);
+        }
+        if (VmControlSession.Find(target) is not var (vm, socket))
         {
             return 2;
         }
@@ -43,6 +50,9 @@ internal static class ShutdownCommand
                     return 0;
                 case StopOutcome.ShutDown:
                     Console.WriteLine($"'{vm.Name}' has shut down");
+                    return 0;
+                case StopOutcome.EndedUnasked:
+                    Console.WriteLine($"'{vm.Name}' was ended: {vm.Hypervisor} can't ask its guest");
                     return 0;
                 case StopOutcome.Ended:
                     Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s; its hypervisor was told to end");
@@ -63,4 +73,23 @@ internal static class ShutdownCommand
     private static UnitState? Running(string name) =>
         Environment.GetEnvironmentVariable("INVOCATION_ID") is null && VmName.TryParse(name, out var vm) && Systemctl.IsRunning
             && Systemctl.States([vm]).GetValueOrDefault(vm.Unit) is { Active: "active", MainPid: > 0 } unit ? unit : null;
+
+    /// <summary>Becomes the script of the runner that was started, which may be microvm.nix's; its socket is in the VM's directory.</summary>
+    private static int OfHost(VmDirectory vm, int? seconds)
+    {
+        var script = vm.At("booted/bin/microvm-shutdown");
+        if (!File.Exists(script))
+        {
+            if (vm.Booted is null)
+            {
+                Console.WriteLine($"'{vm.Name}' is not running");
+                return 0;
+            }
+            Console.Error.WriteLine($"microvm: the guest of '{vm.Name}' can't be asked to shut down; end it with: sudo microvm stop {vm.Name}");
+            return 1;
+        }
+        Environment.CurrentDirectory = vm.Path;
+        PosixProcess.Exec([script, .. seconds is { } limit ? (string[])["--timeout", limit.ToString(CultureInfo.InvariantCulture)] : []]);
+        return 1;
+    }
 }

@@ -39,8 +39,14 @@ internal static class Words
             yield return line;
         }
         var many = Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts).Distinct().Where(k => hypervisor.MaxQueuePairs(k, vhost: false) > 1).ToList();
-        yield return many.Count == 0 ? "With more than one vCPU it still has one queue pair an interface."
-            : $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(k => k.Text()))}.";
+        if (many.Count > 0)
+        {
+            yield return $"With more than one vCPU it has a queue pair for each over {string.Join(" and ", many.Select(k => k.Text()))}.";
+        }
+        foreach (var (title, text) in hypervisor.Facts.Sentences())
+        {
+            yield return $"{title}: {text}.";
+        }
     }
 
     /// <summary>What 'up' and 'run' will do for a VM, interface by interface.</summary>
@@ -57,6 +63,10 @@ internal static class Words
             {
                 yield return $"  {a.QueuePairs} queue pairs, one a vCPU, so that vCPUs don't wait for each other.";
             }
+            else if (vm.Vcpu > 1 && HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why)
+            {
+                yield return $"  One queue pair, though there are {vm.Vcpu} vCPUs: {why}.";
+            }
             if (i.Vhost)
             {
                 yield return "  The kernel's vhost-net moves the packets between tap and guest; the hypervisor sleeps meanwhile.";
@@ -65,6 +75,10 @@ internal static class Words
         foreach (var p in vm.ForwardPorts.Where(p => p.From == "host"))
         {
             yield return $"{p.Proto} port {p.HostPort} of the host{(p.HostAddress.Length > 0 ? $" ({p.HostAddress})" : ", on every address,")} leads to port {p.GuestPort} of the guest.";
+        }
+        if (HypervisorTable.Find(vm.Hypervisor) is { } hypervisor)
+        {
+            yield return $"When it is stopped: {(vm.Socket is null && hypervisor.Facts.CanBeAsked ? "there is no microvm.socket, so a signal ends the hypervisor and the guest is not asked" : hypervisor.Facts.StopText)}.";
         }
         if (refusal is not null)
         {

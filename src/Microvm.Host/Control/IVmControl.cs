@@ -5,6 +5,9 @@ namespace Microvm.Host.Control;
 /// <summary>A running VM's control socket, whichever hypervisor is behind it.</summary>
 public interface IVmControl : IDisposable
 {
+    /// <summary>Whether <see cref="RequestShutdown"/> asks the guest; else it ends the VM as if its power failed.</summary>
+    bool AsksGuest => true;
+
     /// <summary>Asks the guest to shut down: an ACPI power button, or ctrl-alt-del where there is none. Returns as soon as the hypervisor took the request.</summary>
     /// <exception cref="ControlException">The hypervisor refused, or went away.</exception>
     void RequestShutdown();
@@ -37,9 +40,13 @@ public static class VmControl
     /// <exception cref="ControlException">Somebody listens, but doesn't speak the protocol.</exception>
     public static IVmControl? Open(ControlSocket socket, long memoryMiB)
     {
-        if (socket.Kind is ControlKind.Crosvm or ControlKind.Kvmtool)
+        if (socket.Kind == ControlKind.Crosvm)
         {
-            return new ProgramControl(socket, memoryMiB);
+            return CrosvmControl.Open(socket, memoryMiB);
+        }
+        if (socket.Kind == ControlKind.Kvmtool)
+        {
+            return KvmtoolControl.Open(socket.Path);
         }
         if (UnixStream.Connect(socket.Path) is not { } stream)
         {

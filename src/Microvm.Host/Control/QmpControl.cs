@@ -44,10 +44,20 @@ internal sealed class QmpControl : IVmControl
     public long? SetMemory(long mebibytes)
     {
         Execute($$"""{"execute":"balloon","arguments":{"value":{{mebibytes * 1024 * 1024}} } }""").Dispose();
-        // The guest gives memory back in its own time: what is told is how far it has come by now.
-        using var answer = Execute("""{"execute":"query-balloon"}""");
-        return answer.RootElement.GetProperty("return").GetProperty("actual").GetInt64() / 1024 / 1024;
+        // The guest gives memory back in its own time: it is given some, and what is told is how far it has come by then.
+        var clock = Stopwatch.StartNew();
+        for (; ; Thread.Sleep(50))
+        {
+            using var answer = Execute("""{"execute":"query-balloon"}""");
+            var actual = answer.RootElement.GetProperty("return").GetProperty("actual").GetInt64() / 1024 / 1024;
+            if (actual == mebibytes || clock.Elapsed > s_balloonLimit)
+            {
+                return actual;
+            }
+        }
     }
+
+    private static readonly TimeSpan s_balloonLimit = TimeSpan.FromSeconds(5);
 
     public bool WaitForEnd(TimeSpan limit)
     {

@@ -8,18 +8,29 @@ internal static class UnixStream
     /// <summary>How long a hypervisor may take to answer a request.</summary>
     internal static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>Whether somebody listens.</summary>
+    /// <param name="type">Stream, or Seqpacket for crosvm's.</param>
+    internal static bool Listens(string path, SocketType type)
+    {
+        using var socket = Open(path, type);
+        return socket is not null;
+    }
+
     /// <summary>Connects, or returns null where there is no socket or nobody behind it.</summary>
-    internal static NetworkStream? Connect(string path)
+    internal static NetworkStream? Connect(string path) => Open(path, SocketType.Stream) is { } socket
+        ? new(socket, ownsSocket: true) { ReadTimeout = (int)AnswerLimit.TotalMilliseconds, WriteTimeout = (int)AnswerLimit.TotalMilliseconds } : null;
+
+    private static Socket? Open(string path, SocketType type)
     {
         if (System.Text.Encoding.UTF8.GetByteCount(path) > 107)
         {
             throw new ControlException($"the socket's path is longer than the 107 bytes that Linux allows: {path}");
         }
-        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(path));
-            return new NetworkStream(socket, ownsSocket: true) { ReadTimeout = (int)AnswerLimit.TotalMilliseconds, WriteTimeout = (int)AnswerLimit.TotalMilliseconds };
+            return socket;
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable || !File.Exists(path))
         {

@@ -79,6 +79,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The text of a small file, or null where there is none.</summary>
     public string? Read(string path) => File.Exists(At(path)) ? File.ReadAllText(At(path)) : null;
 
+    /// <summary>The first bytes of a file, or none.</summary>
+    public byte[] Head(string path) => Run.KernelImage.Read(At(path));
+
     public IEnumerable<string> Lines(string path) => (Read(path) ?? "").Split('\n').Select(l => l.Trim());
 
     /// <summary>A sysctl that is a number, like net.ipv4.ip_forward; null where this kernel has none of that name.</summary>

@@ -1,3 +1,5 @@
+using Microvm.Hypervisors;
+
 namespace Microvm.Host.Doctor;
 
 /// <summary>Whether VMs can run on the processor itself, and whether the one who runs them is in the group for it.</summary>
@@ -11,7 +13,7 @@ public sealed class KvmAccess : ICheck
         var flags = host.Lines("/proc/cpuinfo").Where(l => l.StartsWith("flags", StringComparison.Ordinal)).SelectMany(l => l.Split(' ')).ToHashSet();
         var virtualization = flags.Contains("vmx") || flags.Contains("svm");
         // Only QEMU can run a guest without KVM.
-        var needy = host.Vms.FirstOrDefault(v => v.Hypervisor != "qemu" && v.Hypervisor != "vfkit");
+        var needy = host.Vms.FirstOrDefault(v => HypervisorTable.Find(v.Hypervisor)?.Facts.NeedsKvm == true);
         var bad = needy is null ? Severity.Warning : Severity.Problem;
         var cost = needy is null ? "QEMU falls back to TCG, many times slower; other hypervisors don't start at all" : $"{needy.Hypervisor}, which '{needy.Name}' wants, runs on KVM only";
         var module = flags.Contains("svm") ? "kvm_amd" : "kvm_intel";

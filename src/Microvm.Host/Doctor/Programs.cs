@@ -1,4 +1,6 @@
 using Microvm.Declaration;
+using Microvm.Host.Run;
+using Microvm.Hypervisors;
 
 namespace Microvm.Host.Doctor;
 
@@ -20,11 +22,25 @@ public sealed class Programs : ICheck
                 "sudo apt install slirp4netns");
         foreach (var group in host.Vms.GroupBy(v => v.Hypervisor))
         {
-            var program = group.Key switch { "qemu" => "qemu-system-x86_64", "kvmtool" => "lkvm", _ => group.Key };
+            var facts = HypervisorTable.Find(group.Key)?.Facts;
+            var program = facts?.Program ?? group.Key;
             yield return host.Program(program) is { } found
                 ? new(Name, Severity.Ok, $"{group.Key} is {found}")
                 : new(Name, Severity.Problem, $"there is no {program} on the PATH", $"'{group.First().Name}' can't start without it",
                     group.Key switch { "qemu" => "sudo apt install qemu-system-x86", "kvmtool" => "sudo apt install kvmtool", _ => null });
+            if (facts is null)
+            {
+                continue;
+            }
+            yield return new(Name, Severity.Ok, $"{group.Key} ran as {facts.Ran}; it boots {facts.Kernels}{(facts.KernelNote is { } note ? $" ({note})" : "")}");
+            yield return new(Name, facts.CanBeAsked ? Severity.Ok : Severity.Note, $"{group.Key}, when it is stopped: {facts.StopText}");
+            foreach (var vm in group)
+            {
+                if (KernelImage.Fault(vm, new HostFacts(Kvm: true), host.Head) is { } fault)
+                {
+                    yield return new(Name, Severity.Problem, fault, $"'{vm.Name}' would not boot");
+                }
+            }
         }
     }
 }

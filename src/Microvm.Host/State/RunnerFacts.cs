@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microvm.Declaration;
+using Microvm.Hypervisors;
 
 namespace Microvm.Host;
 
@@ -10,7 +11,8 @@ internal static class RunnerFacts
     {
         yield return ("hypervisor", vm.Hypervisor + "\n");
         var taps = vm.Interfaces.Where(i => i.Type == InterfaceType.Tap).ToList();
-        yield return ("tap-flags", vm.Vcpu > 1 ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
+        var many = HypervisorTable.Attach(vm, out _).Any(a => a.Interface.Type == InterfaceType.Tap && a.MultiQueue);
+        yield return ("tap-flags", many ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
         if (taps.Count > 0)
         {
             yield return ("tap-interfaces", string.Concat(taps.Select(t => t.Id.Value + "\n")));

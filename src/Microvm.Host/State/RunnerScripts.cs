@@ -43,9 +43,14 @@ internal static class RunnerScripts
         {
             yield return Exec("virtiofsd-run", $"{binary} virtiofsd {Declaration}");
         }
+        // Where nobody can be asked, systemd's own SIGTERM ends the hypervisor without waiting.
+        if (runs && (vm.Socket is not null || vm.Hypervisor == "kvmtool") && HypervisorTable.Find(vm.Hypervisor)?.Facts.Stop != StopWay.Signal)
+        {
+            var call = $"{binary} shutdown \"$@\" {Declaration}";
+            yield return Exec("microvm-shutdown", call) with { Body = $"{call}\n" };
+        }
         if (runs && vm.Socket is not null)
         {
-            yield return Exec("microvm-shutdown", $"{binary} shutdown {Declaration}") with { Body = $"{binary} shutdown {Declaration}\n" };
             yield return Exec("microvm-balloon", $"{binary} balloon {Declaration} \"${{1:?how many MiB the guest shall have}}\"");
         }
         foreach (var (type, has) in ((string, bool)[])[

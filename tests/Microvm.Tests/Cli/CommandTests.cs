@@ -18,14 +18,14 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("microvm", 1, "virtio-net-device,netdev=net0,mac=02:00:00:00:00:01")]
-    [InlineData("microvm", 2, "virtio-net-device,netdev=net0,mac=02:00:00:00:00:01,mq=on")]
-    [InlineData("q35", 2, "virtio-net-pci,netdev=net0,mac=02:00:00:00:00:01,romfile=,mq=on,vectors=6")]
+    [InlineData("microvm", 1, "virtio-net-device,netdev=vm-a1,mac=02:00:00:00:00:01")]
+    [InlineData("microvm", 2, "virtio-net-device,netdev=vm-a1,mac=02:00:00:00:00:01,mq=on")]
+    [InlineData("q35", 2, "virtio-net-pci,netdev=vm-a1,mac=02:00:00:00:00:01,romfile=,mq=on,vectors=6")]
     public void The_queue_mode_follows_the_vcpus(string machine, int vcpu, string device)
     {
         var words = Words($$"""  "vcpu":{{vcpu}},"qemu":{"machine":"{{machine}}"},""", """{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}""");
         Assert.Contains(device, words);
-        Assert.Contains($"tap,id=net0,ifname=vm-a1,script=no,downscript=no{(vcpu > 1 ? $",queues={vcpu}" : "")}", words);
+        Assert.Contains($"tap,id=vm-a1,ifname=vm-a1,script=no,downscript=no{(vcpu > 1 ? $",queues={vcpu}" : "")}", words);
         Assert.Contains("a,process=microvm@a", words);
         Assert.Contains("/boot/my kernel", words);
     }
@@ -36,7 +36,7 @@ public sealed class CommandTests : IDisposable
 
     [Fact]
     public void Forwarded_ports_stand_on_the_user_netdev() =>
-        Assert.Contains("user,id=net0,hostfwd=tcp::2222-:22",
+        Assert.Contains("user,id=u,hostfwd=tcp::2222-:22",
             Words("""  "forwardPorts":[{"host":{"port":2222},"guest":{"port":22}}],""", """{"type":"user","id":"u","mac":"02:00:00:00:00:01"}"""));
 
     [Fact]

@@ -221,7 +221,9 @@ public sealed class RunnerTests : IDisposable
         using var start = System.Text.Json.JsonDocument.Parse(dry.Out);
         var words = start.RootElement.GetProperty("command").EnumerateArray().Select(w => w.GetString()).ToList();
         Assert.Equal(path, words[words.IndexOf("-kernel") + 1]);
-        Assert.Equal($"tap,id=net0,ifname={id.Replace(",", ",,", StringComparison.Ordinal)},script=no,downscript=no", words[words.IndexOf("-netdev") + 1]);
+        var netdev = words[words.IndexOf("-netdev") + 1]!;
+        Assert.Matches("^tap,id=[A-Za-z][A-Za-z0-9._-]*,ifname=", netdev);
+        Assert.Equal($"ifname={id.Replace(",", ",,", StringComparison.Ordinal)},script=no,downscript=no", netdev[netdev.IndexOf("ifname=", StringComparison.Ordinal)..]);
         Assert.Equal($"unix:{("s" + path).Replace(",", ",,", StringComparison.Ordinal)},server=on,wait=off", words[words.IndexOf("-qmp") + 1]);
         var plain = Binary.Microvm("run", "--dry-run", declaration).Out.Split('\n').Single(l => l.StartsWith("start    ", StringComparison.Ordinal))["start    ".Length..];
         Assert.Equal(string.Join('\0', words) + "\0", Binary.Run("bash", null, "-c", $"printf '%s\\0' {plain}").Out);

@@ -26,7 +26,7 @@ public sealed class GrammarTests
         };
         const string User = """{"type":"user","id":"u","mac":"02:00:00:00:00:01"}""";
         var linux = own || hypervisor == "vfkit" ? User : $$"""
-            {{(hypervisor == "kvmtool" ? User + "," : "")}}{"type":"tap","id":"t","mac":"02:00:00:00:00:02"{{(hypervisor is "crosvm" or "kvmtool" or "stratovirt" ? ",\"tap\":{\"vhost\":true}" : "")}} }
+            {{(hypervisor == "kvmtool" ? User + "," : "")}}{"type":"tap","id":"t","mac":"02:00:00:00:00:02"{{(hypervisor is "crosvm" or "stratovirt" ? ",\"tap\":{\"vhost\":true}" : "")}} }
             ,{"type":"macvtap","id":"m","mac":"02:00:00:00:00:03","macvtap":{"link":"eth0","mode":"bridge"} },{"type":"bridge","id":"b","mac":"02:00:00:00:00:04","bridge":"br0"}
             """;
         var more = hypervisor switch

@@ -56,6 +56,13 @@ public sealed class HypervisorTests
     [InlineData("kvmtool", """ "shares":[{"tag":"a","source":"/b,c"}] """, "splits its arguments", 63)]
     [InlineData("kvmtool", """ "volumes":[{"image":"a=b","autoCreate":false}] """, "splits its arguments", 64)]
     [InlineData("stratovirt", """ "devices":[{"bus":"pci","path":"0000:01:00.0"}] """, "no PCI", 56)]
+    [InlineData("kvmtool", """ "interfaces":[{"type":"tap","id":"t","mac":"02:00:00:00:00:01","tap":{"vhost":true}}] """, "loses the declared MAC", 117)]
+    [InlineData("crosvm", """ "crosvm":{"extraArgs":["--vsock","cid=9"]},"vsock":{"cid":4} """, "made from microvm.vsock.cid", 62)]
+    [InlineData("firecracker", """ "firecracker":{"extraArgs":["--api-sock=/x"]} """, "made from microvm.socket", 72)]
+    [InlineData("cloud-hypervisor", """ "cloud-hypervisor":{"extraArgs":["--cpus","boot=3"]} """, "made from microvm.vcpu", 82)]
+    [InlineData("cloud-hypervisor", """ "cloud-hypervisor":{"extraArgs":["--platform","oem_strings=[a]"]} """, "platformOEMStrings", 82)]
+    [InlineData("cloud-hypervisor", """ "cloud-hypervisor":{"extraArgs":["--vsock","cid=3"]},"vsock":{"cid":4} """, "leave one of the two out", 82)]
+    [InlineData("cloud-hypervisor", """ "cloud-hypervisor":{"extraArgs":["--memory","size=1G"]} """, "made from microvm.mem", 82)]
     [InlineData("alioth", """ "balloon":true """, "no control socket", 52)]
     [InlineData("vfkit", """ "kernelParams":["a\"b"] """, "double quotes", 51)]
     [InlineData("cloud-hypervisor", """ "interfaces":[{"type":"tap","id":"t","mac":"02:00:00:00:00:01"},{"type":"user","id":"u","mac":"02:00:00:00:00:02"}] """, "can have no other interface", 129)]
@@ -76,7 +83,6 @@ public sealed class HypervisorTests
     [InlineData("alioth", true)]
     [InlineData("qemu", false)]
     [InlineData("crosvm", false)]
-    [InlineData("kvmtool", false)]
     [InlineData("stratovirt", false)]
     public void Vhost_is_refused_where_there_is_none(string hypervisor, bool refused)
     {
@@ -94,10 +100,10 @@ public sealed class HypervisorTests
         const string bridge = """{"kernel":"/k","interfaces":[{"type":"bridge","id":"t","bridge":"br0","mac":"02:00:00:00:00:01"HELPER}]}""";
         var helper = Render(Read(bridge.Replace("HELPER", ""))).Words;
         Assert.DoesNotContain("-sandbox", helper);
-        Assert.Contains("bridge,id=net0,br=br0,helper=/usr/lib/qemu/qemu-bridge-helper", helper);
+        Assert.Contains("bridge,id=t,br=br0,helper=/usr/lib/qemu/qemu-bridge-helper", helper);
         var made = Render(Read(bridge.Replace("HELPER", ",\"bridgeHelper\":false"))).Words;
         Assert.Contains("on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny", made);
-        Assert.Contains("tap,id=net0,ifname=t,script=no,downscript=no", made);
+        Assert.Contains("tap,id=t,ifname=t,script=no,downscript=no", made);
     }
 
     [Fact]
@@ -114,10 +120,96 @@ public sealed class HypervisorTests
               {"type":"tap","id":"t","mac":"02:00:00:00:00:02"},
               {"type":"macvtap","id":"m2","mac":"02:00:00:00:00:03","macvtap":{"link":"eth0","mode":"bridge"}}]}
             """));
-        Assert.Contains("tap,id=net0,fds=3:4", invocation.Words);
-        Assert.Contains("tap,id=net2,fds=5:6", invocation.Words);
+        Assert.Contains("tap,id=m1,fds=3:4", invocation.Words);
+        Assert.Contains("tap,id=m2,fds=5:6", invocation.Words);
         Assert.Equal(["m1 0", "m1 1", "m2 0", "m2 1"], invocation.Queues.Select(q => $"{q.Attachment.Interface.Id} {q.Index}"));
     }
+
+    /// <summary>Options that cloud-hypervisor takes once, in what people added to them (seen in published declarations).</summary>
+    [Fact]
+    public void What_cloud_hypervisors_extraArgs_say_of_an_option_joins_what_the_declaration_says()
+    {
+        var invocation = Render(Read("""
+            {"kernel":"/k","initrdPath":"/i","hypervisor":"cloud-hypervisor","vcpu":2,"vsock":{"cid":7},"volumes":[{"image":"v.img","autoCreate":false}],
+             "cloud-hypervisor":{"platformOEMStrings":["a","b"],"extraArgs":["--platform","serial_number=x","--cpus","affinity=[0@[1],1@[2]]",
+               "--vsock=socket=my.vsock","--watchdog","--seccomp","log","--disk","path=more.img","-v","--landlock"]},
+             "interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}
+            """));
+        var words = invocation.Words.ToList();
+        string After(string option) => words[words.IndexOf(option) + 1];
+        Assert.Equal("boot=2,affinity=[0@[1],1@[2]]", After("--cpus"));
+        Assert.Equal("oem_strings=[a,b],serial_number=x", After("--platform"));
+        Assert.Equal("cid=7,socket=my.vsock", After("--vsock"));
+        Assert.Equal("log", After("--seccomp"));
+        Assert.Equal("path=more.img", words[words.IndexOf("--disk") + 2]);
+        Assert.Equal(["-v", "--landlock"], words[^2..]);
+        Assert.Equal(["a.sock", "my.vsock"], invocation.Sockets);
+        Assert.Equal("tap=vm-a1,mac=02:00:00:00:00:01,num_queues=4,id=vm-a1", After("--net"));
+        var options = words.Where(w => w.StartsWith('-')).ToList();
+        Assert.Equal(options.Distinct(), options);
+    }
+
+    [Fact]
+    public void An_interface_is_known_by_its_declared_id_as_far_as_the_hypervisor_takes_it()
+    {
+        const string three = """{"kernel":"/k","hypervisor":"NAME","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"},{"type":"tap","id":"1net","mac":"02:00:00:00:00:02"},{"type":"tap","id":"vm_a1","mac":"02:00:00:00:00:03"}]MORE}""";
+        string?[] Ids(string hypervisor, string more = "")
+        {
+            var vm = Read(three.Replace("NAME", hypervisor).Replace("MORE", more));
+            return [.. vm.Interfaces.Select(i => HypervisorTable.Find(hypervisor)!.InterfaceId(vm, i))];
+        }
+        Assert.Equal(["vm-a1", "net1", "vm_a1"], Ids("qemu"));
+        Assert.Equal(["vm-a1", "1net", "vm_a1"], Ids("cloud-hypervisor"));
+        Assert.Equal(["vm-a1", "1net", "vm_a1"], Ids("stratovirt"));
+        Assert.Equal(["vm_a1_1", "1net", "vm_a1"], Ids("firecracker"));
+        Assert.Equal([null, null, null], Ids("crosvm"));
+        Assert.Contains("tap,id=vm-a1,ifname=vm-a1,script=no,downscript=no", Render(Read(three.Replace("NAME", "qemu").Replace("MORE", ""))).Words);
+    }
+
+    /// <summary>Both what microvm.nix's users write and what the API takes in a path.</summary>
+    [Fact]
+    public void Firecrackers_metadata_service_is_told_its_interfaces_by_their_declared_ids()
+    {
+        var vm = Read("""
+            {"kernel":"/k","hypervisor":"firecracker","firecracker":{"extraConfig":{"mmds-config":{"version":"V2","network_interfaces":["vm-a1","other"]} } },
+             "interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}
+            """);
+        using var config = JsonDocument.Parse(Assert.Single(Render(vm).Files).Content);
+        var id = config.RootElement.GetProperty("network-interfaces")[0].GetProperty("iface_id").GetString()!;
+        Assert.Matches("^[A-Za-z0-9_]+$", id);
+        Assert.Equal([id, "other"], config.RootElement.GetProperty("mmds-config").GetProperty("network_interfaces").EnumerateArray().Select(n => n.GetString()!));
+    }
+
+    [Fact]
+    public void Firecracker_gets_PCI_and_the_MTU_from_the_versions_that_have_them()
+    {
+        var vm = Read("""{"kernel":"/k","hypervisor":"firecracker","interfaces":[{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}]}""");
+        var attachments = HypervisorTable.Attach(vm, out _);
+        foreach (var (version, pci, mtu) in ((string?, bool, bool)[])[(null, false, false), ("1.12.1", false, false), ("1.13.0", true, false), ("1.16.0", true, true)])
+        {
+            var host = s_host with { Version = version is null ? null : Version.Parse(version), Mtus = new Dictionary<string, uint> { ["a"] = 9000 } };
+            var invocation = HypervisorTable.Find("firecracker")!.Render(vm, attachments, host);
+            Assert.Equal(pci, invocation.Words.Contains("--enable-pci"));
+            Assert.Equal(mtu, invocation.Files[0].Content.Contains("\"mtu\": 9000"));
+        }
+    }
+
+    [Fact]
+    public void The_runners_tap_flags_are_those_of_the_taps()
+    {
+        const string tap = """{"kernel":"/k","vcpu":2,"hypervisor":"NAME","interfaces":[{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}]}""";
+        foreach (var hypervisor in HypervisorTable.All.Where(h => h.Name != "vfkit"))
+        {
+            var vm = Read(tap.Replace("NAME", hypervisor.Name));
+            var many = HypervisorTable.Attach(vm, out _)[0].MultiQueue;
+            Assert.Equal(many ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n", Microvm.Host.RunnerFacts.Of(vm).First(f => f.Name == "tap-flags").Content);
+            Assert.Equal(hypervisor.Name is "qemu" or "cloud-hypervisor" or "alioth", many);
+        }
+    }
+
+    [Fact]
+    public void A_guest_that_can_not_be_asked_to_shut_down_is_told_by_check() =>
+        Assert.Equal(["kvmtool", "alioth"], HypervisorTable.All.Select(h => h.Name).Where(n => Findings($$"""{"hypervisor":"{{n}}"}""").Any(d => d.Severity == Severity.Warning && d.Message.Contains("can't ask its guest"))));
 
     [Fact]
     public void Pit_and_pic_go_only_under_KVM()

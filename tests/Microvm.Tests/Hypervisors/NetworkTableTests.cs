@@ -62,8 +62,9 @@ public sealed class NetworkTableTests
         var page = new StringBuilder();
         foreach (var rows in table.GroupBy(r => r[0]))
         {
+            var facts = string.Concat(HypervisorTable.Find(rows.Key)!.Facts.Sentences().Select(s => $"- **{s.Title}**: {s.Text}.\n"));
             var shown = rows.Key == "qemu" ? "run for real by the tests" : "checked against its published grammar";
-            _ = page.Append($"### {rows.Key}\n\nSyntax from {HypervisorTable.Find(rows.Key)!.Source}; {shown}.\n\n| type | vCPUs | attachment | queue pairs | words |\n|---|---|---|---|---|\n");
+            _ = page.Append($"### {rows.Key}\n\n{facts}\nSyntax from {HypervisorTable.Find(rows.Key)!.Source}; {shown}.\n\n| type | vCPUs | attachment | queue pairs | words |\n|---|---|---|---|---|\n");
             foreach (var r in rows)
             {
                 _ = page.Append($"| {r[1]} | {r[2]} | {r[3]} | {r[4]} | {(r[3] == "-" ? r[5] : $"`{r[5]}`")} |\n");

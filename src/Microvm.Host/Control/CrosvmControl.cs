@@ -1,0 +1,77 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+using Microvm.Linux;
+
+namespace Microvm.Host.Control;
+
+/// <summary>crosvm, whose socket (SOCK_SEQPACKET) is spoken by its own program.</summary>
+internal sealed class CrosvmControl : IVmControl
+{
+    private const int ToldLines = 3;
+    private readonly string _program, _socket;
+    private readonly long _memoryMiB;
+
+    private CrosvmControl(string program, string socket, long memoryMiB) => (_program, _socket, _memoryMiB) = (program, socket, memoryMiB);
+
+    /// <summary>Null where nobody listens.</summary>
+    internal static CrosvmControl? Open(ControlSocket socket, long memoryMiB) =>
+        UnixStream.Listens(socket.Path, SocketType.Seqpacket) ? new(socket.Program ?? "crosvm", socket.Path, memoryMiB) : null;
+
+    public void RequestShutdown() => Run("powerbtn", _socket);
+
+    public bool Quit()
+    {
+        Run("stop", _socket);
+        return true;
+    }
+
+    public long? SetMemory(long mebibytes)
+    {
+        Run("balloon", (Balloon.Taken(_memoryMiB, mebibytes) * 1024 * 1024).ToString(CultureInfo.InvariantCulture), _socket);
+        return null;
+    }
+
+    public bool WaitForEnd(TimeSpan limit)
+    {
+        for (var clock = Stopwatch.StartNew(); clock.Elapsed < limit; Thread.Sleep(100))
+        {
+            if (!UnixStream.Listens(_socket, SocketType.Seqpacket))
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    public void Dispose()
+    {
+    }
+
+    private void Run(params string[] words)
+    {
+        try
+        {
+            using var process = SearchPath.Start(new(_program, words) { RedirectStandardError = true });
+            var errors = process.StandardError.ReadToEndAsync();
+            if (!process.WaitForExit(UnixStream.AnswerLimit))
+            {
+                process.Kill();
+                throw new ControlException($"'crosvm {words[0]}' did not finish within {UnixStream.AnswerLimit.TotalSeconds:0} s");
+            }
+            if (process.ExitCode != 0)
+            {
+                // What it prints first is noise, like "syslog init failed" where there is no /dev/log.
+                var lines = errors.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+                throw new ControlException($"'crosvm {words[0]}' failed: {string.Join("; ", lines.TakeLast(ToldLines).Select(l => Printable.Of(l, int.MaxValue)))}");
+            }
+        }
+        catch (Win32Exception e)
+        {
+            throw new ControlException($"'{_program}' is needed to talk to this VM and can't be started: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,159 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Microvm.Declaration;
+using Microvm.Host.Control;
+using Microvm.Hypervisors;
+using Microvm.Linux;
+
+namespace Microvm.Host.Run;
+
+/// <summary>What a hypervisor wants of the process and the directory that it is started in, besides its command line.</summary>
+public static partial class HypervisorProcess
+{
+    private const string UsualJailRoot = "/var/empty";
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
+    /// <summary>Completes the facts by what only the hypervisor's program and this directory can tell. It is started for that where its
+    /// version decides, so call this as whom the hypervisor will run.</summary>
+    /// <param name="program">The program, or its name on the PATH.</param>
+    public static HostFacts Look(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, string program, HostFacts host)
+    {
+        var versionDecides = vm.Hypervisor == "firecracker" || (vm.Hypervisor == "alioth" && attachments.Any(a => a.Kind == AttachmentKind.MacvtapPath));
+        return host with
+        {
+            Version = versionDecides ? VersionOf(program) : null,
+            VirtioRng = vm.Hypervisor != "stratovirt" || HasVirtioRng(program),
+            JailRoot = HypervisorTable.Find(vm.Hypervisor)!.Facts.NeedsJailRoot && !IsEmpty(UsualJailRoot) ? Path.GetFullPath(JailRoot) : null,
+        };
+    }
+
+    /// <summary>The empty directory for a jail, in the working directory, where /var/empty is none.</summary>
+    private const string JailRoot = ".microvm-empty";
+
+    /// <summary>Why it could not start, each with the way out.</summary>
+    public static IEnumerable<string> Faults(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, Invocation invocation, HostFacts host)
+    {
+        if (KernelImage.Fault(vm, host, KernelImage.Read) is { } kernel)
+        {
+            yield return kernel;
+        }
+        // Its NetSpec has had the device file since 0.12.
+        if (vm.Hypervisor == "alioth" && host.Version < new Version(0, 12) && attachments.FirstOrDefault(a => a.Kind == AttachmentKind.MacvtapPath) is { } macvtap)
+        {
+            var choice = $"--attachment {Shell.Quote($"{macvtap.Interface.Id}=tap-redirect")}";
+            yield return $"Alioth {host.Version} can't open the macvtap '{macvtap.Interface.Id}' (0.12 can); add {choice} to 'microvm up' and 'microvm run'";
+        }
+        foreach (var socket in invocation.Sockets)
+        {
+            if (Listens(invocation, socket))
+            {
+                yield return $"somebody listens at {Printable.Of(socket)} already, so this VM seems to run; stop it first, or set another microvm.socket";
+            }
+        }
+    }
+
+    /// <summary>The last thing before the hypervisor takes the place of this process.</summary>
+    /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>
+    /// <exception cref="IOException">What an earlier run left behind can't be removed.</exception>
+    public static void Prepare(MicrovmConfig vm, Invocation invocation, HostFacts host)
+    {
+        var facts = HypervisorTable.Find(vm.Hypervisor)!.Facts;
+        foreach (var socket in invocation.Sockets)
+        {
+            // A hypervisor that was killed leaves its sockets.
+            if (FileStatus.Of(socket) is { IsSocket: true } && !Listens(invocation, socket))
+            {
+                File.Delete(socket);
+            }
+        }
+        foreach (var root in ((string?[])[facts.NeedsJailRoot ? vm.Crosvm.PivotRoot : null, host.JailRoot]).OfType<string>())
+        {
+            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+        }
+        if (facts.NeedsHome && !(PosixProcess.Variable("HOME") is { Length: > 0 } home && PosixProcess.MayWrite(home)))
+        {
+            PosixProcess.SetVariable("HOME", Environment.CurrentDirectory);
+        }
+        var isForeground = TerminalDevice.IsUsable(TerminalDevice.Input);
+        if (facts.KillsItsGroup && !isForeground)
+        {
+            PosixProcess.LeadGroup();
+        }
+        if (facts.NeedsTerminal && !isForeground)
+        {
+            TerminalDevice.GiveInput();
+        }
+        // A unit of Type=notify: the hypervisor itself would never say it.
+        using var manager = new ServiceNotifier();
+        manager.Ready($"{vm.Hypervisor} runs '{vm.Name}'");
+    }
+
+    private static bool Listens(Invocation invocation, string socket) =>
+        UnixStream.Listens(socket, invocation.Control is { Kind: ControlKind.Crosvm } control && control.Path == socket ? SocketType.Seqpacket : SocketType.Stream);
+
+    private static bool IsEmpty(string directory)
+    {
+        try
+        {
+            return Directory.Exists(directory) && !Directory.EnumerateFileSystemEntries(directory).Any();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The first version number that a program tells of itself; null where it tells none.</summary>
+    private static Version? VersionOf(string program)
+    {
+        try
+        {
+            using var process = SearchPath.Start(new(program, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true });
+            process.StandardInput.Close();
+            var told = process.StandardOutput.ReadToEndAsync();
+            _ = process.StandardError.ReadToEndAsync();
+            if (!process.WaitForExit(s_patience))
+            {
+                process.Kill();
+                return null;
+            }
+            return Number().Match(told.Result) is { Success: true } match && Version.TryParse(match.Value, out var version) ? version : null;
+        }
+        catch (Win32Exception)
+        {
+            // The start tells it.
+            return null;
+        }
+    }
+
+    /// <summary>StratoVirt's features are chosen when it is built, and it has no way to ask: the words of an error of its add_virtio_rng
+    /// (machine/src/lib.rs) are in a program that has it.</summary>
+    private static bool HasVirtioRng(string program)
+    {
+        try
+        {
+            using var file = File.OpenRead(program.Contains('/') ? program : SearchPath.Find(program) ?? program);
+            var window = new byte[1 << 20];
+            var marker = "Failed to add virtio mmio rng device"u8;
+            for (int kept = 0, got; (got = file.Read(window, kept, window.Length - kept)) > 0;)
+            {
+                var text = window.AsSpan(0, kept + got);
+                if (text.IndexOf(marker) >= 0)
+                {
+                    return true;
+                }
+                kept = Math.Min(marker.Length, text.Length);
+                text[^kept..].CopyTo(window);
+            }
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+
+    [GeneratedRegex(@"[0-9]+\.[0-9]+(\.[0-9]+)?")] private static partial Regex Number();
+}

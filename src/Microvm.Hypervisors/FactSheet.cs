@@ -1,0 +1,133 @@
+namespace Microvm.Hypervisors;
+
+/// <summary>The formats of a kernel image on x86_64, told by their first bytes. On aarch64 all boot the uncompressed <c>Image</c>.</summary>
+[Flags]
+public enum KernelFormats
+{
+    None = 0,
+
+    /// <summary>The uncompressed ELF.</summary>
+    Vmlinux = 1,
+
+    /// <summary>What distributions install as vmlinuz.</summary>
+    BzImage = 2,
+}
+
+/// <summary>How a running VM is stopped.</summary>
+public enum StopWay
+{
+    /// <summary>The guest gets an ACPI power button over the control socket.</summary>
+    PowerButton,
+
+    /// <summary>The guest gets ctrl-alt-del over the control socket.</summary>
+    CtrlAltDel,
+
+    /// <summary>The hypervisor ends over its control socket, and the guest is not asked.</summary>
+    AtOnce,
+
+    /// <summary>There is no control socket: a signal ends the hypervisor, and the guest is not asked.</summary>
+    Signal,
+}
+
+/// <summary>What is known of a hypervisor beside its command line: <c>microvm explain</c>, <c>microvm doctor</c>, <c>microvm check</c> and
+/// docs/hypervisors.md all say it from here.</summary>
+/// <param name="Program">Its program, on x86_64.</param>
+/// <param name="Ran">The version that was run with real guests, and how.</param>
+/// <param name="Boots">The kernel formats that it boots on x86_64.</param>
+/// <param name="KernelOfPackage">Which of them is taken out of a kernel package.</param>
+public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, KernelFormats KernelOfPackage, StopWay Stop)
+{
+    /// <summary>From which version on it boots a bzImage as well, where that is not every one.</summary>
+    public Version? BootsBzImageFrom { get; init; }
+
+    /// <summary>More that has to be known of its kernels.</summary>
+    public string? KernelNote { get; init; }
+
+    /// <summary>Whether it ends where standard input is no terminal, because that is the guest's console.</summary>
+    public bool NeedsTerminal { get; init; }
+
+    /// <summary>Whether it kills its process group at its end.</summary>
+    public bool KillsItsGroup { get; init; }
+
+    /// <summary>Whether it keeps its control socket below HOME.</summary>
+    public bool NeedsHome { get; init; }
+
+    /// <summary>Whether the one who puts a device into a jail is the hypervisor itself, in an empty directory.</summary>
+    public bool NeedsJailRoot { get; init; }
+
+    /// <summary>Whether it runs on KVM only.</summary>
+    public bool NeedsKvm { get; init; } = true;
+
+    /// <summary>Whether it has a user-mode network of its own.</summary>
+    public bool OwnUserNetwork { get; init; }
+
+    /// <summary>How the guest learns the MTU of the link.</summary>
+    public string Mtu { get; init; } = "it has no way to tell the guest; set it there";
+
+    /// <summary>Why one queue pair is all, where that is so.</summary>
+    public string? OneQueuePair { get; init; }
+
+    /// <summary>By what it knows an interface.</summary>
+    public string Id { get; init; } = "it knows none";
+
+    /// <summary>How its end comes about, beyond <see cref="Stop"/>.</summary>
+    public string? StopNote { get; init; }
+
+    /// <summary>What else it wants of the host.</summary>
+    public string? HostNote { get; init; }
+
+    /// <summary>Whether the guest can be asked to shut down.</summary>
+    public bool CanBeAsked => Stop is StopWay.PowerButton or StopWay.CtrlAltDel;
+
+    /// <summary>All of it, as pairs of a title and a sentence, in the order in which it is told.</summary>
+    public IEnumerable<(string Title, string Text)> Sentences()
+    {
+        yield return ("Ran", Ran);
+        yield return ("Program", Program);
+        yield return ("Kernel", $"{Kernels}{(KernelNote is null ? "" : $"; {KernelNote}")}");
+        yield return ("Terminal", NeedsTerminal
+            ? "it wants one as standard input; where there is none, it gets a pseudo-terminal that nobody types at, and the guest's console goes to standard output all the same"
+            : "it needs none; the guest's console is standard input and output");
+        yield return ("User network", OwnUserNetwork ? "its own" : "slirp4netns, in a network namespace that the VM has for itself");
+        yield return ("Queue pairs", OneQueuePair is null ? "one a vCPU, where the attachment has them" : $"one: {OneQueuePair}");
+        yield return ("MTU of the guest", Mtu);
+        yield return ("Id of an interface", Id);
+        yield return ("Stopped", StopText);
+        yield return ("Host", string.Join("; ", Needs()));
+    }
+
+    /// <summary>What it boots, in words.</summary>
+    public string Kernels => BootsBzImageFrom is { } from ? $"a vmlinux (ELF), from {from} on a bzImage as well"
+        : Boots == (KernelFormats.Vmlinux | KernelFormats.BzImage) ? "a bzImage (vmlinuz), or a vmlinux (ELF)"
+        : Boots == KernelFormats.Vmlinux ? "a vmlinux (ELF)" : "a bzImage (vmlinuz)";
+
+    /// <summary>How it is stopped, in words.</summary>
+    public string StopText => (Stop switch
+    {
+        StopWay.PowerButton => "the guest gets a power button over the control socket",
+        StopWay.CtrlAltDel => "the guest gets ctrl-alt-del over the control socket",
+        StopWay.AtOnce => "it ends at once over its control socket: the guest can't be asked, and does not write back what it has not yet written",
+        _ => "it has no control socket, so a signal ends it: the guest can't be asked, and does not write back what it has not yet written",
+    }) + (StopNote is null ? "" : $"; {StopNote}");
+
+    private IEnumerable<string> Needs()
+    {
+        yield return NeedsKvm ? "KVM" : "KVM, or TCG without it, which is many times slower";
+        if (NeedsHome)
+        {
+            yield return "a HOME for its control socket; where there is none that may be written, it gets the working directory";
+        }
+        if (NeedsJailRoot)
+        {
+            yield return "an empty directory as the root of its jail; where /var/empty is none, one is made in the working directory";
+        }
+        if (KillsItsGroup)
+        {
+            yield return "a process group of its own, which it kills at its end; it gets one unless it is a terminal's foreground job";
+        }
+        if (HostNote is { } more)
+        {
+            yield return more;
+        }
+    }
+}

@@ -1,0 +1,357 @@
+using System.Diagnostics;
+using Microvm.Declaration;
+using Microvm.Hypervisors;
+using Microvm.Screens;
+
+namespace Microvm.Tests;
+
+/// <summary>Every hypervisor but QEMU, by its stand-in: started by <c>microvm run</c>, asked what it sees, stopped, and started again.</summary>
+public sealed class StandInTests : IDisposable
+{
+    private const string Mac = "02:00:00:00:00:01", Nobody = "65534";
+    private readonly Folder _folder = new();
+    private readonly Namespace _ns = new();
+    private readonly string _home;
+    private string _package = StandIn.Folder;
+
+    public StandInTests()
+    {
+        _home = _folder.File("x", "")[..^2];
+        _ns.Ip("link", "add", "low0", "type", "veth", "peer", "name", "far0");
+        _ns.Ip("link", "set", "low0", "up");
+        _ns.Ip("link", "set", "far0", "up");
+        _ns.Ip("link", "add", "br0", "type", "bridge");
+        _ns.Ip("link", "set", "br0", "up");
+    }
+
+    public void Dispose()
+    {
+        _ns.Dispose();
+        // A hypervisor that was killed ends a moment later.
+        for (var n = 0; n < 20; n++)
+        {
+            try
+            {
+                _folder.Dispose();
+                return;
+            }
+            catch (IOException)
+            {
+                Thread.Sleep(50);
+            }
+        }
+    }
+
+    private string Declare(string hypervisor, string type = "tap", int vcpu = 1, string parameters = "", string more = "", string? kernel = null) => _folder.File("vm.json", $$"""
+        {"networking":{"hostName":"s"},"microvm":{"hypervisor":"{{hypervisor}}","vcpu":{{vcpu}},"mem":256,"kernel":"{{kernel ?? StandIn.Kernel(hypervisor)}}","initrdPath":"/etc/hostname",
+          "{{hypervisor}}":{"package":"{{_package}}"},"kernelParams":["guestip={{(type == "user" ? "10.0.2.15" : "10.0.9.2")}}/24"{{(type == "user" && hypervisor != "kvmtool" ? ",\"ping=10.0.2.2\"" : "")}}{{parameters}}]{{more}},
+          "interfaces":[{"type":"{{type}}","id":"vm-s","mac":"{{Mac}}"{{type switch
+    {
+        "macvtap" => ",\"macvtap\":{\"link\":\"low0\",\"mode\":\"bridge\"}",
+        "bridge" => ",\"bridge\":\"br0\"",
+        _ => "",
+    }}}}] } }
+        """);
+
+    private string[] In(params string[] words) => ["netns", "exec", _ns.Name, "env", "--chdir", _home, .. words];
+
+    private void Up(string file, string user = "root")
+    {
+        var up = Binary.Microvm("up", "--user", user, "--netns", _ns.Name, file);
+        Assert.True(up.Code == 0, up.Err);
+    }
+
+    /// <summary>As a script has it: standard input is /dev/null.</summary>
+    private Guest Start(string file) => new("ip", In("sh", "-c", "exec \"$@\" </dev/null", "sh", Binary.Path, "run", file));
+
+    private Binary.Outcome Shutdown(string file, params string[] arguments) => Binary.Run("ip", null, In([Binary.Path, "shutdown", .. arguments, file]));
+
+    private void AnswersPing(string from, string address = "10.0.9.2")
+    {
+        _ns.Ip("addr", "add", "10.0.9.1/24", "dev", from);
+        var ping = Binary.Run("ip", null, "netns", "exec", _ns.Name, "ping", "-c", "1", "-w", "5", address);
+        Assert.True(ping.Code == 0, ping.Out);
+    }
+
+    public static TheoryData<string, string, int> Pairs()
+    {
+        var data = new TheoryData<string, string, int>();
+        foreach (var hypervisor in HypervisorTable.All.Select(h => h.Name).Where(n => n is not ("qemu" or "vfkit")))
+        {
+            foreach (var type in Enum.GetNames<InterfaceType>())
+            {
+                data.Add(hypervisor, type.ToLowerInvariant(), 1);
+                data.Add(hypervisor, type.ToLowerInvariant(), 4);
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Pairs))]
+    public void Each_hypervisor_with_each_type_starts_serves_and_stops_and_starts_again_after_a_kill(string hypervisor, string type, int vcpu)
+    {
+        var file = Declare(hypervisor, type, vcpu);
+        Up(file);
+        using (var killed = Start(file))
+        {
+            killed.WaitFor("guest: ready");
+            Process.GetProcessById(killed.Id).Kill();
+            killed.WaitForEnd();
+        }
+        // What a jailed child of the killed one holds open goes a moment later.
+        Thread.Sleep(100);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        Assert.Contains($"guest: mac {Mac}", guest.Console);
+        var pairs = type != "user" && vcpu > 1 && hypervisor is "cloud-hypervisor" or "alioth" && type != "user" ? vcpu : 1;
+        pairs = vcpu == 1 ? 1 : pairs;
+        Assert.Contains($"guest: queues {string.Join(' ', Enumerable.Range(0, pairs).Select(n => $"rx-{n}").Concat(Enumerable.Range(0, pairs).Select(n => $"tx-{n}")))}\n", guest.Console);
+        if (type == "user")
+        {
+            if (hypervisor != "kvmtool")
+            {
+                guest.WaitFor("guest: 10.0.2.2 answers");
+            }
+        }
+        else
+        {
+            AnswersPing(type switch { "tap" => "vm-s", "bridge" => "br0", _ => "far0" });
+            var status = Binary.Microvm("status", "--netns", _ns.Name, "--json", file).Out;
+            Assert.Contains($"\"pid\": {guest.Id}", status);
+        }
+        var clock = Stopwatch.StartNew();
+        if (hypervisor == "alioth")
+        {
+            var refused = Shutdown(file);
+            Assert.Equal(2, refused.Code);
+            Assert.Contains("alioth has no control socket", refused.Err);
+            return;
+        }
+        var stopped = Shutdown(file);
+        Assert.True(stopped.Code == 0, stopped.Err + guest.Console);
+        Assert.Equal(hypervisor == "kvmtool" ? "'s' was ended: kvmtool can't ask its guest\n" : "'s' has shut down\n", stopped.Out);
+        guest.WaitForEnd();
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
+        Assert.Equal("'s' is not running\n", Shutdown(file).Out);
+    }
+
+    public static TheoryData<string, string, bool> Inputs()
+    {
+        var data = new TheoryData<string, string, bool>();
+        foreach (var hypervisor in HypervisorTable.All.Select(h => h.Name).Where(n => n is not ("qemu" or "vfkit")))
+        {
+            foreach (var input in (string[])["closed", "null", "pipe", "terminal"])
+            {
+                data.Add(hypervisor, input, true);
+                data.Add(hypervisor, input, false);
+            }
+        }
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(Inputs))]
+    public void Each_hypervisor_starts_whatever_standard_input_is_as_root_and_as_a_user(string hypervisor, string input, bool root)
+    {
+        Assert.SkipWhen(!root && File.Exists($"{Binary.Path}.dll"), "a managed build can't be copied alone");
+        var binary = Binary.Path;
+        if (!root)
+        {
+            binary = Path.Combine(_home, "microvm");
+            File.Copy(Binary.Path, binary);
+            File.Copy(StandIn.BzImage, Path.Combine(_home, "vmlinuz"));
+            Directory.CreateDirectory(Path.Combine(_home, "bin"));
+            foreach (var program in Directory.GetFiles(Path.Combine(StandIn.Folder, "bin")))
+            {
+                File.Copy(program, Path.Combine(_home, "bin", Path.GetFileName(program)));
+            }
+            _package = _home;
+        }
+        var kernel = StandIn.Kernel(hypervisor) is var usual && !root && usual == StandIn.BzImage ? Path.Combine(_home, "vmlinuz") : usual;
+        var file = Declare(hypervisor, vcpu: 2, parameters: ",\"seconds=2\"", kernel: kernel);
+        Binary.Run("chmod", null, "-R", "a+rwX", _home);
+        Up(file, root ? "root" : Nobody);
+        string[] start = [.. root ? (string[])[] : ["setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", "--bounding-set=-all", "--"], "env", "-u", "HOME", binary, "run", file];
+        const string WithTun = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"";
+        string[] words = ["ip", .. In(["sh", "-c", WithTun + (input switch { "closed" => " <&-", "null" => " </dev/null", _ => "" }), "sh", .. start])];
+        if (input == "terminal")
+        {
+            using var terminal = new PseudoTerminal(words, 200, 40);
+            Assert.True(terminal.ReadUntil(s => s.Text.Contains("guest: ready"), TimeSpan.FromSeconds(20)), terminal.Screen.Text);
+            // Firecracker stays after a power-off.
+            Assert.True(hypervisor == "firecracker" || terminal.WaitForExit(TimeSpan.FromSeconds(10)) is 0 or 137, terminal.Screen.Text);
+            Assert.Equal(hypervisor == "firecracker" ? terminal.Settings() : terminal.SettingsBefore, terminal.Settings());
+            return;
+        }
+        using var guest = new Guest(words[0], words[1..]);
+        guest.WaitFor("guest: ready");
+        Assert.Contains($"guest: mac {Mac}", guest.Console);
+    }
+
+    [Fact]
+    public void A_script_outlives_the_hypervisor_that_kills_its_process_group()
+    {
+        var file = Declare("crosvm", parameters: ",\"seconds=1\"");
+        Up(file);
+        var script = Binary.Run("ip", null, In("setsid", "--wait", "sh", "-c", "\"$0\" run \"$1\" & wait; echo survived", Binary.Path, file));
+        Assert.Contains("guest: its time is over", script.Out);
+        Assert.EndsWith("survived\n", script.Out);
+    }
+
+    [Fact]
+    public void A_second_run_of_a_VM_is_refused_and_the_first_one_goes_on()
+    {
+        var file = Declare("cloud-hypervisor");
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        var again = Binary.Run("ip", null, In(Binary.Path, "run", file));
+        Assert.Equal(1, again.Code);
+        Assert.Contains("somebody listens at s.sock already", again.Err);
+        Assert.Equal("'s' has shut down\n", Shutdown(file).Out);
+    }
+
+    [Theory]
+    [InlineData("alioth", "ELF")]
+    [InlineData("kvmtool", "ELF")]
+    [InlineData("stratovirt", "ELF")]
+    [InlineData("firecracker", "bzImage")]
+    public void A_kernel_that_the_hypervisor_does_not_boot_is_refused_with_the_way_out(string hypervisor, string format)
+    {
+        var file = Declare(hypervisor, kernel: format == "ELF" ? StandIn.Elf : StandIn.BzImage);
+        Up(file);
+        var run = Binary.Run("ip", null, In("env", "FIRECRACKER_VERSION=1.14.1", Binary.Path, "run", file));
+        Assert.Equal(1, run.Code);
+        Assert.Contains(format == "ELF" ? "set microvm.kernel to the bzImage of the same build" : "firecracker 1.14.1 boots a vmlinux (ELF), from 1.17 on a bzImage as well", run.Err);
+        if (hypervisor == "firecracker")
+        {
+            using var newer = Start(file);
+            newer.WaitFor("guest: ready");
+        }
+    }
+
+    [Fact]
+    public void A_kernel_whose_configuration_lacks_what_StratoVirt_needs_is_told()
+    {
+        File.Copy(StandIn.BzImage, Path.Combine(_home, "vmlinuz-6.1.0-test"));
+        _folder.File("config-6.1.0-test", "CONFIG_VIRTIO_MMIO=m\n# CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES is not set\n");
+        var file = Declare("stratovirt", kernel: Path.Combine(_home, "vmlinuz-6.1.0-test"));
+        Up(file);
+        var run = Binary.Run("ip", null, In(Binary.Path, "run", file));
+        Assert.Equal(1, run.Code);
+        Assert.Contains("built without CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES", run.Err);
+        Assert.Contains("built without CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES", Binary.Microvm("doctor", file).Out.ReplaceLineEndings(" ").Replace("          ", " "));
+    }
+
+    [Fact]
+    public void A_StratoVirt_that_was_built_without_virtio_rng_is_not_asked_for_it()
+    {
+        _package = Path.Combine(StandIn.Folder, "plain");
+        var file = Declare("stratovirt");
+        Assert.DoesNotContain("virtio-rng", Binary.Microvm("command", file).Out);
+        Up(file);
+        using (var guest = Start(file))
+        {
+            guest.WaitFor("guest: ready");
+        }
+        _package = StandIn.Folder;
+        Assert.Contains("virtio-rng-device", Binary.Microvm("command", Declare("stratovirt")).Out);
+    }
+
+    [Theory]
+    [InlineData("alioth", true)]
+    [InlineData("cloud-hypervisor", true)]
+    [InlineData("crosvm", true)]
+    [InlineData("firecracker", true)]
+    [InlineData("kvmtool", false)]
+    [InlineData("stratovirt", false)]
+    public void The_guest_learns_the_MTU_of_the_link_where_the_hypervisor_can_tell_it(string hypervisor, bool told)
+    {
+        var file = Declare(hypervisor);
+        Up(file);
+        _ns.Ip("link", "set", "vm-s", "mtu", "1400");
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        Assert.Contains($"guest: mtu {(told ? 1400 : 1500)}", guest.Console);
+        Assert.Equal(!told, HypervisorTable.Find(hypervisor)!.Facts.Mtu.Contains("no way to tell"));
+    }
+
+    [Fact]
+    public void An_older_Firecracker_gets_neither_what_it_does_not_know_nor_less_than_it_needs()
+    {
+        var file = Declare("firecracker");
+        Up(file);
+        _ns.Ip("link", "set", "vm-s", "mtu", "1400");
+        using var guest = new Guest("ip", In("env", "FIRECRACKER_VERSION=1.12.1", Binary.Path, "run", file));
+        guest.WaitFor("guest: ready");
+        Assert.Contains("guest: mtu 1500", guest.Console);
+        Assert.Equal("'s' has shut down\n", Shutdown(file).Out);
+    }
+
+    [Fact]
+    public void An_older_Alioth_is_told_apart_before_it_fails_at_a_macvtap()
+    {
+        var file = Declare("alioth", "macvtap");
+        Up(file);
+        var run = Binary.Run("ip", null, In("env", "ALIOTH_VERSION=0.11.0", Binary.Path, "run", file));
+        Assert.Equal(1, run.Code);
+        Assert.Contains("add --attachment vm-s=tap-redirect to 'microvm up' and 'microvm run'", run.Err);
+    }
+
+    [Fact]
+    public void A_guest_that_does_not_listen_is_told_and_a_Firecracker_whose_guest_powers_off_stays()
+    {
+        var file = Declare("firecracker", parameters: ",\"halt=1\"");
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        var stopped = Shutdown(file, "--timeout", "1");
+        Assert.Equal(1, stopped.Code);
+        Assert.Contains("still runs", stopped.Err);
+        Assert.Contains("guest: asked by ctrl-alt-del, shutting down", guest.Console);
+    }
+
+    [Fact]
+    public void Crosvms_reason_comes_whole_after_its_noise()
+    {
+        var file = Declare("crosvm");
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        // A program of that name that fails as the real one does.
+        Directory.CreateDirectory(Path.Combine(_home, "bin"));
+        var failing = _folder.File("bin/crosvm", "#!/bin/sh\nprintf '%s\\n' 'syslog init failed: No such file or directory' one two 'failed to send: the reason' >&2\nexit 1\n");
+        File.SetUnixFileMode(failing, (UnixFileMode)0b111_101_101);
+        _package = _home;
+        var refused = Shutdown(Declare("crosvm"));
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("'crosvm powerbtn' failed: one; two; failed to send: the reason", refused.Err);
+        Assert.DoesNotContain("syslog", refused.Err);
+    }
+
+    [Fact]
+    public void Duplicates_of_one_descriptor_are_one_queue_in_status()
+    {
+        var file = Declare("cloud-hypervisor", vcpu: 2);
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        Assert.Matches(@"\b2/2\b", Binary.Microvm("status", "--netns", _ns.Name, file).Out);
+    }
+
+    [Fact]
+    public void A_service_manager_hears_that_the_hypervisor_runs()
+    {
+        var file = Declare("cloud-hypervisor");
+        Up(file);
+        var path = Path.Combine(_home, "notify");
+        using var manager = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Dgram, System.Net.Sockets.ProtocolType.Unspecified);
+        manager.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(path));
+        manager.ReceiveTimeout = 10_000;
+        using var guest = new Guest("ip", In("env", $"NOTIFY_SOCKET={path}", Binary.Path, "run", file));
+        var heard = new byte[512];
+        Assert.StartsWith("READY=1\n", System.Text.Encoding.UTF8.GetString(heard, 0, manager.Receive(heard)));
+        guest.WaitFor("guest: ready");
+    }
+}
