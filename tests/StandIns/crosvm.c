@@ -59,7 +59,7 @@ static const struct option options[] = {
 
 static pid_t child;
 
-// As minijail does it for each device: the parent makes the child's namespaces, the child maps itself and enters its root.
+// As minijail does it for each device: the parent makes the child's namespaces, the child, whose users are mapped to none, enters its root.
 static void jail(void)
 {
     struct stat status;
@@ -71,21 +71,14 @@ static void jail(void)
     if (entries > 0) refuse("[ERROR] exiting with error 1: failed to pivot root device: \"%s\" is not empty", root);
     int told[2];
     if (pipe2(told, O_CLOEXEC) < 0) refuse("pipe: %s", strerror(errno));
-    uid_t user = geteuid();
-    gid_t group = getegid();
     child = syscall(SYS_clone, CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD, NULL, NULL, NULL, NULL);
     if (child < 0) refuse("libminijail[%d]: clone(CLONE_NEWPID | CLONE_NEWUSER | CLONE_NEWNS) failed with %s", getpid(), strerrorname_np(errno));
     if (child == 0) {
         // The children end with their parent, however that ends.
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        char map[64];
         int file;
         const char *wrong = NULL;
-        snprintf(map, sizeof map, "0 %u 1\n", user);
         if ((file = open("/proc/self/setgroups", O_WRONLY)) < 0 || write(file, "deny", 4) < 0) wrong = "setgroups";
-        if (!wrong && ((file = open("/proc/self/uid_map", O_WRONLY)) < 0 || write(file, map, strlen(map)) < 0)) wrong = "uid_map";
-        snprintf(map, sizeof map, "0 %u 1\n", group);
-        if (!wrong && ((file = open("/proc/self/gid_map", O_WRONLY)) < 0 || write(file, map, strlen(map)) < 0)) wrong = "gid_map";
         if (!wrong && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) wrong = "mount(NULL, \"/\", MS_REC | MS_PRIVATE)";
         if (!wrong && mount(root, root, "bind", MS_BIND | MS_REC, NULL) < 0) wrong = "mount bind";
         if (!wrong && (chdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)) wrong = "pivot_root";
