@@ -7,9 +7,13 @@
 # The result is plain data: { n, p, v } for a member (name, position, value), v = { m = members; } for an attribute set,
 # { l = items; } for a list, { c = [ p … ]; } for definitions that contradict each other, { f = kind; } for a value that is
 # no data, else the value itself. A position is { file, line, column } or null.
-{ lib, pkgs, modulesPath, load, options, data ? [ ] }:
+#
+# `given` are the arguments that a person gave (--arg), `offered` those that the flake around a file would give, and
+# `openFlake` opens a flake's folder, or gives null where it is not here. `leftOut` gives the empty module for a file of an
+# input that is not here, and null for any other.
+{ lib, pkgs, modulesPath, load, options, given ? { }, offered ? { }, openFlake ? _: null, leftOut ? _: null, missing ? { } }:
 let
-  inherit (builtins) all any attrNames concatMap elem filter foldl' head intersectAttrs isAttrs isFunction isList isPath isString length map mapAttrs removeAttrs sort;
+  inherit (builtins) all any attrNames concatMap elem filter foldl' head intersectAttrs isAttrs isFunction isList isPath isString length map mapAttrs removeAttrs sort stringLength;
 
   peel = d:
     let kind = if isAttrs d.value then d.value._type or "" else ""; in
@@ -46,25 +50,30 @@ let
   # A marked definition: { _type = "declared"; at; order; value; }. A default is not marked, and not looked at in vain.
   mark = at: order: value: { _type = "declared"; inherit at order value; };
   isMarked = d: (d.value._type or "") == "declared";
-  marked = map (d: { at = d.value.at or null; order = d.value.order or 1000; priority = 100; inherit (d.value) value; });
+  # An own option may be of a type of ours (`options.microvm.shares.type`): its definitions are not marked.
+  marked = map (d: if isMarked d then { inherit (d.value) at order value; priority = 100; }
+    else if (d.value._type or "") == "standard" then { at = null; order = 1000; priority = 100; inherit (d.value) value; } else { at = null; order = 1000; priority = 100; inherit (d) value; });
 
-  # Marks the definitions in a module's values; `known` is the tree of options, and outside of `microvm` unknown names pass.
-  annotate = closed: known: at: order: v:
-    if isProperty v then within (annotate closed known at (if v._type == "order" then v.priority else order)) v
+  # Marks the definitions in a module's values; `known` is the tree of options, `own` the tree of those that modules declare
+  # beside them, and outside of `microvm` unknown names pass.
+  annotate = closed: known: own: at: order: v:
+    if isProperty v then within (annotate closed known own at (if v._type == "order" then v.priority else order)) v
     else if isOption known then mark at order v
     else if isAttrs v then
-      mapAttrs (name: value: annotate (closed || name == "microvm") known.${name} (place name v at) order value) (intersectAttrs known v)
-      // (if closed then { } else removeAttrs v (attrNames known))
+      mapAttrs (name: value: annotate (closed || name == "microvm") known.${name} (own.${name} or { }) (place name v at) order value) (intersectAttrs known v)
+      // (let others = removeAttrs v (attrNames known); in if closed then intersectAttrs own others else others)
     else if closed then { } else v;
   # Which options a module defines, whatever the conditions, and what no option takes: [ { path, at, stray, value } ].
-  survey = known: path: at: v:
-    if isProperty v then concatMap (survey known path at) (if v._type == "merge" then v.contents else [ v.content ])
+  survey = known: own: path: at: v:
+    if isProperty v then concatMap (survey known own path at) (if v._type == "merge" then v.contents else [ v.content ])
     else if isOption known then [ { inherit path; stray = false; } ]
     else if !isAttrs v then [ { inherit path at; stray = true; value = v; } ]
     else concatMap
       (name:
         let here = place name v at; in
-        if known ? ${name} then survey known.${name} (path ++ [ name ]) here v.${name} else [ { path = path ++ [ name ]; at = here; stray = true; value = v.${name}; } ])
+        if known ? ${name} then survey known.${name} (own.${name} or { }) (path ++ [ name ]) here v.${name}
+        else if own ? ${name} then [ ]
+        else [ { path = path ++ [ name ]; at = here; stray = true; value = v.${name}; } ])
       (attrNames v);
 
   strongest = definitions:
@@ -81,7 +90,9 @@ let
     if path == "microvm.binScripts" && all (d: isSet d.value) peeled then { p = one.at; v.m = map tagScript (scriptsOf peeled); }
     else if path == "microvm.vms" && all (d: isSet d.value) peeled then { p = (head peeled).at; v.m = vms peeled; }
     else if all (d: isSet d.value) peeled then { p = (head peeled).at; v.m = members path peeled; }
-    else if all (d: isList d.value) kept then { p = one.at; v.l = concatMap (d: concatMap (element path d.at) d.value) kept; }
+    else if all (d: isList d.value) kept then
+      if any (d: length d.value > most) kept then { p = one.at; v.f = "a list of ${toString (length (head (filter (d: length d.value > most) kept)).value)} entries"; }
+      else { p = one.at; v.l = concatMap (d: concatMap (element path d.at) d.value) kept; }
     else if type == "separatedString" && all (d: isString d.value) kept then { p = one.at; v = builtins.concatStringsSep "\n" (map (d: d.value) kept); }
     else if length kept == 1 || all (d: d.value == one.value) kept then { p = one.at; v = scalar one.value; }
     else { p = one.at; v.c = map (d: d.at) kept; };
@@ -98,8 +109,12 @@ let
       found = peel { at = here; order = 1000; priority = 100; inherit value; };
     in
     if found == [ ] then [ ] else [ (join "${path}.*" "" found) ];
+  # More entries or bytes than these are no declaration of a VM, and cost gigabytes to carry on.
+  most = 200000;
+  mostBytes = 16 * 1024 * 1024;
   scalar = v:
-    if isPath v then toString v
+    if isString v && stringLength v > mostBytes then { f = "a string of ${toString (stringLength v)} bytes"; }
+    else if isPath v then toString v
     else if isFunction v || (isAttrs v && v ? __functor) then { f = "a function"; }
     else if isAttrs v then "${v}" else v;
 
@@ -120,25 +135,67 @@ let
       ];
     };
 
-  # The VMs of a fleet: each `config` is a declaration of its own, and is evaluated as one.
-  vms = definitions: concatMap
-    (name:
-      let
-        found = concatMap peel (under name definitions);
-        configs = under "config" (filter (d: isSet d.value) found);
-        whole = evaluate name (map (d: d.value) (concatMap peel configs));
-        rest = map (d: if isSet d.value then d // { value = intersectAttrs { flake = null; updateFlake = null; autostart = null; restartIfChanged = null; } d.value; } else d) found;
-        others = (join "microvm.vms.${name}" "" rest).v;
-        known = [ "config" "flake" "updateFlake" "autostart" "restartIfChanged" "evaluatedConfig" "nixpkgs" "pkgs" "specialArgs" "extraModules" ];
-        unknown = concatMap (d: concatMap (n: if elem n known then [ ] else [ { inherit n; p = place n d.value d.at; v = shallow d.value.${n}; } ]) (attrNames d.value)) (filter (d: isSet d.value) found);
-      in
-      if found == [ ] then [ ]
-      else if !isAttrs others || !(others ? m) then [ { n = name; p = (head found).at; v = others; } ]
-      else [ { n = name; p = (head found).at; v.m = others.m ++ unknown ++ (if configs == [ ] then [ ] else [ { n = "config"; p = (head configs).at; inherit (whole) v; } ]); } ])
-    (namesOf definitions);
+  # The VMs of a host. What each is comes from its `config` and `extraModules`, which are a declaration of their own, from a
+  # configuration that is evaluated already, or from a flake, where that is here.
+  vms = definitions: concatMap (name: let found = concatMap peel (under name definitions); in if found == [ ] then [ ] else [ (tagVm name found) ]) (namesOf definitions);
+  vmKnown = [ "config" "flake" "updateFlake" "autostart" "restartIfChanged" "evaluatedConfig" "nixpkgs" "pkgs" "specialArgs" "extraModules" ];
+  tagVm = name: found:
+    let
+      sets = filter (d: isSet d.value) found;
+      it = vmOf name sets;
+      at = (head found).at;
+      simple = concatMap
+        (n: let all = concatMap peel (under n sets); in if all == [ ] then [ ] else [ ({ inherit n; } // join "microvm.vms.${name}.${n}" "" all) ])
+        [ "updateFlake" "autostart" "restartIfChanged" ];
+      unknown = concatMap (d: concatMap (n: if elem n vmKnown then [ ] else [ { inherit n; p = place n d.value d.at; v = shallow d.value.${n}; } ]) (attrNames d.value)) sets;
+      configAt = let written = concatMap (n: under n sets) [ "config" "extraModules" "evaluatedConfig" ]; in if written == [ ] then at else (head written).at;
+    in
+    if length sets < length found then { n = name; p = at; v = scalar (head (filter (d: !isSet d.value) found)).value; }
+    else {
+      n = name;
+      p = at;
+      v.m = simple ++ unknown
+        ++ (if it.flake == null then [ ] else [ { n = "flake"; p = it.flakeAt; v = it.flake; } ])
+        ++ (if it.guest == null then [ ] else [ { n = if it.flake == null then "config" else "evaluated"; p = configAt; inherit (it.guest.tagged) v; } ]);
+    };
+  vmOf = name: sets:
+    let
+      defined = n: concatMap peel (under n sets);
+      last = n: let all = filter (d: d.value != null) (strongest (defined n)); in if all == [ ] then null else (head all).value;
+      configs = map (d: d.value) (filter (d: d.value != null) (defined "config"));
+      extra = concatMap (d: d.value) (strongest (defined "extraModules"));
+      specialArgs = foldl' (a: d: a // d.value) { } (defined "specialArgs");
+      flake = last "flake";
+      # A flake as a value has outputs of its own; a path or a reference is opened, where it is a folder.
+      opened = if isAttrs flake && flake ? nixosConfigurations then flake else if isAttrs flake && flake ? standIn then null else openFlake (toString flake);
+      systems = opened.nixosConfigurations or { };
+      evaluatedConfig = last "evaluatedConfig";
+    in
+    {
+      flakeAt = let all = defined "flake"; in if all == [ ] then null else (head all).at;
+      flake = if flake == null then null else if isAttrs flake && flake ? standIn then "${flake.standIn} (an input that is not here)" else toString flake;
+      guest =
+        if flake != null then
+          if opened == null then null
+          else if systems ? ${name} then ofSystem systems.${name}
+          else throw "microvm.vms.${name} is taken from the flake ${toString flake}, which has no nixosConfigurations.${name}; it has: ${builtins.concatStringsSep ", " (attrNames systems)}"
+        else if evaluatedConfig != null then ofSystem evaluatedConfig
+        else if configs == [ ] && extra == [ ] then null
+        else evaluate ({ inherit name specialArgs; modules = extra ++ configs; } // (let own = last "pkgs"; in if own == null then { } else { guestPkgs = own; }));
+    };
+  # As the module of a host has them, for those who read `config.microvm.vms`.
+  vmValue = name: sets:
+    let
+      it = vmOf name sets;
+      simple = foldl' (a: d: a // intersectAttrs { flake = null; updateFlake = null; autostart = null; restartIfChanged = null; evaluatedConfig = null; specialArgs = null; extraModules = null; pkgs = null; nixpkgs = null; } d.value) { } sets;
+    in
+    { autostart = true; restartIfChanged = it.guest != null && it.flake == null; flake = null; updateFlake = null; evaluatedConfig = null; specialArgs = { }; extraModules = [ ]; inherit pkgs; } // simple // { config = it.guest; };
+  # A configuration that is evaluated: by us, in a flake without its nixpkgs, or by NixOS itself.
+  ofSystem = system: if system ? tagged then system else { tagged = configured system; inherit (system) config; options = system.options or { }; };
+
   shallow = v: if isList v then { l = [ ]; } else if isAttrs v then { m = [ ]; } else scalar v;
   # Options of the host, in a file that declares a fleet.
-  fleet = { vms = leaf { }; autostart = leaf [ ]; stateDir = leaf "/var/lib/microvms"; host.enable = leaf true; host.startupTimeout = leaf 150; host.useNotifySockets = leaf false; };
+  fleet = { vms = leaf { }; autostart = leaf [ ]; stateDir = leaf "/var/lib/microvms"; host.enable = leaf true; host.startupTimeout = leaf 150; host.useNotifySockets = leaf false; host.bridges = leaf [ "all" ]; host.package = leaf null; };
   leaf = default: lib.mkOption { inherit default; type = lib.types.anything; };
 
   # A tagged value without its positions, for modules that read it.
@@ -151,6 +208,9 @@ let
   value = path: o: definitions:
     let found = marked definitions; in
     if opaque o then (head found).value
+    else if path == "microvm.vms" && all (d: isSet d.value) (concatMap peel found) then
+      let peeled = concatMap peel found; in
+      builtins.listToAttrs (map (name: { inherit name; value = vmValue name (filter (d: isSet d.value) (concatMap peel (under name peeled))); }) (namesOf peeled))
     else if path == "microvm.binScripts" then
       builtins.listToAttrs (map (s: { inherit (s) name; value = builtins.concatStringsSep "\n" (map (d: d.value) s.parts); }) (scriptsOf (concatMap peel found)))
     # A function or a package stays itself for those who read it.
@@ -158,45 +218,98 @@ let
     else if all (d: !isSet d.value && isAttrs d.value && !isProperty d.value) found then (head found).value
     else plain (join path (kind o) found);
 
-  # One VM out of its modules.
-  evaluate = name: modules:
+  # One VM, or one host, out of its modules.
+  evaluate = { name, modules, specialArgs ? { }, guestPkgs ? null }:
     let
-      known = fleet // foldl' (all: o: all // o.options.microvm) { } (map (o: o { inherit lib pkgs; inherit (evaluated) config; }) options);
+      ownPkgs = if guestPkgs == null then pkgs else guestPkgs;
+      known = fleet // foldl' (all: o: all // o.options.microvm) { } (map (o: o { inherit lib; pkgs = ownPkgs; inherit (evaluated) config; }) options);
       marks = { microvm = known; networking.hostName = lib.mkOption { }; };
+      # The options below `microvm` that modules declare, beside ours.
+      own = { microvm = beside known evaluated.options.microvm; };
+      beside = known: set: mapAttrs (name: o: if known ? ${name} && !isOption o then beside known.${name} o else o)
+        (removeAttrs set (filter (name: known ? ${name} && isOption known.${name}) (attrNames set)));
 
       wrap = file: module:
         if isPath module || (isString module && module != "") then
-          if absent (toString module) then { } else rewrap (toString module) (toString module) (load (toString module))
+          if absent (toString module) then { } else if leftOut module != null then leftOut module else rewrap (toString module) (toString module) (load (fileOf module))
         else rewrap file null module;
+      fileOf = module: toString module;
       rewrap = file: key: module:
-        if isFunction module || (isAttrs module && module ? __functor) then
-          lib.setFunctionArgs (arguments: dress file key (module arguments)) (lib.functionArgs module)
-        else dress file key module;
+        if callable module then
+          # We give the arguments ourselves: of one that nobody gives we can tell who asks for it, and where.
+          lib.setFunctionArgs (arguments: dress file key (call file module arguments)) { }
+        else dress file key (_: module);
+      callable = f: isFunction f || (isAttrs f && f ? __functor);
       # modulesPath leads nowhere without nixpkgs.
-      absent = path: builtins.substring 0 (builtins.stringLength modulesPath) path == modulesPath && !builtins.pathExists path;
-      dress = file: key: module:
+      absent = path: builtins.substring 0 (stringLength modulesPath) path == modulesPath && !builtins.pathExists path;
+
+      # What a module's function gives. `late` arguments may come from `_module.args`; what a module imports must not depend on
+      # these, or the imports would depend on themselves.
+      call = file: module: arguments: late:
         let
-          set = if isAttrs module then module else throw "a declaration is an attribute set or a function to one; ${file} is ${builtins.typeOf module}";
+          wants = lib.functionArgs module;
+          base = arguments // given;
+          others = removeAttrs wants (attrNames base);
+          argument = n: {
+            name = n;
+            value =
+              if !late then offered.${n} or (nobody file n wants)
+              else offered.${n} or (arguments.config._module.args.${n} or (nobody file n wants));
+          };
+          extra = builtins.listToAttrs (map argument (filter (n: !wants.${n} || offered ? ${n}) (attrNames others)));
+          needed = filter (n: !others.${n} && !(offered ? ${n})) (attrNames others);
+          result =
+            if closed wants then if needed == [ ] then module (intersectAttrs wants (base // extra)) else factory file needed wants
+            else module (base // extra);
+        in
+        # A function that gives a module, rather than being one.
+        if callable result && !(isAttrs result && result ? imports) then call file result arguments late else result;
+      # Whether a function takes no other arguments than those it names: NixOS would refuse it as a module.
+      closed = wants:
+        let
+          # In our own expression a place has no file.
+          places = filter (p: p != null && builtins.substring 0 1 p.file == "/") (map (n: builtins.unsafeGetAttrPos n wants) (attrNames wants));
+          first = foldl' (a: p: if p.line < a.line || (p.line == a.line && p.column < a.column) then p else a) (head places) places;
+          lines = filter isString (builtins.split "\n" (builtins.readFile first.file));
+          from = builtins.genList (i: builtins.elemAt lines (first.line - 1 + i)) (let left = length lines - first.line + 1; in if left > 80 then 80 else left);
+          code = builtins.concatStringsSep "\n" (map (line: head (builtins.split "#" line)) from);
+          pattern = head (builtins.split "}[[:space:]]*[:@]" code);
+        in
+        places != [ ] && builtins.pathExists first.file && length lines >= first.line && length (builtins.split "[.][.][.]" pattern) == 1;
+      at = p: if p == null || builtins.substring 0 1 p.file != "/" then "" else "MICROVM-AT ${p.file}:${toString p.line}:${toString p.column} ";
+      nobody = file: n: wants: missing.argument or (_: _: throw) file n
+        "${at (builtins.unsafeGetAttrPos n wants)}this module asks for the argument '${n}', and nobody gives it";
+      factory = file: needed: wants: missing.factory or (_: _: throw) file needed
+        "${at (builtins.unsafeGetAttrPos (head needed) wants)}this is a function of { ${builtins.concatStringsSep ", " (attrNames wants)} }, and no module by itself";
+
+      dress = file: key: make:
+        let
+          early = make false;
+          late = make true;
+          set = if isAttrs early then early else throw "a declaration is an attribute set or a function to one; ${file} is ${kindOf early}";
           full = set ? config || set ? options;
-          config = if isProperty set then set else if full then set.config or { } else removeAttrs set [ "imports" "disabledModules" "_file" "key" "freeformType" "meta" "_class" ];
-          own = set._file or file;
+          config = if isProperty set then late else if full then late.config or { } else removeAttrs late [ "imports" "disabledModules" "_file" "key" "freeformType" "meta" "_class" ];
+          ownFile = set._file or file;
         in
         # microvm.nix's own module, or ours, imported by its path: the options are here already.
-        if (set.options.microvm or { }) ? hypervisor || any (declares own) (set.imports or [ ]) then { _file = own; }
+        if (set.options.microvm or { }) ? hypervisor || any (declares ownFile) (set.imports or [ ]) then { _file = ownFile; }
         else {
-          _file = own;
-          imports = map (wrap own) (set.imports or [ ]);
+          _file = ownFile;
+          imports = map (wrap ownFile) (set.imports or [ ]);
           config = lib.mkMerge [ (outer config) { declarationSurvey = foundIn config; } ];
         }
         // intersectAttrs { disabledModules = null; freeformType = null; } set
-        // (if set ? options then { inherit (set) options; } else { })
+        // (if set ? options then { options = undeclared late.options; } else { })
         // (if key == null then intersectAttrs { key = null; } set else { inherit key; });
+      kindOf = v: if isFunction v then "a function" else if isList v then "a list" else "a ${builtins.typeOf v}";
+      # Options that a module declares again are ours already.
+      undeclared = options: if options ? microvm then options // { microvm = beside known options.microvm; } else options;
       declares = own: m: (isPath m || isString m) && builtins.match ".*/options\\.nix" (toString m) != null
         && builtins.pathExists m && builtins.match ".*options\\.microvm.*" (builtins.readFile m) != null;
-      outer = annotate false marks null 1000;
+      outer = annotate false marks own null 1000;
       foundIn = v:
         if isProperty v then concatMap foundIn (if v._type == "merge" then v.contents else [ v.content ])
-        else if isAttrs v then concatMap (name: if v ? ${name} then survey marks.${name} [ name ] (place name v null) v.${name} else [ ]) [ "microvm" ]
+        else if isAttrs v then concatMap (name: if v ? ${name} then survey marks.${name} own.${name} [ name ] (place name v null) v.${name} else [ ]) [ "microvm" ]
         else [ ];
 
       evaluated = lib.evalModules {
@@ -207,16 +320,43 @@ let
               microvm = lenient [ "microvm" ] known;
               networking.hostName = lenient [ "networking" "hostName" ] (lib.mkOption { default = if name == null then "nixos" else name; type = lib.types.str; });
               networking.domain = lib.mkOption { default = null; type = anything; };
+              networking.fqdn = lib.mkOption { default = whole; type = anything; };
+              networking.fqdnOrHostName = lib.mkOption { default = whole; type = anything; };
               system.stateVersion = lib.mkOption { default = "26.05"; type = anything; };
               declarationSurvey = lib.mkOption { default = [ ]; type = lib.types.listOf anything; };
             };
             # All else of NixOS is left alone: it can be read where it is defined.
-            config._module.freeformType = lib.types.lazyAttrsOf lib.types.anything;
+            config = { _module.freeformType = lib.types.lazyAttrsOf lazyAnything; } // standards;
           }
         ] ++ map (wrap "the declaration") modules;
-        specialArgs = { inherit lib pkgs modulesPath; };
+        specialArgs = { inherit lib modulesPath; pkgs = ownPkgs; } // specialArgs // given;
       };
+      # Of two values for one option of NixOS we can't know how they join, but for sets and lists. A name's value is not looked
+      # at before somebody asks for it, so that one may be made from another beside it.
+      lazyAnything = lib.mkOptionType {
+        name = "anything";
+        description = "anything";
+        check = _: true;
+        merge = loc: definitions:
+          if all (d: isSet d.value) definitions then (lib.types.lazyAttrsOf lazyAnything).merge loc definitions
+          else if all (d: isList d.value) definitions then concatMap (d: d.value) definitions
+          else lib.mergeEqualOption loc definitions;
+      };
+      inherit (evaluated.config) networking;
+      whole = if networking.domain == null then networking.hostName else "${networking.hostName}.${networking.domain}";
       anything = lib.mkOptionType { name = "anything"; description = "anything"; check = _: true; merge = _: d: (head d).value; };
+      # What declarations read of NixOS's own, by its defaults.
+      standards =
+        lib.mapAttrsRecursiveCond (v: !(v ? __keep)) (_: v: lib.mkOptionDefault (v.__keep or v)) {
+          networking.useNetworkd = false;
+          networking.firewall.enable = true;
+          systemd.network.enable = false;
+          time.timeZone = null;
+          system.name = networking.hostName;
+          nixpkgs.hostPlatform.__keep = ownPkgs.stdenv.hostPlatform or { system = builtins.currentSystem; };
+          nixpkgs.system = builtins.currentSystem;
+          boot.kernelPackages.__keep = ownPkgs.linuxPackages or { };
+        };
 
       surveyed = evaluated.config.declarationSurvey;
       # The options that some module defines, as a tree; defaults are the rules' own affair.
@@ -251,7 +391,14 @@ let
         { n = "networking"; p = null; v.m = defined [ "networking" ] evaluated.options.networking marks.networking { hostName = true; }; }
       ];
     in
-    { p = null; v.m = foldl' insert base (filter (s: s.stray) surveyed); };
+    {
+      tagged = { p = null; v.m = foldl' insert base (filter (s: s.stray) surveyed); };
+      inherit (evaluated) config options;
+      pkgs = ownPkgs;
+      inherit lib;
+      _type = "configuration";
+      extendModules = more: evaluate { inherit name guestPkgs; modules = modules ++ more.modules or [ ]; specialArgs = specialArgs // more.specialArgs or { }; };
+    };
 
   # A configuration that another module system has finished: values from its options' definitions, or from plain data.
   configured = system:
@@ -272,15 +419,36 @@ let
       data = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; value = value // intersectAttrs value { interfaces = if isList value.interfaces then map unsaid value.interfaces else value.interfaces; }; } ];
       # microvm.nix gives every interface a `bridge`, and null is its default: nobody may have said it.
       unsaid = interface: if interface.bridge or "" == null then removeAttrs interface [ "bridge" ] else interface;
+      given = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; inherit value; } ];
+      # A host's own VMs, each with the configuration that the host's module evaluated for it.
+      cfg = system.config.microvm or { };
+      hosted = if tree == null || cfg.vms or { } == { } then [ ] else [ { n = "vms"; p = null; v.m = map hostedVm (attrNames cfg.vms); } ] ++ hostOptions;
+      hostOptions = concatMap (n: if cfg ? ${n} then [ ({ inherit n; } // given cfg.${n}) ] else [ ]) [ "autostart" "stateDir" ];
+      hostedVm = n:
+        let
+          vm = cfg.vms.${n};
+          flake = vm.flake or null;
+          guest =
+            if flake != null then let systems = flake.nixosConfigurations or { }; in systems.${n} or null
+            else if vm.evaluatedConfig or null != null then vm.evaluatedConfig else vm.config or null;
+          whole = if guest == null then [ ] else [ { n = if flake == null then "config" else "evaluated"; p = null; inherit ((ofSystem guest).tagged) v; } ];
+        in
+        {
+          inherit n;
+          p = null;
+          v.m = whole
+            ++ concatMap (o: if vm.${o} or null == null then [ ] else [ { n = o; p = null; v = vm.${o}; } ]) [ "updateFlake" "autostart" "restartIfChanged" ]
+            ++ (if flake == null then [ ] else [ { n = "flake"; p = null; v = toString flake; } ]);
+        };
     in
     {
       p = null;
       v.m = [
-        ({ n = "microvm"; } // (if tree == null then data system.config.microvm else { p = null; v.m = fromOptions [ "microvm" ] tree known; }))
+        ({ n = "microvm"; } // (if tree == null then data system.config.microvm else { p = null; v.m = fromOptions [ "microvm" ] tree known ++ hosted; }))
         { n = "networking"; p = null; v.m = [ { n = "hostName"; p = null; v = system.config.networking.hostName or "nixos"; } ]; }
       ];
     };
 in
 {
-  inherit evaluate configured;
+  inherit evaluate ofSystem;
 }

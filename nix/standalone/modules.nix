@@ -45,7 +45,7 @@ let
         let
           byPath = isPath module || isString module;
           at = if byPath then toString module else file;
-          loaded = shape at (if byPath then at else key) (call at (if byPath then import module else module));
+          loaded = shape at (if byPath then at else key) (call at (if byPath then (lib.importModule or import) module else module));
         in
         if isList module then throw "the imports of ${file} hold a list inside the list"
         else { inherit (loaded) disabled; all = loadAll loaded.file loaded.key loaded.imports; own = loaded; };
@@ -115,14 +115,15 @@ let
         else level path here found;
       children = mapAttrs child names;
       groups = filter (name: children.${name} ? strays) (attrNames children);
+      checked = value: if wrong != [ ] then throw "`${lib.showOption loc}' is a set of options, not a value:${lib.showDefs wrong}" else value;
     in
-    if wrong != [ ] then throw "`${lib.showOption loc}' is a set of options, not a value:${lib.showDefs wrong}"
-    else {
+    {
+      # Which options there are depends on no definition, so that a module may ask `options ? NAME` before it defines one.
       options = mapAttrs (_: c: c.options) children;
-      config = mapAttrs (_: c: c.config) children;
-      strays =
-        concatMap (d: map (name: { path = [ name ];  d = d // { value = d.value.${name}; }; }) (filter (name: !names ? ${name}) (attrNames d.value))) definitions
-        ++ concatMap (name: map (s: s // { path = [ name ] ++ s.path; }) children.${name}.strays) groups;
+      config = checked (mapAttrs (_: c: c.config) children);
+      strays = checked
+        (concatMap (d: map (name: { path = [ name ];  d = d // { value = d.value.${name}; }; }) (filter (name: !names ? ${name}) (attrNames d.value))) definitions
+        ++ concatMap (name: map (s: s // { path = [ name ] ++ s.path; }) children.${name}.strays) groups);
     };
 
   option = loc: declarations: definitions:

@@ -1,45 +1,213 @@
-using System.Text.RegularExpressions;
+using System.Globalization;
 using Microvm.Declaration;
 
 namespace Microvm.Nix;
 
-/// <summary>Turns what nix says when it gives up into one diagnostic at the user's own line.</summary>
-internal static partial class NixError
+/// <summary>Turns what nix says when it gives up into one diagnostic at the user's own line. Every text is gone through once: it may be a
+/// megabyte, of whatever a declaration's author put there.</summary>
+internal static class NixError
 {
-    internal static void Explain(NixSource source, string errors, DiagnosticBag diagnostics)
+    /// <summary>Before a text of our own expression that tells where it belongs: FILE:LINE:COLUMN and a blank.</summary>
+    private const string Placed = "MICROVM-AT ";
+    private const string Note = "trace: MICROVM-NOTE ";
+    private const int LongestMessage = 900;
+
+    /// <summary>What our expression had to say besides, once each.</summary>
+    internal static void Notes(NixSource source, string errors, DiagnosticBag diagnostics)
     {
-        var plain = Colour().Replace(errors, "");
-        var message = Message().Matches(plain) is { Count: > 0 } found ? found[^1].Groups[1].Value.Trim() : "nix could not evaluate this";
-        message = Regex.Replace(message, @"\s+", " ");
-        diagnostics.Error(Place(source, plain), Printable.Of(message + Hint(message), 400));
+        var seen = new HashSet<string>();
+        foreach (var line in errors.Split('\n'))
+        {
+            if (line.StartsWith(Note, StringComparison.Ordinal) && seen.Count < 100 && seen.Add(line))
+            {
+                diagnostics.Warning(new(source.Name, 0, 0), Printable.Of(Shown(source, line[Note.Length..]), LongestMessage));
+            }
+        }
+    }
+
+    internal static void Explain(NixSource source, string errors, int exitCode, DiagnosticBag diagnostics)
+    {
+        var plain = WithoutColour(errors);
+        var message = Message(plain);
+        if (message is null)
+        {
+            diagnostics.Error(new(source.Name, 0, 0), exitCode > 128 ? $"nix was ended by signal {exitCode - 128}: it may have needed more memory than it may use" : "nix could not evaluate this");
+            return;
+        }
+        if (message.StartsWith(Placed, StringComparison.Ordinal) && message.IndexOf(' ', Placed.Length) is > 0 and var end
+            && Location(source, message[Placed.Length..end]) is { } at)
+        {
+            diagnostics.Error(at, Printable.Of(Shown(source, message[(end + 1)..]), LongestMessage));
+            return;
+        }
+        var place = Place(source, plain, out var line);
+        diagnostics.Error(place, Printable.Of(Shown(source, message) + Hint(message, line), LongestMessage));
+    }
+
+    /// <summary>The last thing that nix called an error, in one line.</summary>
+    private static string? Message(string plain)
+    {
+        const string word = "error:";
+        string? found = null;
+        var lines = plain.Split('\n');
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var line = lines[i].TrimStart();
+            if (!line.StartsWith(word, StringComparison.Ordinal) || line.Length == word.Length)
+            {
+                continue;
+            }
+            var text = new System.Text.StringBuilder(line[word.Length..].Trim());
+            for (var j = i + 1; j < lines.Length && text.Length < LongestMessage; j++)
+            {
+                var more = lines[j].Trim();
+                if (more.Length == 0 || more.StartsWith("at /", StringComparison.Ordinal) || more.StartsWith("at «", StringComparison.Ordinal) || more[0] == '…' || more.StartsWith("(use", StringComparison.Ordinal))
+                {
+                    break;
+                }
+                _ = text.Append(' ').Append(more);
+            }
+            found = text.ToString();
+        }
+        return found;
     }
 
     /// <summary>The innermost place that nix names in the user's file, else in any other; our own expression has none.</summary>
-    private static SourcePosition Place(NixSource source, string plain)
+    /// <param name="text">What stands there, as nix printed it; empty where it did not.</param>
+    private static SourcePosition Place(NixSource source, string plain, out string text)
     {
-        SourcePosition? first = null;
         // Newer nix prints its trace from the outside in, and begins with the word alone.
-        IEnumerable<Match> places = Where().Matches(plain);
-        foreach (var place in plain.TrimStart().StartsWith("error:\n", StringComparison.Ordinal) ? places.Reverse() : places)
+        var lines = plain.Split('\n');
+        var outsideIn = plain.TrimStart().StartsWith("error:\n", StringComparison.Ordinal);
+        SourcePosition? first = null;
+        var firstText = text = "";
+        for (var n = 0; n < lines.Length; n++)
         {
-            var at = new SourcePosition(source.Shown(place.Groups[1].Value), int.Parse(place.Groups[2].Value), int.Parse(place.Groups[3].Value));
-            if (at.File == source.Name)
+            var i = outsideIn ? lines.Length - 1 - n : n;
+            if (InLine(source, lines[i]) is not { } at)
             {
+                continue;
+            }
+            var shown = Excerpt(lines, i, at.Line);
+            if (at.File == source.Name || (source.IsFlake && at.File.StartsWith(source.Name, StringComparison.Ordinal)))
+            {
+                text = shown;
                 return at;
             }
-            first ??= at;
+            if (first is null)
+            {
+                (first, firstText) = (at, shown);
+            }
         }
+        text = firstText;
         return first ?? new(source.Name, 0, 0);
     }
 
-    private static string Hint(string message) => message switch
+    private static string Excerpt(string[] lines, int from, int number)
+    {
+        var start = $"{number.ToString(CultureInfo.InvariantCulture)}|";
+        return lines.Skip(from + 1).Take(6).Select(l => l.TrimStart()).FirstOrDefault(l => l.StartsWith(start, StringComparison.Ordinal))?[start.Length..] ?? "";
+    }
+
+    /// <summary>A place in a line of nix's: <c>at /FILE:3:5:</c>, or a sentence that ends in one.</summary>
+    private static SourcePosition? InLine(NixSource source, string line)
+    {
+        if (line.Length > 16 * 1024)
+        {
+            return null;
+        }
+        var trimmed = line.TrimStart();
+        var from = trimmed.StartsWith("at /", StringComparison.Ordinal) ? 3
+            : trimmed.IndexOf(", in /", StringComparison.Ordinal) is >= 0 and var comma ? comma + 5
+            : trimmed.IndexOf("at /", StringComparison.Ordinal) is >= 0 and var later ? later + 3
+            : trimmed.IndexOf("(/", StringComparison.Ordinal) is >= 0 and var bracket ? bracket + 1 : -1;
+        return from < 0 ? null : Location(source, trimmed[from..].TrimEnd(':', ')'));
+    }
+
+    /// <summary>FILE:LINE:COLUMN; what comes after the column does not count.</summary>
+    private static SourcePosition? Location(NixSource source, string text)
+    {
+        // From the left: a file's name may hold colons, yet none that numbers follow.
+        for (var colon = text.IndexOf(':'); colon > 0; colon = text.IndexOf(':', colon + 1))
+        {
+            var line = Number(text, colon + 1, out var next);
+            if (line is { } l && next < text.Length && text[next] == ':' && Number(text, next + 1, out _) is { } c)
+            {
+                return new(source.Shown(text[..colon]), l, c);
+            }
+        }
+        return null;
+    }
+
+    private static int? Number(string text, int from, out int next)
+    {
+        next = from;
+        while (next < text.Length && next - from < 9 && char.IsAsciiDigit(text[next]))
+        {
+            next++;
+        }
+        return next > from ? int.Parse(text.AsSpan(from, next - from), NumberStyles.None, CultureInfo.InvariantCulture) : null;
+    }
+
+    /// <summary>The folder of a flake by the name that the user gave it.</summary>
+    private static string Shown(NixSource source, string text) => source.IsFlake ? text.Replace(source.FullPath, source.Name, StringComparison.Ordinal) : text;
+
+    /// <summary>What to do about it, in words that follow nix's own.</summary>
+    private static string Hint(string message, string line) => message switch
     {
         _ when message.Contains("file 'nixpkgs' was not found", StringComparison.Ordinal) => "; set NIX_PATH=nixpkgs=/path/to/nixpkgs, or do without",
         _ when message.Contains("stack overflow", StringComparison.Ordinal) => "; is there an endless recursion in the declaration?",
+        _ when message.Contains("infinite recursion", StringComparison.Ordinal) =>
+            "; a value is made from itself: see what stands here, what 'imports' asks for (it can't depend on 'config'), and arguments that come from _module.args",
+        _ when message.StartsWith("attribute '", StringComparison.Ordinal) && message.Contains("missing", StringComparison.Ordinal) => MissingHint(message, line),
+        _ when message.Contains("was accessed but has no value defined", StringComparison.Ordinal) || message.Contains("is used but not defined", StringComparison.Ordinal) =>
+            "; a module that imports this one sets it: check that one, or set it beside it in a file of your own",
+        _ when message.Contains("called with unexpected argument", StringComparison.Ordinal) => "; a module's function ends its arguments in '...': { lib, ... }: { … }",
+        _ when message.Contains("called without required argument", StringComparison.Ordinal) => "; give it where it is called, or with --arg NAME EXPR",
+        _ when message.Contains("Permission denied", StringComparison.Ordinal) => "; a declaration is read with the rights of who calls, or of nobody where root itself calls",
+        _ when message.Contains("unsupported version", StringComparison.Ordinal) || message.Contains("lock file", StringComparison.Ordinal) => "; the lock file is newer than this nix: update nix",
         _ => "",
     };
 
-    [GeneratedRegex("\u001b\\[[0-9;]*m")] private static partial Regex Colour();
-    [GeneratedRegex(@"error: (.*?)(\n\n|\n\s+at |\n\s+…|\n\(use|$)", RegexOptions.Singleline)] private static partial Regex Message();
-    [GeneratedRegex(@"(?:at |, in |\()?(/[^\n:]*?):(\d+):(\d+)")] private static partial Regex Where();
+    private static string MissingHint(string message, string line)
+    {
+        if (line.Contains("pkgs.", StringComparison.Ordinal))
+        {
+            return "; the stand-in for nixpkgs has few packages: set NIX_PATH=nixpkgs=/path/to/nixpkgs, or check the flake that has it, DIR#NAME";
+        }
+        if (line.Contains("lib.", StringComparison.Ordinal) && !line.Contains("config.", StringComparison.Ordinal))
+        {
+            return "; neither the stand-in nor nixpkgs' lib has it, or only a newer one: set NIX_PATH=nixpkgs=/path/to/nixpkgs";
+        }
+        return line.Contains("config", StringComparison.Ordinal) || line.Contains("cfg", StringComparison.Ordinal)
+            ? "; no module here defines it, and where it is NixOS's own value, it is not here: set it in the declaration, or check the flake whose NixOS has it (NIX_PATH=nixpkgs=/path/to/nixpkgs gives lib and pkgs, no configuration)"
+            : "";
+    }
+
+    private static string WithoutColour(string text)
+    {
+        if (!text.Contains('\e'))
+        {
+            return text;
+        }
+        var kept = new System.Text.StringBuilder(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] == '\e' && i + 1 < text.Length && text[i + 1] == '[')
+            {
+                var end = i + 2;
+                while (end < text.Length && (char.IsAsciiDigit(text[end]) || text[end] == ';'))
+                {
+                    end++;
+                }
+                if (end < text.Length && text[end] == 'm')
+                {
+                    i = end;
+                    continue;
+                }
+            }
+            _ = kept.Append(text[i]);
+        }
+        return kept.ToString();
+    }
 }

@@ -14,13 +14,13 @@ internal static class NixExpression
     private static string Join()
     {
         var text = new StringBuilder("(let\n", 96 * 1024);
-        foreach (var part in (string[])["functions", "properties", "types", "modules", "packages", "declaration", "entry"])
+        foreach (var part in (string[])["functions", "properties", "types", "modules", "packages", "declaration", "flakes", "entry"])
         {
             text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
         }
         // These are written as modules are; the front door takes only their options.
         text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("interfaces")).Append(") ];\n");
-        return text.Append("in entry { inherit functions properties types modules packages declaration options; })").ToString();
+        return text.Append("in entry { inherit functions properties types modules packages declaration flakes options; })").ToString();
     }
 
     private static string Read(string part)
