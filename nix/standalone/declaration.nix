@@ -93,7 +93,7 @@ let
     else if all (d: isList d.value) kept then
       if any (d: length d.value > most) kept then { p = one.at; v.f = "a list of ${toString (length (head (filter (d: length d.value > most) kept)).value)} entries"; }
       else { p = one.at; v.l = concatMap (d: concatMap (element path d.at) d.value) kept; }
-    else if type == "separatedString" && all (d: isString d.value) kept then { p = one.at; v = builtins.concatStringsSep "\n" (map (d: d.value) kept); }
+    else if type == "separatedString" && all (d: isString d.value) kept then { p = one.at; v = scalar (builtins.concatStringsSep "\n" (map (d: d.value) kept)); }
     else if length kept == 1 || all (d: d.value == one.value) kept then { p = one.at; v = scalar one.value; }
     else { p = one.at; v.c = map (d: d.at) kept; };
   members = path: definitions: concatMap
@@ -419,7 +419,7 @@ let
       data = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; value = value // intersectAttrs value { interfaces = if isList value.interfaces then map unsaid value.interfaces else value.interfaces; }; } ];
       # microvm.nix gives every interface a `bridge`, and null is its default: nobody may have said it.
       unsaid = interface: if interface.bridge or "" == null then removeAttrs interface [ "bridge" ] else interface;
-      given = value: join "data" "" [ { at = first value null; order = 1000; priority = 100; inherit value; } ];
+      given = value: join "data" "" [ { at = null; order = 1000; priority = 100; inherit value; } ];
       # A host's own VMs, each with the configuration that the host's module evaluated for it.
       cfg = system.config.microvm or { };
       hosted = if tree == null || cfg.vms or { } == { } then [ ] else [ { n = "vms"; p = null; v.m = map hostedVm (attrNames cfg.vms); } ] ++ hostOptions;

@@ -60,6 +60,11 @@ internal static class CommandLine
     {
         // The streams first: a thread that opens something must not be given the number of one that was closed.
         Terminal.Open();
+        if (args.Length > 0 && args[0] == NixGuard.Name)
+        {
+            return NixGuard.Become(args);
+        }
+        args = CommonOptions.JoinArguments(args);
         Privilege.Begin(args);
         try
         {

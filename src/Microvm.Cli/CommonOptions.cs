@@ -19,6 +19,53 @@ internal static class CommonOptions
     internal static readonly Option<string?> User = new("--user") { Description = "Who may open the taps (default: microvm.user, else the caller, also behind sudo; for root itself the user microvm)", HelpName = "USER" };
     internal static readonly Option<string?> Group = new("--group") { Description = "Which group may open the taps", HelpName = "GROUP" };
 
+    internal static readonly Option<bool> Online = new("--online") { Description = "Let nix fetch a flake and its inputs over the network" };
+    internal static readonly Option<string[]> Arg = new("--arg") { Description = "An argument that modules ask for: --arg NAME EXPR, an expression of Nix", HelpName = "NAME EXPR", DefaultValueFactory = _ => [] };
+    internal static readonly Option<string[]> ArgText = new("--argstr") { Description = "An argument that modules ask for: --argstr NAME TEXT", HelpName = "NAME TEXT", DefaultValueFactory = _ => [] };
+
+    /// <summary>nix writes <c>--arg NAME EXPR</c>, three words; an option here takes one value, so the two become <c>NAME=EXPR</c>.</summary>
+    internal static string[] JoinArguments(string[] args)
+    {
+        var joined = new List<string>(args.Length);
+        for (var i = 0; i < args.Length; i++)
+        {
+            if (args[i] == "--")
+            {
+                joined.AddRange(args[i..]);
+                break;
+            }
+            if (args[i] is "--arg" or "--argstr" && i + 2 < args.Length && !args[i + 1].Contains('=') && !args[i + 1].StartsWith('-'))
+            {
+                joined.Add(args[i]);
+                joined.Add($"{args[i + 1]}={args[i + 2]}");
+                i += 2;
+            }
+            else
+            {
+                joined.Add(args[i]);
+            }
+        }
+        return [.. joined];
+    }
+
+    /// <summary>What a command line says about evaluating declarations in Nix.</summary>
+    internal static Nix.NixOptions NixOptionsOf(System.CommandLine.ParseResult result)
+    {
+        if (!result.CommandResult.Command.Options.Contains(Online))
+        {
+            return Nix.NixOptions.Standard;
+        }
+        return new()
+        {
+            Online = result.GetValue(Online),
+            Arguments = [.. Given(result.GetValue(Arg), false), .. Given(result.GetValue(ArgText), true)],
+        };
+    }
+
+    private static IEnumerable<Nix.NixArgument> Given(string[]? values, bool isText) => (values ?? []).Select(v => v.IndexOf('=') is > 0 and var at
+        ? new Nix.NixArgument(v[..at], v[(at + 1)..], isText)
+        : throw new UsageException($"{(isText ? "--argstr" : "--arg")} takes a name and {(isText ? "a text" : "an expression")}: {(isText ? "--argstr hostName web" : "--arg vcpu 2")}"));
+
     /// <summary>The interval, from a tenth of a second to a day.</summary>
     internal static TimeSpan IntervalOf(ParseResult result) => result.GetValue(Interval) is >= 0.1 and <= 86400 and var seconds
         ? TimeSpan.FromSeconds(seconds) : throw new UsageException("--interval takes 0.1 to 86400 seconds");

@@ -8,21 +8,49 @@ namespace Microvm.Cli;
 /// <summary>Reads declarations through either front door and applies the rules over all of them together.</summary>
 internal static class Declarations
 {
-    /// <summary>A larger JSON file is refused before it is read.</summary>
-    private const long MaxBytes = 64 * 1024 * 1024;
+    /// <summary>How nix is asked; the command line says so before anything is read.</summary>
+    internal static NixOptions Evaluation { get; set; } = NixOptions.Standard;
 
-    internal static IReadOnlyList<MicrovmConfig> Read(IReadOnlyList<string> files, TextReader standardInput, DiagnosticBag diagnostics)
+    internal static IReadOnlyList<MicrovmConfig> Read(IReadOnlyList<string> files, TextReader standardInput, DiagnosticBag diagnostics) =>
+        Survey(files, standardInput, diagnostics).Vms;
+
+    /// <summary>As <see cref="Read"/>, with what could not be looked at.</summary>
+    internal static DeclarationSurvey Survey(IReadOnlyList<string> files, TextReader standardInput, DiagnosticBag diagnostics)
     {
-        var reader = new DeclarationReader(diagnostics);
-        var vms = files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>()
-            .SelectMany(n => FleetReader.IsFleet(n) ? FleetReader.Read(n, diagnostics)?.Vms.Select(v => v.Config) ?? [] : [reader.Read(n)])
-            .OfType<MicrovmConfig>().ToList();
+        var vms = new List<MicrovmConfig>();
+        var nodes = new List<Node>();
+        var notLookedAt = new List<string>();
+        var hosts = 0;
+        foreach (var node in files.Select(f => Open(f, standardInput, diagnostics)).OfType<Node>())
+        {
+            nodes.Add(node);
+            if (FleetReader.IsFleet(node))
+            {
+                hosts++;
+                foreach (var vm in FleetReader.Read(node, diagnostics)?.Vms ?? [])
+                {
+                    if (vm.Config is { } config)
+                    {
+                        vms.Add(config);
+                    }
+                    else
+                    {
+                        notLookedAt.Add(vm.Name);
+                        diagnostics.Warning(vm.At, $"'{Printable.Of(vm.Name)}' was not looked at: its flake {Printable.Of(vm.Flake ?? "")} is not on this machine; check it by itself: microvm check --online {Printable.Of(vm.Flake ?? "REF")}#{Printable.Of(vm.Name)}");
+                    }
+                }
+            }
+            if (FleetReader.Guest(node) is { } guest && new DeclarationReader(diagnostics).Read(guest) is { } own)
+            {
+                vms.Add(own);
+            }
+        }
         FleetRules.Check(vms, diagnostics);
         foreach (var vm in vms)
         {
             HypervisorTable.Check(vm, diagnostics);
         }
-        return vms;
+        return new(vms, notLookedAt, hosts, nodes);
     }
 
     /// <summary>One file's values as they were written, before any rule; null after an error.</summary>
@@ -38,53 +66,70 @@ internal static class Declarations
             diagnostics.Error(new("''", 0, 0), "a declaration needs a name; is a variable of your script empty?");
             return null;
         }
+        var here = new SourcePosition(Printable.Of(file), 0, 0);
         try
         {
             using var caller = Caller.ActFor(file);
-            if (file == "-")
-            {
-                node = JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(standardInput.ReadToEnd()), own);
-            }
-            else if (NixFrontDoor.IsFlake(file))
-            {
-                node = NixFrontDoor.ReadFlake(file, own);
-            }
-            else if (Directory.Exists(file) || (File.Exists(file) && file.EndsWith(".nix", StringComparison.Ordinal)))
-            {
-                node = NixFrontDoor.Read(Directory.Exists(file) ? Path.Combine(file, "default.nix") : file, own);
-            }
-            else if (new FileInfo(file).Length > MaxBytes)
-            {
-                own.Error(new(file, 0, 0), $"this is larger than {MaxBytes / 1024 / 1024} MiB and can't be a declaration");
-            }
-            else
-            {
-                node = JsonFrontDoor.Read(file, File.ReadAllBytes(file), own);
-            }
+            node = OpenAs(file, standardInput, own);
         }
         catch (Exception e) when (e is FileNotFoundException { FileName: not null } or DirectoryNotFoundException)
         {
-            own.Error(new(Printable.Of(file), 0, 0), "there is no such file");
+            own.Error(here, "there is no such file");
         }
         catch (UnauthorizedAccessException)
         {
-            own.Error(new(Printable.Of(file), 0, 0), "can't be read: permission denied");
+            own.Error(here, "can't be read: permission denied");
         }
         catch (Exception e) when (e is IOException or ArgumentException)
         {
-            own.Error(new(Printable.Of(file), 0, 0), $"can't be read: {Verb.Words(e)}");
+            own.Error(here, $"can't be read: {Verb.Words(e)}");
         }
-        foreach (var d in own.All)
-        {
-            if (d.Severity == Severity.Error)
-            {
-                diagnostics.Error(d.At, d.Message);
-            }
-            else
-            {
-                diagnostics.Warning(d.At, d.Message);
-            }
-        }
+        diagnostics.Take(own);
         return node;
     }
+
+    private static Node? OpenAs(string file, TextReader standardInput, DiagnosticBag own)
+    {
+        if (file == "-")
+        {
+            return BoundedInput.Text(standardInput) is { } text ? JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(text), own) : TooLarge("<stdin>");
+        }
+        if (NixFrontDoor.IsFlake(file))
+        {
+            var folder = file[..file.IndexOf('#')];
+            return NixFrontDoor.ReadFlake(file, Guarded(Directory.Exists(folder) ? Path.Combine(folder, "flake.nix") : "/"), own);
+        }
+        if (Directory.Exists(file))
+        {
+            var whole = Path.Combine(file, "default.nix");
+            return !File.Exists(whole) && File.Exists(Path.Combine(file, "flake.nix")) ? Flake(file) : NixFrontDoor.Read(whole, Guarded(whole), own);
+        }
+        if (Path.GetFileName(file) == "flake.nix" && File.Exists(file))
+        {
+            return Flake(Path.GetDirectoryName(file) is { Length: > 0 } folder ? folder : ".");
+        }
+        if (File.Exists(file) && file.EndsWith(".nix", StringComparison.Ordinal))
+        {
+            return NixFrontDoor.Read(file, Guarded(file), own);
+        }
+        return BoundedInput.File(file) is { } bytes ? JsonFrontDoor.Read(file, bytes, own) : TooLarge(file);
+
+        // Without a name it is an error that says which there are.
+        Node? Flake(string folder) => NixFrontDoor.ReadFlake(folder, Guarded(Path.Combine(folder, "flake.nix")), own);
+
+        Node? TooLarge(string name)
+        {
+            own.Error(new(Printable.Of(name), 0, 0), $"this is larger than {BoundedInput.MostBytes / 1024 / 1024} MiB and can't be a declaration");
+            return null;
+        }
+    }
+
+    private static NixOptions Guarded(string file) => Evaluation with { Guard = NixGuard.Words(file) };
 }
+
+/// <summary>What a reading of declarations came to.</summary>
+/// <param name="Vms">The VMs, by their typed declarations.</param>
+/// <param name="NotLookedAt">VMs that a flake has which is not on this machine.</param>
+/// <param name="Hosts">How many of the files declare a host.</param>
+/// <param name="Nodes">The values as they were written.</param>
+internal sealed record DeclarationSurvey(IReadOnlyList<MicrovmConfig> Vms, IReadOnlyList<string> NotLookedAt, int Hosts, IReadOnlyList<Node> Nodes);

@@ -65,6 +65,7 @@ internal static class Privilege
         if (s_kept.TryGetValue(command.Name, out var keep))
         {
             Caller.Keep(Files(result));
+            Caller.KeepNobody();
             Privileges.LimitTo(keep);
         }
         else if (command.Name == "virtiofsd")

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 namespace Microvm.Cli;
 
 internal sealed record DiagnosticReport(string Severity, string File, int Line, int Column, string Message);
-internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<DiagnosticReport> Diagnostics);
+internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<string> NotLookedAt, IReadOnlyList<DiagnosticReport> Diagnostics);
 internal sealed record StepReport(string Action, string Vm, string Id, string Reason);
 internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals, IReadOnlyList<RefusalReport> Refused);
 

@@ -45,12 +45,20 @@ internal static class Verb
                 case Option option: command.Add(option); break;
             }
         }
+        // Whoever reads declarations may be told how.
+        if (symbols.Any(s => s is Argument { Name: "FILE" } or Option { Name: "--file" }))
+        {
+            command.Add(CommonOptions.Online);
+            command.Add(CommonOptions.Arg);
+            command.Add(CommonOptions.ArgText);
+        }
         command.SetAction(result =>
         {
             Terminal.Choose(result.GetValue(CommonOptions.Color));
             return Guard(() =>
             {
                 Privilege.Enter(result);
+                Declarations.Evaluation = CommonOptions.NixOptionsOf(result);
                 return command.Options.Contains(VmHost.State) ? OnHost(() => action(result)) : action(result);
             });
         });

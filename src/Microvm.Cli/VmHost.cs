@@ -48,7 +48,7 @@ internal static class VmHost
         }
         else if (node is not null && new DeclarationReader(diagnostics).Read(node) is { } read)
         {
-            config = FleetReader.Named(read, name.Value);
+            config = FleetReader.Renamed(read, name.Value);
             if (config is null)
             {
                 diagnostics.Error(node.At, $"this declares networking.hostName = \"{read.Name}\"; leave it out, or name the VM so");

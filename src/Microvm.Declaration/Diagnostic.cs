@@ -27,10 +27,14 @@ public sealed record Diagnostic(Severity Severity, SourcePosition At, string Mes
 /// <summary>The diagnostics of one reading, in the order in which they were found.</summary>
 public sealed class DiagnosticBag
 {
+    /// <summary>More than these nobody reads; they are counted.</summary>
+    private const int Most = 200;
     private readonly List<Diagnostic> _all = [];
+    private int _more;
 
-    /// <summary>All of them.</summary>
-    public IReadOnlyList<Diagnostic> All => _all;
+    /// <summary>The first 200 of them, and after these, where there were more, one that says how many.</summary>
+    public IReadOnlyList<Diagnostic> All => _more == 0 ? _all
+        : [.. _all, new(ErrorCount > 0 ? Severity.Error : Severity.Warning, new(_all[^1].At.File, 0, 0), $"and {_more.ToString("N0", System.Globalization.CultureInfo.InvariantCulture)} more")];
 
     /// <summary>Whether one of them forbids going on.</summary>
     public bool HasErrors => ErrorCount > 0;
@@ -42,9 +46,32 @@ public sealed class DiagnosticBag
     public void Error(SourcePosition at, string message)
     {
         ErrorCount++;
-        _all.Add(new(Severity.Error, at, message));
+        Add(new(Severity.Error, at, message));
     }
 
     /// <summary>Adds a warning, in words for a person.</summary>
-    public void Warning(SourcePosition at, string message) => _all.Add(new(Severity.Warning, at, message));
+    public void Warning(SourcePosition at, string message) => Add(new(Severity.Warning, at, message));
+
+    /// <summary>Adds all that another bag has.</summary>
+    internal void Take(DiagnosticBag other)
+    {
+        ErrorCount += other.ErrorCount;
+        foreach (var diagnostic in other._all)
+        {
+            Add(diagnostic);
+        }
+        _more += other._more;
+    }
+
+    private void Add(Diagnostic diagnostic)
+    {
+        if (_all.Count < Most)
+        {
+            _all.Add(diagnostic);
+        }
+        else
+        {
+            _more++;
+        }
+    }
 }

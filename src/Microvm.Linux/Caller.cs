@@ -8,7 +8,8 @@ internal static unsafe class Caller
 {
     private const uint Unchanged = uint.MaxValue;
     private static uint s_user, s_group;
-    private static bool s_known, s_starts;
+    private const uint Nobody = 65534;
+    private static bool s_known, s_starts, s_nobody;
     private static string s_home = "/nonexistent";
 
     /// <summary>Keeps the person as the real user and group of this process, so that it can act as them without any capability
@@ -37,6 +38,59 @@ internal static unsafe class Caller
         s_home = AccountFile.Entries(AccountFile.Users).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
     }
 
+    /// <summary>After <see cref="Keep"/>, where nobody is behind root: what <see cref="ActFor"/> reads is read as the user nobody. Only for
+    /// a command that starts nothing as root, since nobody becomes its real user. Does nothing where we are not root.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void KeepNobody()
+    {
+        if (s_known || Libc.geteuid() != 0 || !Privileges.Permitted.Has(Capability.SetUid))
+        {
+            return;
+        }
+        var group = Nobody;
+        Libc.Check(Libc.setgroups(1, &group), "take nobody's groups");
+        Libc.Check(Libc.setresgid(Nobody, Unchanged, Unchanged), "keep nobody's group");
+        Libc.Check(Libc.setresuid(Nobody, Unchanged, Unchanged), "keep nobody");
+        s_nobody = true;
+    }
+
+    /// <summary>As whom a program that looks at a file of somebody else's is to run, where we are root: the caller behind sudo, else the
+    /// file's owner, else nobody; null where we are not root.</summary>
+    public static (uint User, uint Group)? Reader(string path)
+    {
+        if (Libc.geteuid() != 0)
+        {
+            return null;
+        }
+        var person = Number("SUDO_UID") is { } sudo && Number("SUDO_GID") is { } group ? (sudo, group) : Owner(path);
+        return person.Item1 == 0 ? (Nobody, Nobody) : person;
+    }
+
+    /// <summary>Becomes a user with that group alone, if that user may read the file; does nothing otherwise. Whoever we are afterwards we
+    /// are in all ids.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void BecomeReader((uint User, uint Group) person, string path)
+    {
+        const int R_OK = 4;
+        if (Libc.geteuid() == 0 && Privileges.Permitted.Has(Capability.SetUid))
+        {
+            var (user, group) = person;
+            Libc.Check(Libc.setgroups(1, &group), $"take the groups of user {user}");
+            Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"take group {group}");
+            Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"take user {user}");
+            // access(2) asks for the real ids.
+            if (Libc.access(path, R_OK) == 0)
+            {
+                Libc.Check(Libc.setresgid(group, group, group), $"become group {group}");
+                Libc.Check(Libc.setresuid(user, user, user), $"become user {user}");
+                return;
+            }
+        }
+        var (us, ours) = (Libc.geteuid(), Libc.getegid());
+        Libc.Check(Libc.setresgid(ours, ours, ours), $"be group {ours} alone");
+        Libc.Check(Libc.setresuid(us, us, us), $"be user {us} alone");
+    }
+
     /// <summary>From now on the person is this user, with the groups that the user database gives, and programs are started as them:
     /// the next <see cref="Become"/> needs no capability. It takes CAP_SETUID and CAP_SETGID.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
@@ -48,7 +102,7 @@ internal static unsafe class Caller
         (s_user, s_group, s_home, s_known, s_starts) = (user.Id, user.Group, user.Home, true, true);
     }
 
-    /// <summary>As <see cref="Act"/>, where programs are started as another than us; null, and no change, where not.</summary>
+    /// <summary>As <see cref="Act()"/>, where programs are started as another than us; null, and no change, where not.</summary>
     public static IDisposable? ActAsStarter() => s_starts ? Act() : null;
 
     /// <summary>Root again in all its ids, with nobody behind it, where root is at work: for programs that need it whole.</summary>
@@ -67,24 +121,29 @@ internal static unsafe class Caller
     /// <summary>Acts as the person until the result is disposed, also as to HOME in the environment; null, and no change, where nobody is behind us.</summary>
     public static IDisposable? Act()
     {
-        if (!s_known)
-        {
-            return null;
-        }
-        Libc.Check(Libc.setegid(s_group), $"act as group {s_group}");
-        if (Libc.seteuid(s_user) != 0)
+        return s_known ? Act(s_user, s_group, s_home) : null;
+    }
+
+    private static Acting Act(uint user, uint group, string home)
+    {
+        Libc.Check(Libc.setegid(group), $"act as group {group}");
+        if (Libc.seteuid(user) != 0)
         {
             var errno = Marshal.GetLastPInvokeError();
             _ = Libc.setegid(0);
-            throw new LinuxException($"act as user {s_user}", errno);
+            throw new LinuxException($"act as user {user}", errno);
         }
-        return new Acting(s_home);
+        return new Acting(home);
     }
 
-    /// <summary>As <see cref="Act"/>, unless there is a file of that path which the person may not read (access(2) asks for the real user).</summary>
+    /// <summary>As <see cref="Act()"/>, or as nobody after <see cref="KeepNobody"/>, unless there is a file of that path which the person may not read (access(2) asks for the real user).</summary>
     public static IDisposable? ActFor(string path)
     {
         const int R_OK = 4;
+        if (s_nobody)
+        {
+            return Libc.access(path, R_OK) == 0 ? Act(Nobody, Nobody, "/nonexistent") : null;
+        }
         return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
     }
 

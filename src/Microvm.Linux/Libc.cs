@@ -33,10 +33,13 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
     [LibraryImport("libc")] internal static partial uint geteuid();
+    [LibraryImport("libc")] internal static partial uint getegid();
     [LibraryImport("libc")] internal static partial int getppid();
     [LibraryImport("libc")] internal static partial int getpgrp();
     [LibraryImport("libc", SetLastError = true)] internal static partial int setpgid(int pid, int group);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int setrlimit(int resource, ulong* limit);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int unshare(int kinds);
     [LibraryImport("libc", SetLastError = true)] internal static partial int execvp(byte* file, byte** arguments);
     [LibraryImport("libc", SetLastError = true)] internal static partial int pipe2(int* ends, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int fcntl(int fd, int command, int argument);

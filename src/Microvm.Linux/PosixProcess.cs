@@ -46,6 +46,28 @@ internal static unsafe class PosixProcess
         return number < 0 ? null : Libc.syscall(number, process, process, KCMP_FILE, one, other) switch { < 0 => null, 0 => true, _ => false };
     }
 
+    /// <summary>From now on this process is killed when its parent ends, whatever ends it; a program that it becomes is, too.</summary>
+    /// <param name="parent">The parent's process id. Where it has ended already, this process ends.</param>
+    public static void EndWith(int parent)
+    {
+        const int PR_SET_PDEATHSIG = 1, SIGKILL = 9;
+        Libc.Check(Libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0), "end with the parent");
+        if (Libc.getppid() != parent)
+        {
+            _ = Libc.kill(Environment.ProcessId, SIGKILL);
+        }
+    }
+
+    /// <summary>Most memory for data, in bytes, of this process and of those that it starts; no core is dumped.</summary>
+    public static void LimitData(ulong bytes)
+    {
+        const int RLIMIT_DATA = 2, RLIMIT_CORE = 4;
+        var limit = stackalloc ulong[2] { bytes, bytes };
+        Libc.Check(Libc.setrlimit(RLIMIT_DATA, limit), "limit the memory");
+        limit[0] = limit[1] = 0;
+        Libc.Check(Libc.setrlimit(RLIMIT_CORE, limit), "dump no core");
+    }
+
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
     /// <param name="words">The program first.</param>
     /// <param name="name">What the process calls itself, in the place of the program's own argv[0]; null for that.</param>

@@ -93,6 +93,16 @@ internal static unsafe class Privileges
         Set(0);
     }
 
+    /// <summary>Leaves for a network namespace in which there is nothing, where this process may make one; stays where it is otherwise.</summary>
+    public static void LeaveNetwork()
+    {
+        const int CLONE_NEWNET = 0x40000000;
+        if (Permitted.Has(Capability.SysAdmin))
+        {
+            _ = Libc.unshare(CLONE_NEWNET);
+        }
+    }
+
     private static void Set(ulong bits)
     {
         var header = stackalloc uint[2] { LINUX_CAPABILITY_VERSION_3, 0 };

@@ -7,17 +7,18 @@ internal sealed class BoundedText
 {
     private readonly MemoryStream _kept = new();
     private readonly int _most;
+    private readonly bool _keepsEnd;
 
-    internal BoundedText(Stream stream, int most)
+    /// <param name="stream">What is read, at once.</param>
+    /// <param name="most">How many bytes are kept.</param>
+    /// <param name="keepsEnd">Whether the end is kept rather than the beginning, so that there is no overflow.</param>
+    internal BoundedText(Stream stream, int most, bool keepsEnd = false)
     {
-        _most = most;
+        (_most, _keepsEnd) = (most, keepsEnd);
         Task = Read(stream);
     }
 
-    /// <summary>Whether the end is kept rather than the beginning, so that there is no overflow.</summary>
-    internal bool KeepsEnd { get; init; }
-
-    /// <summary>Done when the stream ends.</summary>
+    /// <summary>Done when the stream ends, or when there was more than is allowed.</summary>
     internal Task Task { get; }
 
     /// <summary>Done when there was more than is allowed.</summary>
@@ -28,29 +29,23 @@ internal sealed class BoundedText
 
     private async Task Read(Stream stream)
     {
-        // On the pool from here on: the initialiser has yet to say what is kept.
-        await Task.Yield();
         var buffer = new byte[64 * 1024];
         int read;
         while ((read = await stream.ReadAsync(buffer).ConfigureAwait(false)) > 0)
         {
-            if (_kept.Length + read <= _most)
+            if (_kept.Length + read > _most)
             {
-                _kept.Write(buffer, 0, read);
-            }
-            else if (!KeepsEnd)
-            {
-                _ = Overflow.TrySetResult();
-                return;
-            }
-            else
-            {
+                if (!_keepsEnd)
+                {
+                    _ = Overflow.TrySetResult();
+                    return;
+                }
                 // Half of it goes at once, so that little is moved for each further byte.
-                var rest = _kept.ToArray()[^(_most / 2)..];
+                var rest = Bytes.Span[^Math.Min(_most / 2, (int)_kept.Length)..].ToArray();
                 _kept.SetLength(0);
                 _kept.Write(rest);
-                _kept.Write(buffer, 0, read);
             }
+            _kept.Write(buffer, 0, read);
         }
     }
 }

@@ -36,10 +36,11 @@ internal static class NixEvaluation
         using (process)
         {
             var output = new BoundedText(process.StandardOutput.BaseStream, MostOutput);
-            var errors = new BoundedText(process.StandardError.BaseStream, MostErrors) { KeepsEnd = true };
+            var errors = new BoundedText(process.StandardError.BaseStream, MostErrors, keepsEnd: true);
+            // The pipes close with the last process that nix started, or the limit ends them all.
             var read = Task.WhenAll(output.Task, errors.Task, Feed(process));
-            var first = Task.WhenAny(read, output.Overflow.Task, Task.Delay(limit)).GetAwaiter().GetResult();
-            if (first != read || !process.WaitForExit(limit))
+            _ = Task.WaitAny([read, output.Overflow.Task], limit);
+            if (output.Overflow.Task.IsCompleted || !read.IsCompleted || !process.WaitForExit(limit))
             {
                 process.Kill(true);
                 diagnostics.Error(here, output.Overflow.Task.IsCompleted
@@ -71,15 +72,10 @@ internal static class NixEvaluation
     {
         if (options.Guard.Count > 0)
         {
-            var nix = SearchPath.Find(start.FileName) ?? throw new Win32Exception(2);
-            foreach (var word in (string[])[.. options.Guard.Skip(1), nix])
-            {
-                start.ArgumentList.Insert(start.ArgumentList.Count, word);
-            }
             // Ours goes in front of nix's own command line.
-            var (own, all) = (options.Guard.Count, start.ArgumentList.ToList());
+            string[] words = [.. options.Guard.Skip(1), SearchPath.Find(start.FileName) ?? throw new Win32Exception(2), .. start.ArgumentList];
             start.ArgumentList.Clear();
-            foreach (var word in (string[])[.. all.TakeLast(own), .. all.SkipLast(own)])
+            foreach (var word in words)
             {
                 start.ArgumentList.Add(word);
             }

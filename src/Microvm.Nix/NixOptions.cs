@@ -14,7 +14,7 @@ public sealed record NixOptions
 
     /// <summary>A program and its first arguments that is started in the place of nix, with nix's own command line after them: it is to end
     /// with us, to give up what it may do, and to become nix. Without one nix is started as it is.</summary>
-    internal IReadOnlyList<string> Guard { get; init; } = [];
+    public IReadOnlyList<string> Guard { get; init; } = [];
 }
 
 /// <summary>One argument, as nix's own <c>--arg</c> and <c>--argstr</c> have it.</summary>

@@ -15,12 +15,14 @@ internal static class CheckCommand
     private static int Run(ParseResult result)
     {
         var diagnostics = new DiagnosticBag();
-        var vms = Declarations.Read(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
+        var survey = Declarations.Survey(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
+        var vms = survey.Vms;
         LookAtHelpers(vms, diagnostics);
         LookAtFiles(vms, diagnostics);
+        NoteWithoutEffect(survey.Nodes, diagnostics);
         if (result.GetValue(CommonOptions.Json))
         {
-            var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)],
+            var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)], survey.NotLookedAt,
                 [.. diagnostics.All.Select(d => new DiagnosticReport(d.Severity == Severity.Error ? "error" : "warning", d.At.File, d.At.Line, d.At.Column, d.Message))]);
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.CheckReport));
         }
@@ -30,7 +32,10 @@ internal static class CheckCommand
             if (!diagnostics.HasErrors)
             {
                 var interfaces = vms.Sum(v => v.Interfaces.Count);
-                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {interfaces} interface{(interfaces == 1 ? "" : "s")}: {Terminal.Output.Paint(Style.Green, "all right")}");
+                var missed = survey.NotLookedAt.Count;
+                var verdict = missed > 0 ? Terminal.Output.Paint(Style.Yellow, $"{missed} more {(missed == 1 ? "was" : "were")} not looked at")
+                    : vms.Count == 0 ? "this host declares no VMs" : Terminal.Output.Paint(Style.Green, "all right");
+                Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {interfaces} interface{(interfaces == 1 ? "" : "s")}: {verdict}");
             }
         }
         return diagnostics.HasErrors ? 2 : 0;
@@ -42,6 +47,22 @@ internal static class CheckCommand
         foreach (var (at, fault) in vms.SelectMany(v => BootFiles.Missing(v, null)).Where(m => !m.Fault.Contains("'/nix/store/", StringComparison.Ordinal)))
         {
             diagnostics.Warning(at, $"on this host {fault}");
+        }
+    }
+
+    /// <summary>Names, once and together, what is declared of the host or the guest and has no effect here.</summary>
+    private static void NoteWithoutEffect(IReadOnlyList<Node> nodes, DiagnosticBag diagnostics)
+    {
+        var found = new SortedSet<string>(StringComparer.Ordinal);
+        SourcePosition? first = null;
+        foreach (var (name, at) in nodes.OfType<ObjectNode>().SelectMany(n => WithoutEffect.Of(n)))
+        {
+            first ??= at;
+            found.Add(name);
+        }
+        if (first is { } here)
+        {
+            diagnostics.Warning(here, $"accepted, and without effect here: {string.Join(", ", found)}");
         }
     }
 

@@ -74,14 +74,19 @@ internal static class FleetCommand
         {
             return 2;
         }
+        var restart = new List<string>();
         foreach (var it in fleet.Vms)
         {
             var name = VmName.Parse(it.Name);
             var isNew = state.Of(name).Current is null;
-            var changed = it.Config is { } config ? VmHost.Publish(state, name, config, it.Declaration!, file) : VmHost.Registry(state).Publish(name, it.Flake!);
+            var changed = it.Flake is { } flake ? VmHost.Registry(state).Publish(name, flake) : VmHost.Publish(state, name, it.Config!, it.Declaration!, file);
             if (changed is null)
             {
                 return 2;
+            }
+            if (changed.Value && !isNew && it.RestartIfChanged)
+            {
+                restart.Add(name.Unit);
             }
             Console.WriteLine(isNew ? $"created {name}" : changed.Value ? $"updated {name}" : $"{name} is current");
         }
@@ -105,6 +110,11 @@ internal static class FleetCommand
             }
         }
         // One call for all: systemd starts them side by side.
+        // One that doesn't run is started below, with what it has become.
+        if (restart.Count > 0 && Systemctl.Run(["try-restart", "--", .. restart]) != 0)
+        {
+            return 1;
+        }
         List<VmDirectory> vms = [.. fleet.Vms.Select(v => state.Of(VmName.Parse(v.Name)))];
         var before = Systemctl.States([.. vms.Select(v => v.Name)]);
         var code = vms.Count == 0 ? 0 : VmHost.Power(vms, "start");

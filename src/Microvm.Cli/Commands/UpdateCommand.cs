@@ -58,8 +58,8 @@ internal static class UpdateCommand
     {
         // A VM out of a fleet file is looked up there under its name.
         var reference = vm.Reference!;
-        return FleetCommand.Find(reference, vm.Name.Value) is { } found ? found.Config is { } config
-                ? VmHost.Publish(state, vm.Name, config, found.Declaration!, reference) : null
+        return FleetCommand.Find(reference, vm.Name.Value) is { } found ? found is { Config: { } config, Declaration: { } declaration }
+                ? VmHost.Publish(state, vm.Name, config, declaration, reference) : null
             : VmHost.Publish(state, vm.Name, reference);
     }
 }

@@ -1,0 +1,56 @@
+using System.Globalization;
+using Microvm.Linux;
+
+namespace Microvm.Cli;
+
+/// <summary>What stands between us and nix: <c>microvm evaluator PARENT USER:GROUP FILE PROGRAM …</c> gives up all that it may do, becomes
+/// the person whose declaration it is, and then the program, which ends with us, whatever ends us.</summary>
+internal static class NixGuard
+{
+    internal const string Name = "evaluator";
+    private const string Unchanged = "-";
+
+    /// <summary>Most memory for data, in bytes: enough for NixOS itself with some guests.</summary>
+    private const ulong MostMemory = 8UL << 30;
+
+    /// <summary>The words that come before nix's own command line.</summary>
+    /// <param name="file">What is read: who may not read it is not become.</param>
+    internal static IReadOnlyList<string> Words(string file) =>
+    [
+        VmHost.Binary, Name, Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
+        Caller.Reader(file) is { } person ? $"{person.User}:{person.Group}" : Unchanged, Path.GetFullPath(file),
+    ];
+
+    /// <summary>Returns only where it could not become the program.</summary>
+    internal static int Become(string[] args)
+    {
+        if (args.Length < 5 || !int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out var parent))
+        {
+            return 2;
+        }
+        try
+        {
+            var ids = args[2].Split(':');
+            Privileges.LeaveNetwork();
+            if (ids.Length == 2 && uint.TryParse(ids[0], NumberStyles.None, CultureInfo.InvariantCulture, out var user) && uint.TryParse(ids[1], NumberStyles.None, CultureInfo.InvariantCulture, out var group))
+            {
+                Caller.BecomeReader((user, group), args[3]);
+            }
+            else
+            {
+                Caller.BecomeReader((0, 0), "");
+            }
+            Privileges.Limit(default);
+            PosixProcess.LimitData(MostMemory);
+            // After all changes of ids, which the kernel takes for a reason to forget it.
+            PosixProcess.EndWith(parent);
+            PosixProcess.Exec(args[4..]);
+            return 1;
+        }
+        catch (LinuxException e)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return 1;
+        }
+    }
+}

@@ -1,0 +1,1 @@
+{ outputs = { self }: { nixosModules.default = { microvm.vcpu = 2; }; }; }

@@ -1,0 +1,6 @@
+{
+  outputs = { self }: {
+    nixosModules.one = { microvm.interfaces = [ ]; };
+    nixosConfigurations.two.config.microvm.interfaces = [ ];
+  };
+}

@@ -1,0 +1,1 @@
+{ microvm.host.enable = true; microvm.autostart = [ "web" ]; }

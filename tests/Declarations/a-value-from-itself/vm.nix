@@ -1,0 +1,5 @@
+{ config, ... }:
+{
+  microvm.vcpu = config.microvm.mem;
+  microvm.mem = config.microvm.vcpu;
+}

@@ -1,0 +1,1 @@
+{ hostName, cpus, ... }: { networking.hostName = hostName; microvm.vcpu = cpus; }

@@ -1,0 +1,1 @@
+{ hostName, ... }: { imports = [ ./more.nix ]; microvm.interfaces = [ { type = "tap"; id = "vm-${hostName}"; mac = "02:00:00:00:00:01"; } ]; }

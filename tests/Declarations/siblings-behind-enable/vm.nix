@@ -1,0 +1,1 @@
+{ imports = [ ./lan.nix ./wan.nix ]; my.lan.enable = true; networking.hostName = "router"; }

@@ -1,0 +1,4 @@
+{
+  microvm.vms.here.flake = ./guests;
+  microvm.vms.away.flake = "github:example/guests";
+}

@@ -1,0 +1,50 @@
+using Microvm.Declaration;
+
+namespace Microvm.Tests;
+
+/// <summary>The shapes that people publish their declarations in: tests/Declarations, each a folder with what comes out of it.</summary>
+public sealed class PublishedShapesTests
+{
+    private static readonly string s_root = Path.Combine(Binary.Root, "tests", "Declarations");
+
+    /// <summary>One row for each folder.</summary>
+    public static TheoryData<string> Shapes => [.. Directory.GetDirectories(s_root).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Each_shape_gives_its_interfaces_by_name_or_its_message(string shape)
+    {
+        var folder = Path.Combine(s_root, shape);
+        var expected = File.ReadAllLines(Path.Combine(folder, "expected"));
+        var words = expected[0].Split(' ')[1..];
+        var file = words.Length == 0 ? folder : words[0].StartsWith('#') ? folder + words[0] : Path.Combine(folder, words[0]);
+        var outcome = Binary.Run("env", null, ["-u", "NIX_PATH", Binary.Path, "check", file, .. words.Skip(1)]);
+        foreach (var said in expected.Where(l => l.StartsWith("says ", StringComparison.Ordinal)))
+        {
+            Assert.Contains(said[5..], outcome.Out + outcome.Err, StringComparison.Ordinal);
+        }
+        var vms = expected.Where(l => l.StartsWith("vm ", StringComparison.Ordinal)).Select(l => l[3..]).ToList();
+        if (vms.Count == 0)
+        {
+            return;
+        }
+        Assert.True(outcome.Code == 0, outcome.Out + outcome.Err);
+        Assert.Equal(vms, Interfaces(file, words));
+    }
+
+    private static IEnumerable<string> Interfaces(string file, string[] words)
+    {
+        var bag = new DiagnosticBag();
+        var given = words.Skip(1).Chunk(3).Select(w => new Nix.NixArgument(w[1], w[2], w[0] == "--argstr")).ToList();
+        var options = new Nix.NixOptions { Arguments = given };
+        var node = file.Contains('#') ? Nix.NixFrontDoor.ReadFlake(file, options, bag) : Nix.NixFrontDoor.Read(file, options, bag);
+        Assert.True(node is not null, string.Join('\n', bag.All));
+        List<MicrovmConfig> vms = FleetReader.IsFleet(node) ? [.. FleetReader.Read(node, bag)!.Vms.Select(v => v.Config).OfType<MicrovmConfig>()] : [];
+        if (FleetReader.Guest(node) is { } guest)
+        {
+            vms.Add(new DeclarationReader(bag).Read(guest)!);
+        }
+        Assert.False(bag.HasErrors, string.Join('\n', bag.All));
+        return vms.Select(v => $"{v.Name}: {string.Join(' ', v.Interfaces.Select(i => i.Id.Value))}").Order(StringComparer.Ordinal);
+    }
+}
