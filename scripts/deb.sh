@@ -52,6 +52,8 @@ set -e
 if [ "$1" = configure ]; then
     systemd-sysusers microvm.conf
     systemd-tmpfiles --create microvm.conf || true
+    # VMs of an earlier version: what steers them goes to where only root writes. Those that run go on.
+    /usr/bin/microvm host move || true
     [ ! -d /run/systemd/system ] || systemctl daemon-reload
 fi
 SCRIPT
@@ -70,7 +72,8 @@ set -e
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
 if [ "$1" = purge ]; then
     # VMs with their disks are their owner's: an empty directory only is ours.
-    rmdir /var/lib/microvms /run/microvm 2>/dev/null || true
+    rm -f /var/lib/microvms/.host/lock
+    rmdir /var/lib/microvms/.host /var/lib/microvms /run/microvm 2>/dev/null || true
     # The account is ours; the group kvm is shared with other packages (qemu, udev) and stays.
     ! getent passwd microvm >/dev/null || userdel microvm 2>/dev/null || true
     ! getent group microvm >/dev/null || groupdel microvm 2>/dev/null || true

@@ -14,6 +14,7 @@ internal static class HostSession
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read(result.GetValue(files) ?? [], Console.In, diagnostics);
+        Privilege.Read(result);
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
         return diagnostics.HasErrors ? null : vms;
     }
@@ -45,10 +46,39 @@ internal static class HostSession
             : [.. attachments.SelectMany(a => DesiredLink.Of([a], declared.GetValueOrDefault(a.Vm, user), group))];
     }
 
+    /// <summary>The name of every declaration that gives none (NixOS's own default for <c>networking.hostName</c>): it identifies nobody.</summary>
+    private const string Nameless = "nixos";
+
+    /// <summary>Under the name that nobody chose, other files' links may stand: none goes that the declaration does not have.</summary>
+    /// <exception cref="UsageException">The plan would delete such a link.</exception>
+    internal static Plan SpareTheNameless(Plan plan)
+    {
+        Spare([.. plan.Steps.Where(s => s.Kind == StepKind.Delete && s.Vm == Nameless).Select(s => s.Name)]);
+        return plan;
+    }
+
+    /// <summary>As <see cref="SpareTheNameless(Plan)"/>, before all links of the VMs are taken down.</summary>
+    internal static void SpareTheNameless(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Link> links)
+    {
+        var declared = vms.Where(v => v.Name == Nameless).SelectMany(v => v.Interfaces.Select(i => i.Id.Value)).ToHashSet();
+        if (vms.Any(v => v.Name == Nameless))
+        {
+            Spare([.. links.Where(l => Ownership.Vm(l.Alias) == Nameless && Ownership.Id(l.Alias) is { } id && !declared.Contains(id)).Select(l => l.Name)]);
+        }
+    }
+
+    private static void Spare(string[] links)
+    {
+        if (links.Length > 0)
+        {
+            throw new UsageException($"the declaration has no networking.hostName, so its VM is '{Nameless}', as that of every other file without one; '{Printable.Of(links[0])}'{(links.Length > 1 ? $" and {links.Length - 1} more" : "")} of '{Nameless}' would be deleted, which another file may have made. Set networking.hostName; or if all links of '{Nameless}' are to go first: sudo microvm down --vm {Nameless}");
+        }
+    }
+
     /// <summary>The links of the namespace, to be changed until the user interrupts.</summary>
     internal static HostNetwork Network(Interrupts interrupts) => new()
     {
         Interrupted = () => interrupts.Stop,
-        Waiting = () => Console.Error.WriteLine("microvm: another microvm is at work in this network namespace; waiting for it"),
+        Waiting = () => Console.Error.WriteLine($"microvm: another microvm is at work in this network namespace{(NamespaceLock.Holder() is { } holder ? $", {Printable.Of(holder)}" : "")}; waiting for it"),
     };
 }

@@ -1,14 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microvm.Linux;
 using Microvm.Observation;
 
 namespace Microvm.Cli;
 
-/// <summary>The least of HTTP/1.1 that a scrape needs: one GET a connection, answered and closed. One at a time, each with little time, on the thread that may look.</summary>
+/// <summary>The least of HTTP/1.1 that a scrape needs: one GET a connection, answered and closed. Each connection has a thread and little
+/// time for all that it does, and the oldest goes where there are too many, so that those who say nothing keep nobody from asking.
+/// A page is made by one at a time.</summary>
 internal sealed class MetricsServer(Socket listener, Func<string> page)
 {
-    private const int LongestRequest = 8192, Milliseconds = 2000;
+    private const int LongestRequest = 8192, Milliseconds = 2000, MostClients = 64, Stack = 256 * 1024;
+    private readonly List<Socket> _clients = [];
+    private readonly Lock _page = new();
 
     internal void Run(Interrupts interrupts)
     {
@@ -20,9 +25,18 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
             }
             try
             {
-                using var client = listener.Accept();
-                client.SendTimeout = Milliseconds;
-                Answer(client);
+                var client = listener.Accept();
+                lock (_clients)
+                {
+                    _clients.Add(client);
+                    if (_clients.Count > MostClients)
+                    {
+                        _clients[0].Dispose();
+                        _clients.RemoveAt(0);
+                    }
+                }
+                // A thread has the capabilities and the namespace of the one that starts it.
+                new Thread(() => Serve(client), Stack) { IsBackground = true }.Start();
             }
             catch (SocketException)
             {
@@ -31,21 +45,48 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
         }
     }
 
+    private void Serve(Socket client)
+    {
+        try
+        {
+            Answer(client);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // The client left, or had to make room.
+        }
+        finally
+        {
+            lock (_clients)
+            {
+                _clients.Remove(client);
+            }
+            client.Dispose();
+        }
+    }
+
+    private string Page()
+    {
+        lock (_page)
+        {
+            return page();
+        }
+    }
+
     private void Answer(Socket client)
     {
         var request = Request(client).Split(' ');
         var (status, body, type) = request.Length < 3 ? ("400 Bad Request", "this speaks HTTP\n", "text/plain")
             : request[0] is not ("GET" or "HEAD") ? ("405 Method Not Allowed", "only GET\n", "text/plain")
-            : request[1].Split('?')[0] is "/metrics" or "/" ? ("200 OK", page(), MetricsPage.ContentType)
+            : request[1].Split('?')[0] is "/metrics" or "/" ? ("200 OK", Page(), MetricsPage.ContentType)
             : ("404 Not Found", "look at /metrics\n", "text/plain");
         var bytes = Encoding.UTF8.GetBytes(body);
-        client.Send(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"));
-        if (request[0] != "HEAD")
+        byte[] all = [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"), .. request[0] == "HEAD" ? Array.Empty<byte>() : bytes];
+        var until = Environment.TickCount64 + Milliseconds;
+        for (var sent = 0; sent < all.Length && Environment.TickCount64 < until;)
         {
-            for (var sent = 0; sent < bytes.Length;)
-            {
-                sent += client.Send(bytes.AsSpan(sent));
-            }
+            client.SendTimeout = (int)Math.Max(1, until - Environment.TickCount64);
+            sent += client.Send(all.AsSpan(sent));
         }
         client.Shutdown(SocketShutdown.Send);
     }
@@ -90,21 +131,12 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
     /// <summary>Listens on a Unix socket, which only its owner and group may connect to. A socket that nobody listens on any more is replaced.</summary>
     internal static Socket Unix(string path)
     {
-        if (File.Exists(path) && (File.GetAttributes(path) & (FileAttributes.Directory | FileAttributes.ReparsePoint)) == 0)
+        if (!SocketFile.RemoveStale(path))
         {
-            using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            try
-            {
-                probe.Connect(new UnixDomainSocketEndPoint(path));
-                throw new UsageException($"somebody listens on {path} already");
-            }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused && new FileInfo(path).Length == 0)
-            {
-                File.Delete(path);
-            }
+            throw new UsageException($"somebody listens on {path} already");
         }
         var socket = Bind(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), path);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
+        SocketFile.SetMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
         return socket;
     }
 

@@ -11,6 +11,15 @@ internal static class PlanOutput
 {
     private static readonly StepKind[] s_order = [StepKind.Create, StepKind.Change, StepKind.Replace, StepKind.Delete, StepKind.Keep];
 
+    /// <summary>What the declarations have run, as whom and with which rights; nothing where they have nothing run.</summary>
+    internal static void PrintPrograms(IEnumerable<MicrovmConfig> vms)
+    {
+        foreach (var (vm, program) in vms.SelectMany(v => Microvm.Host.Run.DeclaredPrograms.Of(v).Select(p => (v.Name, p))))
+        {
+            Console.WriteLine($"'{vm}' has run: {Printable.Of(program.What)}, as {program.Who}, with {program.Rights}");
+        }
+    }
+
     internal static void Print(Plan plan, bool json)
     {
         foreach (var refusal in plan.Refusals)

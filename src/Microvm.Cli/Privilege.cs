@@ -88,6 +88,16 @@ internal static class Privilege
         }
     }
 
+    /// <summary>The declarations are read. Commands that change links or go on looking do the rest as root alone, so that who wrote a declaration
+    /// can't stop or end them half-way; those that write a file yet do that as the caller.</summary>
+    internal static void Read(ParseResult result)
+    {
+        if (result.CommandResult.Command.Name is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
+        {
+            Caller.Part();
+        }
+    }
+
     /// <summary>The second step of <c>run</c>: as whom the hypervisor will be started is known. Nobody else can be become from here on.</summary>
     /// <param name="user">The user of <c>microvm.user</c>; null for the caller behind sudo, or us.</param>
     internal static void StartAs(PosixUser? user)

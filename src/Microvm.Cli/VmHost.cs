@@ -24,10 +24,20 @@ internal static class VmHost
 
     internal static VmRegistry Registry(StateDirectory state) => new(state, Binary);
 
-    /// <summary>The VM of that name, which must be there.</summary>
-    internal static VmDirectory Existing(StateDirectory state, string name)
+    /// <summary>The VM of that name, which must be there. One that an earlier version or microvm.nix laid out is moved to where only root writes.</summary>
+    /// <param name="adopt">Such a one is taken as it is, whoever wrote it.</param>
+    /// <param name="told">The command line tells what it is made from.</param>
+    internal static VmDirectory Existing(StateDirectory state, string name, bool adopt = false, bool told = false)
     {
         var vm = state.Of(VmName.Parse(name));
+        if (!vm.IsMoved && vm.Exists && PosixProcess.EffectiveUser == 0)
+        {
+            Earlier.Move(state, vm, adopt, told);
+            if (told && vm.IsMoved)
+            {
+                return vm;
+            }
+        }
         if (!vm.Exists || vm.Current is null)
         {
             var near = Printable.Nearest(name, state.All().Select(v => v.Name.Value));
@@ -92,7 +102,16 @@ internal static class VmHost
     internal static void Synchronise(StateDirectory state)
     {
         var host = new HostConfiguration("/");
-        if (host.IsInstalled && host.Update(state.All()) && Systemctl.IsRunning)
+        if (!host.IsInstalled)
+        {
+            return;
+        }
+        bool changed;
+        using (state.Lock())
+        {
+            changed = host.Update(state.All(), state.Path);
+        }
+        if (changed && Systemctl.IsRunning)
         {
             _ = Systemctl.Run("daemon-reload");
         }

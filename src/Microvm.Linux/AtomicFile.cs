@@ -6,32 +6,27 @@ namespace Microvm.Linux;
 internal static class AtomicFile
 {
     /// <summary>Writes a new file beside the old one, under a name that nobody can guess and only if it is not there yet, brings it to the
-    /// disk, and renames it over the old one. A link at <paramref name="path"/> is replaced, not followed.</summary>
+    /// disk, and renames it over the old one (<see cref="HeldFolder"/>). A link at <paramref name="path"/> is replaced, not followed.</summary>
     /// <param name="mode">Permissions of the file; the umask takes from them.</param>
+    /// <param name="replace">Whether a file that is there may be replaced.</param>
     /// <exception cref="IOException">It could not be written; the old content is as it was.</exception>
     /// <exception cref="UnauthorizedAccessException">The folder may not be written.</exception>
-    public static void Write(string path, string content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead)
+    public static void Write(string path, string content, UnixFileMode mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead, bool replace = true)
     {
         var full = Path.GetFullPath(path);
-        var fresh = Path.Combine(Path.GetDirectoryName(full)!, $".{Path.GetFileName(full)}.{Path.GetRandomFileName()}");
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
-        if (!OperatingSystem.IsWindows())
-        {
-            options.UnixCreateMode = mode;
-        }
         try
         {
-            using (var file = new FileStream(fresh, options))
-            {
-                file.Write(Encoding.UTF8.GetBytes(content));
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(fresh, full, overwrite: true);
+            using var folder = HeldFolder.Open(Path.GetDirectoryName(full) ?? "/");
+            folder.Put(Path.GetFileName(full), Encoding.UTF8.GetBytes(content), (uint)mode, umask: true, replace);
         }
-        catch
+        catch (LinuxException e)
         {
-            File.Delete(fresh);
-            throw;
+            throw e.Errno switch
+            {
+                Errno.ENOENT => new DirectoryNotFoundException($"the directory of {path} is not there", e),
+                Errno.EACCES or Errno.EPERM or Errno.EROFS => new UnauthorizedAccessException($"{path} can't be written: {e.Message}", e),
+                _ => new IOException(e.Message, e),
+            };
         }
     }
 }

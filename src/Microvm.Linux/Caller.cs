@@ -118,6 +118,19 @@ internal static unsafe class Caller
         }
     }
 
+    /// <summary>From now on this process is wholly root's: the person, who is remembered as a number alone, may not stop or end it, as they may
+    /// while they are its real user. Nothing can be done as them any more. It takes no capability.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Part()
+    {
+        if (s_known)
+        {
+            Libc.Check(Libc.setresgid(0, 0, 0), "be root's group alone");
+            Libc.Check(Libc.setresuid(0, 0, 0), "be root alone");
+            s_known = false;
+        }
+    }
+
     /// <summary>Acts as the person until the result is disposed, also as to HOME in the environment; null, and no change, where nobody is behind us.</summary>
     public static IDisposable? Act()
     {
@@ -145,6 +158,13 @@ internal static unsafe class Caller
             return Libc.access(path, R_OK) == 0 ? Act(Nobody, Nobody, "/nonexistent") : null;
         }
         return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
+    }
+
+    /// <summary>Whether the person, or this process where nobody is behind it, may write in a directory (access(2) asks for the real user).</summary>
+    public static bool MayWrite(string folder)
+    {
+        const int W_OK = 2;
+        return Libc.access(folder, W_OK) == 0;
     }
 
     /// <summary>The user as whom programs are started: the one of <see cref="StartAs"/>, the caller behind sudo, else the effective user.</summary>

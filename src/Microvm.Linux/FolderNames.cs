@@ -7,7 +7,7 @@ namespace Microvm.Linux;
 internal static unsafe class FolderNames
 {
     /// <summary>Offset of d_name in glibc's struct dirent on 64-bit Linux (bits/dirent.h).</summary>
-    private const int NameOffset = 19;
+    internal const int NameOffset = 19;
 
     /// <summary>All names but . and ..; none where there is no such folder.</summary>
     /// <exception cref="LinuxException">It can't be read.</exception>

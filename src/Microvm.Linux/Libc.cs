@@ -20,7 +20,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int open(byte* path, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int flock(int fd, int operation);
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int mknod(string path, uint mode, ulong device);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int fchownat(int directory, string path, uint owner, uint group, int flags);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int fchmodat(int directory, string path, uint mode, int flags);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int statx(int directory, string path, int flags, uint mask, byte* status);
@@ -28,7 +27,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial byte* readdir(nint folder);
     [LibraryImport("libc")] internal static partial int closedir(nint folder);
     [LibraryImport("libc", SetLastError = true)] internal static partial int ioctl(int fd, nuint request, void* argument);
-    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int rename(string from, string to);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int renameat2(int fromFolder, string from, int toFolder, string to, uint flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);

@@ -53,10 +53,11 @@ public static unsafe class MacvtapDevice
     {
         if (!node.Present)
         {
-            Directory.CreateDirectory(Private);
             var path = PrivatePath(node.Major, node.Minor);
-            File.Delete(path);
-            Libc.Check(Libc.mknod(path, 0x2180 /* S_IFCHR | 0600 */, FileStatus.Pack(node.Major, node.Minor)), $"make the node {path}");
+            using (var folder = HeldFolder.OpenOrMake(Private))
+            {
+                folder.PutCharacterDevice(Path.GetFileName(path), FileStatus.Pack(node.Major, node.Minor));
+            }
             node = node with { Path = path };
         }
         // Opened once and checked: a path looked up twice could name two things.
@@ -99,9 +100,9 @@ public static unsafe class MacvtapDevice
         {
             try
             {
-                File.Delete(stale);
+                HeldFolder.RemoveAt(stale);
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (LinuxException)
             {
                 // Somebody else's to sweep.
             }

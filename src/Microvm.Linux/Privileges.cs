@@ -116,6 +116,7 @@ internal static unsafe class Privileges
     {
         private static readonly ManualResetEventSlim s_told = new(false, spinCount: 0), s_done = new();
         private static bool s_called;
+        private static volatile bool s_limited;
 
         internal static void Call()
         {
@@ -132,7 +133,10 @@ internal static unsafe class Privileges
         {
             Call();
             LetGo();
-            s_done.Wait(TimeSpan.FromSeconds(5));
+            if (!s_done.Wait(TimeSpan.FromSeconds(5)) || !s_limited)
+            {
+                throw new LinuxException("give up the privileges of the runtime's own thread: it still has them, so nothing is read and nothing done", Errno.EPERM);
+            }
         }
 
         internal static void LetGo() => s_told.Set();
@@ -146,10 +150,11 @@ internal static unsafe class Privileges
             try
             {
                 Privileges.Limit(default);
+                s_limited = true;
             }
             catch (LinuxException)
             {
-                // The calling thread has told already.
+                // The thread that waits tells.
             }
             s_done.Set();
         }

@@ -56,7 +56,7 @@ internal sealed unsafe class ServiceNotifier : IDisposable
 
     private void Send(string text)
     {
-        const int MSG_NOSIGNAL = 0x4000;
+        const int MSG_NOSIGNAL = 0x4000, MSG_DONTWAIT = 0x40;
         if (_socket is null)
         {
             return;
@@ -64,8 +64,8 @@ internal sealed unsafe class ServiceNotifier : IDisposable
         var bytes = Encoding.UTF8.GetBytes(text);
         fixed (byte* p = bytes)
         {
-            // A manager that is not listening right now must not stop the work.
-            _ = Libc.send(_socket.Value, p, (nuint)bytes.Length, MSG_NOSIGNAL);
+            // A manager that is not listening right now, or whose socket is full, must not stop the work.
+            _ = Libc.send(_socket.Value, p, (nuint)bytes.Length, MSG_NOSIGNAL | MSG_DONTWAIT);
         }
     }
 }

@@ -122,6 +122,10 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             // A race lost against whoever changes the same link, or a kernel short of memory: looked at again, by the pace.
             Tell(WatchNews.Failed, [e.Message], ref _told);
         }
+        catch (OperationCanceledException)
+        {
+            // It is to end: the monitor says so next.
+        }
         _pace.Looked(Now, settled);
         if (_contest.Next(waiting, Now) is { } next)
         {

@@ -49,6 +49,14 @@ in
     };
 
     systemd.units = templates.units;
-    systemd.services = lib.mkMerge (map (name: import ./vm.nix { inherit cfg lib name group templates; guest = guestOf name; }) names);
+    systemd.services = lib.mkMerge ([{
+      # VMs that an earlier version installed: what steers them goes to where only root writes. Those that run go on.
+      microvm-move = {
+        description = "Move what steers MicroVMs to where only root writes";
+        wantedBy = [ "microvms.target" ];
+        serviceConfig.Type = "oneshot";
+        script = "${lib.getExe cfg.host.package} host move --state-dir ${lib.escapeShellArg cfg.stateDir} || true";
+      };
+    }] ++ map (name: import ./vm.nix { inherit cfg lib name group templates; guest = guestOf name; }) names);
   };
 }

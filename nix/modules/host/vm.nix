@@ -3,6 +3,7 @@
 let
   vm = cfg.vms.${name};
   directory = "${cfg.stateDir}/${name}";
+  steering = "${cfg.stateDir}/.host/${name}";
   isFlake = vm.flake != null;
   quoted = lib.escapeShellArg;
   dropIn = more: { overrideStrategy = "asDropin"; path = lib.mkForce [ ]; serviceConfig.X-RestartIfChanged = [ "" vm.restartIfChanged ]; } // more;
@@ -23,16 +24,20 @@ in
   "install-microvm-${name}" = {
     description = "Install MicroVM '${name}'";
     before = map (service: "${service}.service") (services ++ [ "microvm@${name}" ]);
+    after = [ "microvm-move.service" ];
+    wants = [ "microvm-move.service" ];
     partOf = [ "microvm@${name}.service" ];
     wantedBy = [ "microvms.target" ];
     # With a flake to update from, only the first installation is the host's.
-    unitConfig = lib.optionalAttrs (isFlake && vm.updateFlake != null) { ConditionPathExists = "!${directory}"; };
+    unitConfig = lib.optionalAttrs (isFlake && vm.updateFlake != null) { ConditionPathExists = "!${steering}"; };
     serviceConfig.Type = "oneshot";
     serviceConfig.SyslogIdentifier = "install-microvm-${name}";
     script = ''
-      # Root's own, with the sticky bit: the hypervisor makes sockets and disks here, and can't replace what root runs.
+      # What steers the VM is root's alone; beside it the hypervisor makes sockets and disks, and nothing of ours is read there.
+      install -d -m 755 -o root -g root ${quoted "${cfg.stateDir}/.host"} ${quoted steering}
       install -d -m 1775 -o root -g ${group} ${quoted directory}
-      cd ${quoted directory}
+      ln -sfT ${guest.microvm.declaredRunner} ${quoted directory}/current || true
+      cd ${quoted steering}
       ln -sfT ${guest.microvm.declaredRunner} current
     '' + (if isFlake then ''
       printf '%s\n' ${quoted (toString (if vm.updateFlake != null then vm.updateFlake else vm.flake))} > flake

@@ -50,7 +50,7 @@ internal static class BalloonCommand
     /// <summary>Becomes the script of the runner that was started, which may be microvm.nix's; its socket is in the VM's directory.</summary>
     private static int OfHost(VmDirectory vm, long size)
     {
-        var script = vm.At("booted/bin/microvm-balloon");
+        var script = vm.Steer("booted/bin/microvm-balloon");
         if (!File.Exists(script))
         {
             Console.Error.WriteLine(vm.Booted is null ? $"microvm: '{vm.Name}' is not running" : $"microvm: '{vm.Name}' has no control socket or no balloon; set microvm.socket and microvm.balloon");

@@ -43,20 +43,15 @@ internal static class CaptureCommand
         return Capture(socket, to, route, link, interrupts, snap, result.GetValue(s_count) ?? long.MaxValue, result.GetValue(s_seconds));
     }
 
-    /// <summary>The file belongs to the person behind sudo, where they may write there; only its owner reads what was on the wire.</summary>
     private static FileStream Create(string path)
     {
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite };
         try
         {
-            using (Caller.Act())
-            {
-                return File.Open(path, options);
-            }
+            return NamedFile.Open(path);
         }
-        catch (UnauthorizedAccessException)
+        catch (UnauthorizedAccessException e)
         {
-            return File.Open(path, options);
+            throw new UnauthorizedAccessException($"can't write '{path}': permission denied, also to the person who called sudo; choose a file that you may write", e);
         }
     }
 

@@ -36,6 +36,7 @@ internal static class CheckCommand
                 var verdict = missed > 0 ? Terminal.Output.Paint(Style.Yellow, $"{missed} more {(missed == 1 ? "was" : "were")} not looked at")
                     : vms.Count == 0 ? "this host declares no VMs" : Terminal.Output.Paint(Style.Green, "all right");
                 Console.WriteLine($"{vms.Count} VM{(vms.Count == 1 ? "" : "s")}, {interfaces} interface{(interfaces == 1 ? "" : "s")}: {verdict}");
+                PlanOutput.PrintPrograms(vms);
             }
         }
         return diagnostics.HasErrors ? 2 : 0;

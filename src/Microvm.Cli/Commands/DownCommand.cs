@@ -25,6 +25,10 @@ internal static class DownCommand
         var links = result.GetValue(s_link)!.SelectMany(l => l.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
+        if (!named.Contains("nixos") && links.Length == 0)
+        {
+            HostSession.SpareTheNameless(vms, network.Route.Links(statistics: false));
+        }
         var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null);
         return Verb.Report(plan.HasChanges, () =>
         {

@@ -58,8 +58,13 @@ internal static class FleetCommand
         return diagnostics.HasErrors ? null : fleet;
     }
 
-    private static StateDirectory State(ParseResult result, Fleet fleet) =>
-        new(result.GetResult(VmHost.State) is { Implicit: false } || fleet.StateDirectory is null ? result.GetValue(VmHost.State)! : fleet.StateDirectory);
+    /// <summary>The administrator's: a file may say where its VMs are, and never has root open or fill another directory.</summary>
+    private static StateDirectory State(ParseResult result, Fleet fleet)
+    {
+        var state = VmHost.Directory(result);
+        return fleet.StateDirectory is not { } wanted || result.GetResult(VmHost.State) is { Implicit: false } || Path.GetFullPath(wanted) == state.Path ? state
+            : throw new UsageException($"the file wants its VMs in microvm.stateDir = \"{Printable.Of(wanted)}\", and where VMs are is the administrator's word, not a file's; if that is meant: microvm fleet up --state-dir {Shell.Quote(wanted)} {Shell.Quote(result.GetValue(s_file)!)}");
+    }
 
     private static int Up(ParseResult result)
     {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json;
+using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Install;
 using Microvm.Host.Systemd;
@@ -23,14 +24,17 @@ internal static class HostCommand
             s_root, s_prefix, s_binary, s_stop, VmHost.State, s_dryRun, CommonOptions.Json));
         host.Add(Verb.Define("uninstall", "Take away exactly what 'install' wrote; VMs and what was edited stay",
             ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
-        host.Add(Hidden("set-booted", r => { _ = Boot.SetBooted(Vm(r)); return 0; }));
+        host.Add(Hidden("verify", r => { Boot.Verify(Vm(r)); return 0; }));
+        host.Add(Hidden("set-booted", r => { Boot.SetBooted(Vm(r)); return 0; }));
         host.Add(Hidden("release", r => Boot.Release(Vm(r), VmHost.Binary) ? 0 : 1));
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid), t => Console.Error.WriteLine($"microvm: {t}")) ? 0 : 1, s_pid));
         host.Add(Hidden("ready", Ready));
         host.Add(Hidden("pause", Pause));
         var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
-            result => { _ = new HostConfiguration("/").Update([]); return 0; });
-        release.Hidden = true;
+            result => { _ = new HostConfiguration("/").Update([], result.GetValue(VmHost.State)!); return 0; }, VmHost.State);
+        var move = Verb.Define("move", "For the package: what steers the VMs goes to where only root writes", ["microvm host move"], Move, VmHost.State);
+        (release.Hidden, move.Hidden) = (true, true);
+        host.Add(move);
         host.Add(release);
         return host;
 
@@ -93,6 +97,7 @@ internal static class HostCommand
                 return 1;
             }
         }
+        var left = Move(result);
         VmHost.Synchronise(VmHost.Directory(result));
         if (Reload() != 0)
         {
@@ -102,7 +107,18 @@ internal static class HostCommand
         {
             Console.WriteLine("this machine is a host of VMs now; next: sudo microvm create NAME --file FILE --autostart; sudo microvm start NAME");
         }
-        return 0;
+        return left;
+    }
+
+    /// <summary>What steers the VMs goes to where only root writes; those that run go on. The others stay as they are, and are told.</summary>
+    private static int Move(ParseResult result)
+    {
+        var left = Earlier.MoveAll(VmHost.Directory(result));
+        foreach (var reason in left)
+        {
+            Console.Error.WriteLine($"microvm: {Printable.Lines(reason)}");
+        }
+        return left.Count == 0 ? 0 : 1;
     }
 
     private static int Uninstall(ParseResult result)
@@ -111,7 +127,7 @@ internal static class HostCommand
         if (!dryRun && IsThisHost(result))
         {
             // Our lines of bridge.conf and our drop-ins go as well.
-            _ = new HostConfiguration("/").Update([]);
+            _ = new HostConfiguration("/").Update([], null);
         }
         var steps = Installer(result).Uninstall(dryRun);
         Print(result, steps);

@@ -72,10 +72,7 @@ internal static class InitCommand
         {
             throw new IOException($"{output} is there already, and init never overwrites: choose another file with -o");
         }
-        using (var fresh = new FileStream(output, FileMode.CreateNew, FileAccess.Write))
-        {
-            fresh.Write(Encoding.UTF8.GetBytes(text));
-        }
+        AtomicFile.Write(output, text, replace: false);
         var file = Host.Shell.Quote(output);
         Console.WriteLine($"wrote {output}; next:\n  microvm explain {file}\n  microvm doctor {file}\n  sudo microvm up {file}");
         return 0;

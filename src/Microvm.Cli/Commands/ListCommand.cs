@@ -32,18 +32,29 @@ internal static class ListCommand
         foreach (var r in rows)
         {
             table.Add(r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
-                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
+                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
         }
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
         {
             Console.WriteLine($"{r.Name} {(r.Restarts > 0 ? $"was started again {r.Restarts} times in vain" : "does not run")}: {r.Reason}");
         }
+        foreach (var vm in vms)
+        {
+            if (!vm.IsMoved)
+            {
+                Console.Error.WriteLine($"microvm: note: '{vm.Name}' was laid out by microvm.nix or an earlier version, and is moved to where only root writes by: sudo microvm update {vm.Name}");
+            }
+            else if (RunnerStore.Fault(vm) is { } fault)
+            {
+                Console.Error.WriteLine($"microvm: '{vm.Name}': {Printable.Of(fault)}; build it again with: sudo microvm update {vm.Name}");
+            }
+        }
         return 0;
     }
 
     private static bool? AsksGuest(VmDirectory vm) => vm.Hypervisor is not { } name ? null
-        : File.Exists(vm.At("current/bin/microvm-shutdown")) && HypervisorTable.Find(name)?.Facts.CanBeAsked != false;
+        : File.Exists(vm.Steer("current/bin/microvm-shutdown")) && HypervisorTable.Find(name)?.Facts.CanBeAsked != false;
 
     private static VmReport Row(VmDirectory vm, UnitState? unit)
     {
@@ -57,7 +68,7 @@ internal static class ListCommand
             { Active: "deactivating" } => "stopping",
             _ => "stopped",
         };
-        var runner = vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
+        var runner = RunnerStore.Fault(vm) is not null ? "broken" : vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
         return new(vm.Name.Value, state, runner, unit?.Enabled ?? false, unit is { MainPid: > 0 } ? unit.MainPid : null, vm.Hypervisor,
             vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference,
             unit?.Restarts ?? 0, unit is { IsFailing: true } ? UnitFailure.Of(vm.Name, unit) : null, AsksGuest(vm));
@@ -66,7 +77,7 @@ internal static class ListCommand
 
 /// <summary>One VM of <c>microvm list --json</c>. Fields are only ever added.</summary>
 /// <param name="State">running, starting, stopping, stopped, restarting (it ends soon after each start), failed or unknown.</param>
-/// <param name="Runner">current, stale (a restart applies the current one) or not booted.</param>
+/// <param name="Runner">current, stale (a restart applies the current one), not booted, or broken (not what was built; 'update' mends it).</param>
 /// <param name="AsksGuest">Whether a stop asks the guest; else the VM ends at once. Null before the first build.</param>
 /// <param name="Restarts">How often it was started again by itself since somebody started it.</param>
 /// <param name="Reason">Why it does not run, where it failed; null otherwise, and where the journal can't be read.</param>

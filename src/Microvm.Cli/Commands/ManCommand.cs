@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microvm.Cli.Reference;
+using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
 
@@ -26,10 +27,10 @@ internal static class ManCommand
         }
         else
         {
-            Directory.CreateDirectory(output);
+            using var folder = HeldFolder.OpenOrMake(Path.GetFullPath(output));
             foreach (var page in pages)
             {
-                File.WriteAllText(Path.Combine(output, ManPage.FileName(page)), Page(page, pages));
+                folder.Put(ManPage.FileName(page), System.Text.Encoding.UTF8.GetBytes(Page(page, pages)), umask: true);
             }
             Console.WriteLine($"{pages.Count} pages in {output}");
         }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microvm.Linux;
 using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
@@ -35,10 +36,11 @@ internal static class MetricsCommand
         using var interrupts = new Interrupts();
         using var socket = listen is not null ? MetricsServer.Tcp(listen, result.GetValue(s_anywhere)) : MetricsServer.Unix(path!);
         Console.Error.WriteLine($"microvm: metrics at {(listen is not null ? $"http://{socket.LocalEndPoint}/metrics" : path)}");
+        var made = path is null ? null : FileStatus.Of(path);
         new MetricsServer(socket, Page).Run(interrupts);
         if (path is not null)
         {
-            File.Delete(path);
+            SocketFile.Remove(path, made);
         }
         return 0;
     }

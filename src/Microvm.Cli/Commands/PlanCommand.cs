@@ -18,8 +18,12 @@ internal static class PlanCommand
             return 2;
         }
         using var network = new HostNetwork();
-        var plan = network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms));
+        var plan = HostSession.SpareTheNameless(network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms)));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
+        if (!result.GetValue(CommonOptions.Json))
+        {
+            PlanOutput.PrintPrograms(vms);
+        }
         return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;
     }
 }

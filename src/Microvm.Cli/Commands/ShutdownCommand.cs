@@ -77,7 +77,7 @@ internal static class ShutdownCommand
     /// <summary>Becomes the script of the runner that was started, which may be microvm.nix's; its socket is in the VM's directory.</summary>
     private static int OfHost(VmDirectory vm, int? seconds)
     {
-        var script = vm.At("booted/bin/microvm-shutdown");
+        var script = vm.Steer("booted/bin/microvm-shutdown");
         if (!File.Exists(script))
         {
             if (vm.Booted is null)

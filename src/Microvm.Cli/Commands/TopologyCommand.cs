@@ -42,10 +42,7 @@ internal static class TopologyCommand
             : Tree(graph, output is null ? Terminal.Output : null);
         if (output is not null)
         {
-            using (Caller.Act())
-            {
-                Save(output, text);
-            }
+            Save(output, text);
         }
         else
         {
@@ -61,10 +58,14 @@ internal static class TopologyCommand
         {
             if (FileStatus.OfTarget(path) is { IsRegular: false } special)
             {
-                File.WriteAllText(path, special.IsDirectory ? throw new IOException("it is a directory") : text);
+                using var stream = NamedFile.Open(special.IsDirectory ? throw new IOException("it is a directory") : path);
+                stream.Write(System.Text.Encoding.UTF8.GetBytes(text));
                 return;
             }
-            AtomicFile.Write(path, text);
+            using (Caller.Act())
+            {
+                AtomicFile.Write(path, text);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

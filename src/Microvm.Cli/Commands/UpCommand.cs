@@ -31,7 +31,7 @@ internal static class UpCommand
         }
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
-        var plan = network.Up(HostSession.Desired(result, vms, attachments), Options(result, vms));
+        var plan = network.Up(HostSession.Desired(result, vms, attachments), Options(result, vms), HostSession.SpareTheNameless);
         return Verb.Report(plan.HasChanges && plan.Refusals.Count == 0, () => Print(plan, result));
     }
 

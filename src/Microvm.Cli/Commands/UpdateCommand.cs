@@ -8,25 +8,30 @@ internal static class UpdateCommand
 {
     private static readonly Option<bool> s_restart = new("--restart", "-R") { Description = "Restart the VM if its runner changed" };
     private static readonly Option<string?> s_file = new("--file", "-f") { Description = "From now on take it from this declaration", HelpName = "FILE" };
+    private static readonly Option<string?> s_flake = new("--flake") { Description = "From now on take it from this flake", HelpName = "REF" };
+    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take a VM that microvm.nix laid out as it is, though its hypervisor could have changed it" };
     private static readonly Option<bool?> s_autostart = new("--autostart") { Description = "Whether it starts with the host", HelpName = "true|false" };
 
     internal static Command Create() => Verb.Define("update", "Build VMs again from their declaration or flake; it applies on the next start",
         ["sudo microvm update web", "sudo microvm update --restart web db", "sudo microvm update web --autostart false"], Run,
-        VmHost.Names, s_restart, s_file, s_autostart, VmHost.State);
+        VmHost.Names, s_restart, s_file, s_flake, s_adopt, s_autostart, VmHost.State);
 
     private static int Run(ParseResult result)
     {
         var state = VmHost.Directory(result);
-        var vms = result.GetValue(VmHost.Names)!.Select(n => VmHost.Existing(state, n)).ToList();
-        var file = result.GetValue(s_file);
-        if (file is not null && vms.Count > 1)
+        var names = result.GetValue(VmHost.Names)!;
+        var (file, flake) = (result.GetValue(s_file), result.GetValue(s_flake));
+        if ((file ?? flake) is not null && names.Length > 1 || file is not null && flake is not null)
         {
-            throw new UsageException("--file goes with one VM");
+            throw new UsageException("--file or --flake goes with one VM");
         }
+        var vms = names.Select(n => VmHost.Existing(state, n, result.GetValue(s_adopt), (file ?? flake) is not null)).ToList();
         var code = 0;
         foreach (var vm in vms)
         {
-            var changed = file is not null ? VmHost.Publish(state, vm.Name, file) : Build(state, vm);
+            var changed = file is not null ? VmHost.Publish(state, vm.Name, file)
+                : flake is not null ? VmHost.Registry(state).Publish(vm.Name, flake)
+                : result.GetValue(s_adopt) && vm.Source == VmSource.Unknown ? false : Build(state, vm);
             if (changed is null)
             {
                 code = 2;

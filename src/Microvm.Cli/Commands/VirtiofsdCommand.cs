@@ -36,6 +36,7 @@ internal static class VirtiofsdCommand
             Console.Error.WriteLine($"microvm: {program.Path} is the virtiofsd of QEMU 7, which works as root only: run this with sudo");
             return 1;
         }
+        VirtiofsDaemons.Prepare(lines.Select(l => l.Item1));
         Caller.Forget();
         using var interrupts = new Interrupts();
         using var notifier = new ServiceNotifier();

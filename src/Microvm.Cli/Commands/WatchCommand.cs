@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microvm.Linux;
@@ -20,11 +21,26 @@ internal static class WatchCommand
         }
         // Followed before the first look, so that nothing that happens in between is missed.
         using var monitor = new LinkMonitor();
-        using var network = new HostNetwork();
         using var notifier = new ServiceNotifier();
+        var stopped = false;
+        var alive = Stopwatch.GetTimestamp();
+        using var network = new HostNetwork
+        {
+            // Asked while another microvm is waited for as well, which may take longer than the watchdog would.
+            Interrupted = () =>
+            {
+                if (notifier.WatchdogInterval is { } interval && Stopwatch.GetElapsedTime(alive) > interval)
+                {
+                    notifier.Alive();
+                    alive = Stopwatch.GetTimestamp();
+                }
+                return Volatile.Read(ref stopped);
+            },
+        };
         void Stop(PosixSignalContext signal)
         {
             signal.Cancel = true;
+            Volatile.Write(ref stopped, true);
             monitor.Stop();
         }
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);

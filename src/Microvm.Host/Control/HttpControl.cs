@@ -116,6 +116,7 @@ internal sealed class HttpControl : IVmControl
     {
         var bytes = new List<byte>();
         var buffer = new byte[4096];
+        var until = UnixStream.Deadline;
         for (; ; )
         {
             var text = Encoding.UTF8.GetString([.. bytes]);
@@ -123,7 +124,7 @@ internal sealed class HttpControl : IVmControl
             {
                 return text;
             }
-            var got = bytes.Count > MaxAnswer ? 0 : stream.Read(buffer);
+            var got = bytes.Count > MaxAnswer ? 0 : UnixStream.Read(stream, buffer, until);
             if (got == 0)
             {
                 return text;

@@ -12,6 +12,9 @@ internal sealed class QmpControl : IVmControl
     private readonly NetworkStream _stream;
     private readonly List<byte> _rest = [];
 
+    /// <summary>When the exchange under way must be over, whatever comes in between.</summary>
+    private long _until = UnixStream.Deadline;
+
     internal QmpControl(NetworkStream stream)
     {
         _stream = stream;
@@ -49,7 +52,8 @@ internal sealed class QmpControl : IVmControl
         for (; ; Thread.Sleep(50))
         {
             using var answer = Execute("""{"execute":"query-balloon"}""");
-            var actual = answer.RootElement.GetProperty("return").GetProperty("actual").GetInt64() / 1024 / 1024;
+            var actual = answer.RootElement.GetProperty("return") is { ValueKind: JsonValueKind.Object } returned && returned.TryGetProperty("actual", out var told) && told.ValueKind == JsonValueKind.Number && told.TryGetInt64(out var bytes)
+                ? bytes / 1024 / 1024 : throw new ControlException($"the hypervisor does not tell the guest's memory: '{Shown(answer.RootElement.GetRawText())}'");
             if (actual == mebibytes || clock.Elapsed > s_balloonLimit)
             {
                 return actual;
@@ -66,7 +70,7 @@ internal sealed class QmpControl : IVmControl
         {
             while (limit - clock.Elapsed is { Ticks: > 0 } left)
             {
-                _stream.ReadTimeout = Math.Max(1, (int)Math.Min(int.MaxValue, left.TotalMilliseconds));
+                _until = Environment.TickCount64 + Math.Max(1, (long)left.TotalMilliseconds);
                 if (ReadLine() is null)
                 {
                     return true;
@@ -100,6 +104,7 @@ internal sealed class QmpControl : IVmControl
 
     private JsonDocument Execute(string request)
     {
+        _until = UnixStream.Deadline;
         try
         {
             _stream.Write(Encoding.UTF8.GetBytes(request + "\n"));
@@ -117,7 +122,9 @@ internal sealed class QmpControl : IVmControl
             }
             if (document.RootElement.TryGetProperty("error", out var error))
             {
-                throw new ControlException($"the hypervisor refused: {(error.TryGetProperty("desc", out var words) ? words.GetString() : error.GetRawText())}");
+                var words = error.ValueKind == JsonValueKind.Object && error.TryGetProperty("desc", out var desc) && desc.ValueKind == JsonValueKind.String ? desc.GetString()! : error.GetRawText();
+                document.Dispose();
+                throw new ControlException($"the hypervisor refused: {Shown(words)}");
             }
             // Events come between the answers.
             document.Dispose();
@@ -138,7 +145,7 @@ internal sealed class QmpControl : IVmControl
         }
     }
 
-    private static string Shown(string line) => Declaration.Printable.Of(line.Length > 80 ? line[..80] : line);
+    private static string Shown(string line) => Declaration.Printable.Of(line.Length > 200 ? line[..200] : line);
 
     /// <summary>The next line, or null at the end.</summary>
     private string? ReadLine()
@@ -159,7 +166,7 @@ internal sealed class QmpControl : IVmControl
             int got;
             try
             {
-                got = _stream.Read(buffer);
+                got = UnixStream.Read(_stream, buffer, _until);
             }
             catch (IOException e)
             {

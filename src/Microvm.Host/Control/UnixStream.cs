@@ -16,6 +16,23 @@ internal static class UnixStream
         return socket is not null;
     }
 
+    /// <summary>Reads what comes before a deadline for the whole exchange, however slowly it drips.</summary>
+    /// <param name="until">By <see cref="Environment.TickCount64"/>.</param>
+    /// <exception cref="IOException">Nothing came in time; the cause is a SocketException of TimedOut.</exception>
+    internal static int Read(NetworkStream stream, Span<byte> buffer, long until)
+    {
+        var left = until - Environment.TickCount64;
+        if (left <= 0)
+        {
+            throw new IOException("it took too long", new SocketException((int)SocketError.TimedOut));
+        }
+        stream.ReadTimeout = (int)Math.Min(int.MaxValue, left);
+        return stream.Read(buffer);
+    }
+
+    /// <summary>When an exchange that begins now must be over.</summary>
+    internal static long Deadline => Environment.TickCount64 + (long)AnswerLimit.TotalMilliseconds;
+
     /// <summary>Connects, or returns null where there is no socket or nobody behind it.</summary>
     internal static NetworkStream? Connect(string path) => Open(path, SocketType.Stream) is { } socket
         ? new(socket, ownsSocket: true) { ReadTimeout = (int)AnswerLimit.TotalMilliseconds, WriteTimeout = (int)AnswerLimit.TotalMilliseconds } : null;
@@ -29,6 +46,8 @@ internal static class UnixStream
         var socket = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
         try
         {
+            // A socket with a full queue would keep us; who serves one answers at once.
+            socket.SendTimeout = (int)AnswerLimit.TotalMilliseconds;
             socket.Connect(new UnixDomainSocketEndPoint(path));
             return socket;
         }

@@ -57,16 +57,16 @@ public sealed class HostInstaller(string root, string manifest)
         {
             while (written.TryPop(out var back))
             {
-                File.Delete(back.Path);
+                _ = HeldFolder.RemoveAt(back.Path);
                 if (back.Before is { } before)
                 {
-                    File.WriteAllText(back.Path, before);
+                    Put(back.Path, new("", before));
                 }
             }
             RemoveEmpty(made.Select(Below));
             throw;
         }
-        gone.ForEach(g => File.Delete(Real(g)));
+        gone.ForEach(g => _ = HeldFolder.RemoveAt(Real(g)));
         return [.. steps, .. gone.Select(g => new InstallStep("remove", g))];
     }
 
@@ -90,12 +90,9 @@ public sealed class HostInstaller(string root, string manifest)
         }
         foreach (var step in steps.Where(s => s.Action == "remove"))
         {
-            File.Delete(Real(step.Path));
+            _ = HeldFolder.RemoveAt(Real(step.Path));
         }
-        if (File.Exists(Real(manifest)))
-        {
-            File.Delete(Real(manifest));
-        }
+        _ = HeldFolder.RemoveAt(Real(manifest));
         RemoveEmpty(known.Directories);
         return steps;
     }
@@ -115,38 +112,24 @@ public sealed class HostInstaller(string root, string manifest)
 
     private static void Put(string path, HostFile file)
     {
-        var fresh = path + ".new";
-        File.Delete(fresh);
+        using var folder = HeldFolder.Open(Path.GetDirectoryName(path)!);
         if (file.IsLink)
         {
-            File.CreateSymbolicLink(fresh, file.Content);
+            folder.PutLink(Path.GetFileName(path), file.Content);
         }
         else
         {
-            File.WriteAllText(fresh, file.Content);
-            File.SetUnixFileMode(fresh, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead);
+            folder.Put(Path.GetFileName(path), Encoding.UTF8.GetBytes(file.Content));
         }
-        PosixFile.Replace(fresh, path);
     }
 
-    private static void MakeDirectory(string path, List<string> made)
-    {
-        if (!Directory.Exists(path))
-        {
-            MakeDirectory(Path.GetDirectoryName(path)!, made);
-            Directory.CreateDirectory(path, (UnixFileMode)0b111_101_101);
-            made.Add(path);
-        }
-    }
+    private static void MakeDirectory(string path, List<string> made) => HeldFolder.OpenOrMake(path, made.Add).Dispose();
 
     private void RemoveEmpty(IEnumerable<string> directories)
     {
         foreach (var path in directories.Select(Real).OrderByDescending(d => d.Length))
         {
-            if (Directory.Exists(path) && !Directory.EnumerateFileSystemEntries(path).Any())
-            {
-                Directory.Delete(path);
-            }
+            HeldFolder.RemoveIfEmpty(path);
         }
     }
 

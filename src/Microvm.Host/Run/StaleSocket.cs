@@ -23,10 +23,9 @@ internal static class StaleSocket
         }
         try
         {
-            File.Delete(path);
-            return true;
+            return HeldFolder.RemoveAt(path);
         }
-        catch (UnauthorizedAccessException)
+        catch (LinuxException)
         {
             return false;
         }

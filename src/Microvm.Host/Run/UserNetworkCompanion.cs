@@ -90,8 +90,7 @@ public sealed record UserNetworkCompanion(int Vm, int Life, int Tell)
             if (folder is not null)
             {
                 // Nothing but the socket is in it.
-                File.Delete(Path.Combine(folder, "api"));
-                Directory.Delete(folder);
+                HeldFolder.RemoveAt(folder);
             }
         }
     }

@@ -9,12 +9,34 @@ internal sealed class VirtiofsDaemons : IDisposable
 {
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
     private readonly List<(Share Share, Process Daemon)> _daemons = [];
+    private readonly List<(string Path, FileStatus? Made)> _sockets = [];
 
     /// <summary>The shares that need one and behind whose socket nobody is.</summary>
     public static IEnumerable<string> Faults(MicrovmConfig vm, string file) =>
         from share in vm.HasVirtiofsd ? vm.Shares : []
         where share.IsVirtiofs && !File.Exists(share.Socket)
         select $"the share '{Printable.Of(share.Tag)}' needs a virtiofsd, and there is no socket {Printable.Of(share.Socket ?? "")}; start it in this directory, and leave it running: sudo microvm virtiofsd {Shell.Quote(file)}";
+
+    /// <summary>Takes away the sockets that killed daemons left, and looks whether the person who is acted for may have new ones made there.</summary>
+    /// <exception cref="IOException">Somebody listens on one, it is no socket, or the person may not write there.</exception>
+    public static void Prepare(IEnumerable<Share> shares)
+    {
+        foreach (var path in shares.Select(s => Path.GetFullPath(s.Socket!)))
+        {
+            var folder = Path.GetDirectoryName(path)!;
+            if (!Caller.MayWrite(folder))
+            {
+                throw new IOException($"the socket {Printable.Of(path)} can't be made: who runs this may not write in {Printable.Of(folder)}");
+            }
+            using (Caller.Act())
+            {
+                if (!SocketFile.RemoveStale(path))
+                {
+                    throw new IOException($"somebody listens on the socket {Printable.Of(path)} already; end that virtiofsd first");
+                }
+            }
+        }
+    }
 
     /// <summary>Starts them and waits until each listens.</summary>
     /// <param name="lines">The command line of each share.</param>
@@ -26,8 +48,6 @@ internal sealed class VirtiofsDaemons : IDisposable
         {
             foreach (var (share, words) in lines)
             {
-                // One that was killed leaves its socket, and a new one is to be told from it.
-                File.Delete(share.Socket!);
                 _daemons.Add((share, Process.Start(new ProcessStartInfo(words[0], words.Skip(1))) ?? throw new IOException($"{words[0]} can't be started")));
             }
             var start = Stopwatch.GetTimestamp();
@@ -41,6 +61,7 @@ internal sealed class VirtiofsDaemons : IDisposable
                     }
                     Thread.Sleep(5);
                 }
+                _sockets.Add((Path.GetFullPath(share.Socket!), FileStatus.Of(Path.GetFullPath(share.Socket!))));
             }
         }
         catch
@@ -72,14 +93,14 @@ internal sealed class VirtiofsDaemons : IDisposable
         {
             PosixProcess.Terminate(daemon.Id);
         }
-        foreach (var (share, daemon) in _daemons)
+        foreach (var (_, daemon) in _daemons)
         {
             if (!daemon.WaitForExit(TimeSpan.FromSeconds(5)))
             {
                 daemon.Kill(entireProcessTree: true);
             }
             daemon.Dispose();
-            File.Delete(share.Socket!);
         }
+        _sockets.ForEach(s => SocketFile.Remove(s.Path, s.Made));
     }
 }

@@ -22,6 +22,10 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
         var path = vm.Virtiofsd.Package is { } package ? $"{package.TrimEnd('/')}/bin/virtiofsd"
             : SearchPath.Find("virtiofsd") ?? Places.FirstOrDefault(File.Exists)
                 ?? throw new IOException("there is no virtiofsd on the PATH or at its usual places; install it (Debian 12: sudo apt install qemu-system-common, later: virtiofsd), or set microvm.virtiofsd.package");
+        if (vm.Virtiofsd.Package is not null && PosixProcess.EffectiveUser == 0 && FileStatus.OpenToOthers(path) is { } part)
+        {
+            throw new IOException($"microvm.virtiofsd.package has {path} run as root, and others than root could change {part}; give the package to root, or leave the option out");
+        }
         try
         {
             using var version = Process.Start(new ProcessStartInfo(path, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Microvm.Declaration;
 using Microvm.Linux;
 
@@ -16,21 +15,10 @@ public static class Volumes
         foreach (var volume in volumes.Where(v => v.AutoCreate && !File.Exists(v.Image)))
         {
             tell(volume.Image);
-            // Under another name until it is whole, beside its place so that the rename is atomic.
-            var fresh = $"{volume.Image}.{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}.new";
-            try
-            {
-                using (var file = new FileStream(fresh, FileMode.CreateNew, FileAccess.Write))
-                {
-                    file.SetLength(volume.SizeMiB!.Value * 1024 * 1024);
-                }
-                MakeFileSystem(volume, fresh);
-                File.Move(fresh, volume.Image);
-            }
-            finally
-            {
-                File.Delete(fresh);
-            }
+            // Under another name until it is whole.
+            var full = Path.GetFullPath(volume.Image);
+            using var folder = HeldFolder.Open(Path.GetDirectoryName(full)!);
+            folder.PutFilled(Path.GetFileName(full), volume.SizeMiB!.Value * 1024 * 1024, fresh => MakeFileSystem(volume, fresh));
         }
     }
 

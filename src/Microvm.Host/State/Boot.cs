@@ -7,18 +7,28 @@ namespace Microvm.Host;
 /// <summary>What the units do between a VM's runs.</summary>
 public static class Boot
 {
-    /// <summary>Notes that this start is made from <c>current</c>.</summary>
-    /// <returns>The runner that was booted before, where it was another.</returns>
-    public static string? SetBooted(VmDirectory vm)
+    /// <summary>Before anything of a runner is run: whether it is what was built.</summary>
+    /// <exception cref="IOException">It is not, or there is none.</exception>
+    public static void Verify(VmDirectory vm)
     {
-        var current = vm.Current ?? throw new IOException($"'{vm.Name}' has no runner; build it with 'microvm update {vm.Name}'");
-        var before = vm.Booted;
-        if (before == current)
+        if (vm.Current is null)
         {
-            return null;
+            throw new IOException($"'{vm.Name}' has no runner; build it with 'microvm update {vm.Name}'");
         }
-        vm.Point("booted", current);
-        return before;
+        if (RunnerStore.Fault(vm) is { } fault)
+        {
+            throw new IOException($"'{vm.Name}' is not started: {fault}; build it again with 'microvm update {vm.Name}'");
+        }
+    }
+
+    /// <summary>Notes that this start is made from <c>current</c>.</summary>
+    /// <exception cref="IOException">It is not what was built.</exception>
+    public static void SetBooted(VmDirectory vm)
+    {
+        Verify(vm);
+        using var steering = vm.Hold();
+        using var alone = StateDirectory.Lock(steering);
+        vm.Point(steering, "booted", vm.Current!);
     }
 
     /// <summary>Takes the interfaces of the booted runner down and forgets it. Runs each script even where one fails.</summary>
@@ -28,14 +38,16 @@ public static class Boot
         var good = true;
         foreach (var script in (string[])["macvtap-down", "tap-down"])
         {
-            var path = vm.At($"booted/bin/{script}");
+            var path = vm.Steer($"booted/bin/{script}");
             good &= !File.Exists(path) || Run(path, vm.Path) == 0;
         }
         // What an earlier declaration made and the last one no longer has.
         good &= Run(binary, vm.Path, "down", "--vm", vm.Name.Value) == 0;
         if (good)
         {
-            File.Delete(vm.At("booted"));
+            using var steering = vm.Hold();
+            steering.Remove("booted");
+            vm.Show("booted", null);
         }
         return good;
     }
@@ -48,7 +60,7 @@ public static class Boot
     /// <returns>Whether the hypervisor has ended.</returns>
     public static bool StopGuest(VmDirectory vm, int pid, Action<string> tell)
     {
-        var path = vm.At("booted/bin/microvm-shutdown");
+        var path = vm.Steer("booted/bin/microvm-shutdown");
         if (pid <= 1)
         {
             return false;
@@ -86,7 +98,7 @@ public static class Boot
     {
         foreach (var (kind, script) in (IEnumerable<(string, string?)>)[("tap-interfaces", "tap-up"), ("macvtap-interfaces", "macvtap-up"), ("pci-devices", "pci-setup"), ("set-booted", null), ("virtiofsd", "virtiofsd-run")])
         {
-            if ((script is null || File.Exists(vm.At($"current/bin/{script}"))) && !Directory.Exists($"{run}/microvm-{kind}@{vm.Name}"))
+            if ((script is null || File.Exists(vm.Steer($"current/bin/{script}"))) && !Directory.Exists($"{run}/microvm-{kind}@{vm.Name}"))
             {
                 return [$"{vm.Name.Part(kind)} failed, and says why: journalctl -u {vm.Name.Part(kind)}"];
             }

@@ -19,22 +19,32 @@ public enum VmSource
     Unknown,
 }
 
-/// <summary>One VM's directory: <c>current</c> is the runner of the next start, <c>booted</c> the one that was started.</summary>
+/// <summary>One VM on this host. What steers it, root's own, is in <c>.host/NAME</c> of the state directory: <c>current</c> is the runner of the
+/// next start, <c>booted</c> the one that was started. Its data, where its hypervisor may write, is in <c>NAME</c>.</summary>
 public sealed class VmDirectory
 {
+    private readonly StateDirectory _state;
+
     /// <summary>The VM's name.</summary>
     public VmName Name { get; }
 
-    /// <summary>The directory's path.</summary>
+    /// <summary>The directory of its data: the hypervisor's current directory.</summary>
     public string Path { get; }
 
-    internal VmDirectory(string stateDirectory, VmName name) => (Name, Path) = (name, System.IO.Path.Combine(stateDirectory, name.Value));
+    /// <summary>The directory of what steers it.</summary>
+    public string Steering { get; }
 
-    /// <summary>Whether it is there, as a directory of its own and no link to somewhere else.</summary>
-    public bool Exists => Directory.Exists(Path) && new DirectoryInfo(Path).LinkTarget is null;
+    internal VmDirectory(StateDirectory state, VmName name) =>
+        (_state, Name, Path, Steering) = (state, name, System.IO.Path.Combine(state.Path, name.Value), System.IO.Path.Combine(state.Path, StateDirectory.Host, name.Value));
+
+    /// <summary>Whether it was made here; its runner may not be built yet.</summary>
+    public bool Exists => IsMoved || Earlier.Current(this) is not null;
+
+    /// <summary>Whether what steers it is out of the reach of its hypervisor. Earlier versions, and microvm.nix, kept it in the VM's own directory.</summary>
+    public bool IsMoved => Directory.Exists(Steering);
 
     /// <summary>What <c>current</c> points to; null before the first build.</summary>
-    public string? Current => Target("current");
+    public string? Current => IsMoved ? Target("current") : Earlier.Current(this);
 
     /// <summary>What <c>booted</c> points to; null where the VM was not started.</summary>
     public string? Booted => Target("booted");
@@ -48,10 +58,10 @@ public sealed class VmDirectory
         _ => null,
     };
 
-    /// <summary>Told by what lies in the directory.</summary>
+    /// <summary>Told by what steers it.</summary>
     public VmSource Source =>
-        File.Exists(At("file")) ? VmSource.File
-        : File.Exists(At("flake")) ? VmSource.Flake
+        File.Exists(Steer("file")) ? VmSource.File
+        : File.Exists(Steer("flake")) ? VmSource.Flake
         : Target("toplevel") is not null ? VmSource.Toplevel
         : VmSource.Unknown;
 
@@ -63,63 +73,96 @@ public sealed class VmDirectory
     {
         get
         {
-            var path = At("current/share/microvm/declaration.json");
+            var path = Steer("current/share/microvm/declaration.json");
             return File.Exists(path) && JsonFrontDoor.Read(path, File.ReadAllBytes(path), new()) is { } node ? new DeclarationReader(new()).Read(node) : null;
         }
     }
 
-    /// <summary>A path inside the directory.</summary>
-    public string At(string relative) => System.IO.Path.Combine(Path, relative);
+    /// <summary>A path among what steers it. Only root writes there, so that a path may be trusted.</summary>
+    public string Steer(string relative) => System.IO.Path.Combine(Steering, relative);
 
-    /// <summary>Makes the directory, for the group that it inherits: the hypervisor makes its sockets and volumes here, and can't
-    /// replace what is root's.</summary>
+    /// <summary>Makes both directories where they are not there: what steers first, so that a VM made in part is known for ours.</summary>
+    /// <exception cref="IOException">A directory of that name is there, and was not made for a VM.</exception>
     internal void Create()
     {
-        Directory.CreateDirectory(Path);
-        File.SetUnixFileMode(Path, UnixFileMode.StickyBit | (UnixFileMode)0b111_111_101);
+        using var state = _state.Hold();
+        using var host = _state.HoldHost();
+        using var running = StateDirectory.Lock(host);
+        var own = host.Find(Name.Value);
+        if (own is null && state.Look(Name.Value) is not null)
+        {
+            throw new IOException($"{Path} is in the way: it was not made for a VM by microvm; move it away, and what it holds into the VM's directory once that is made");
+        }
+        using var steering = own ?? host.Make(Name.Value, 0x1ed /* 0755 */);
+        if (state.Look(Name.Value) is null)
+        {
+            // For the group that it inherits: the hypervisor makes its sockets and volumes here.
+            state.Make(Name.Value, 0x3fd /* 1775 */).Dispose();
+        }
     }
 
-    /// <summary>Points <c>current</c> or <c>booted</c> at a runner, in one step (rename(2)).</summary>
-    public void Point(string link, string target)
+    /// <summary>Opens what steers it, to change it under its lock.</summary>
+    internal HeldFolder Hold() => HeldFolder.Open(Steering);
+
+    /// <summary>Points <c>current</c> or <c>booted</c> at a runner, in one step.</summary>
+    internal void Point(HeldFolder steering, string link, string target)
     {
-        var fresh = At($".{link}.new");
-        File.Delete(fresh);
-        File.CreateSymbolicLink(fresh, target);
-        PosixFile.Replace(fresh, At(link));
+        steering.PutLink(link, target);
+        Show(link, target.StartsWith('/') ? target : $"../{StateDirectory.Host}/{Name}/{target}");
     }
 
-    private string? Target(string link)
+    /// <summary>Notes where the runner comes from: the new before the old goes, so that one is always there.</summary>
+    internal void Note(HeldFolder steering, string what, string text)
     {
-        var info = new FileInfo(At(link));
-        return info.LinkTarget;
+        steering.Put(what, System.Text.Encoding.UTF8.GetBytes(text + "\n"));
+        steering.Remove(what == "file" ? "flake" : "file");
+        Show("flake", what == "flake" ? text : null, asFile: true);
     }
+
+    /// <summary>Shows a link in the VM's own directory as well, where people, scripts and microvm.nix's own command look for it. We never
+    /// read it: whoever may write there may have made it.</summary>
+    /// <param name="link">Its name there.</param>
+    /// <param name="target">What it leads to; null takes it away.</param>
+    /// <param name="asFile">It is a file of this line.</param>
+    internal void Show(string link, string? target, bool asFile = false)
+    {
+        try
+        {
+            using var state = _state.Hold();
+            using var data = state.Find(Name.Value);
+            if (target is null)
+            {
+                if (data?.Look(link) is { IsDirectory: false })
+                {
+                    data.Remove(link);
+                }
+            }
+            else if (asFile)
+            {
+                data?.Put(link, System.Text.Encoding.UTF8.GetBytes(target + "\n"));
+            }
+            else
+            {
+                data?.PutLink(link, target);
+            }
+        }
+        catch (Exception e) when (e is LinuxException or IOException)
+        {
+            // A courtesy; something of the VM's own has that name.
+        }
+    }
+
+    internal string? Target(string link) => new FileInfo(Steer(link)).LinkTarget;
 
     private string? Read(string relative)
     {
         try
         {
-            return File.ReadAllText(At(relative)).Trim();
+            return File.ReadAllText(Steer(relative)).Trim();
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return null;
         }
     }
-}
-
-/// <summary>The directory that holds all VMs' directories.</summary>
-public sealed class StateDirectory(string path)
-{
-    /// <summary>Its path.</summary>
-    public string Path { get; } = System.IO.Path.GetFullPath(path);
-
-    /// <summary>The VM of that name, whether it is there or not.</summary>
-    public VmDirectory Of(VmName name) => new(Path, name);
-
-    /// <summary>All VMs that have a runner, by name. What else lies here is passed over.</summary>
-    public IReadOnlyList<VmDirectory> All() => !Directory.Exists(Path) ? [] :
-    [
-        .. Directory.EnumerateDirectories(Path).Select(System.IO.Path.GetFileName).Order(StringComparer.Ordinal)
-            .Select(n => VmName.TryParse(n!, out var name) ? Of(name) : null).OfType<VmDirectory>().Where(v => v.Exists && v.Current is not null),
-    ];
 }

@@ -7,7 +7,7 @@ namespace Microvm.Host;
 /// <param name="binary">The path of the <c>microvm</c> binary that runners call.</param>
 public sealed class VmRegistry(StateDirectory state, string binary)
 {
-    /// <summary>What a VM's directory holds besides what its hypervisor and its owner put there.</summary>
+    /// <summary>What a VM's directory shows for people and scripts, and what earlier versions kept there, besides the VM's own data.</summary>
     private static readonly string[] s_ours = ["current", "booted", "runners", "file", "flake", "toplevel"];
 
     /// <summary>Writes a VM's runner from its declaration, and notes which file it came from.</summary>
@@ -16,9 +16,7 @@ public sealed class VmRegistry(StateDirectory state, string binary)
     {
         var vm = state.Of(name);
         Claim(vm);
-        var changed = RunnerStore.Publish(vm, Runner.Files(config, declaration, binary));
-        Note(vm, "file", Path.GetFullPath(file));
-        return changed;
+        return RunnerStore.Publish(vm, Runner.Files(config, declaration, binary), steering => vm.Note(steering, "file", Path.GetFullPath(file)));
     }
 
     /// <summary>Builds a VM's runner from a flake, and notes the flake.</summary>
@@ -26,70 +24,62 @@ public sealed class VmRegistry(StateDirectory state, string binary)
     public bool Publish(VmName name, string flake)
     {
         var vm = state.Of(name);
+        var isNew = !vm.Exists;
         Claim(vm);
         var before = vm.Current;
-        var isNew = !vm.Exists;
-        vm.Create();
+        if (before is null)
+        {
+            Note(vm, flake);
+        }
         try
         {
-            FlakeBuild.Run(flake, name, vm.At("current"));
+            // Minutes perhaps: not under the lock that a start waits for. nix puts the link in its place in one step.
+            FlakeBuild.Run(flake, name, vm.Steer("current"));
         }
         catch when (isNew)
         {
-            Directory.Delete(vm.Path, true);
+            Remove(name);
             throw;
         }
-        Note(vm, "flake", flake);
+        Note(vm, flake);
+        vm.Show("current", vm.Current);
         return vm.Current != before;
     }
 
-    /// <summary>Files in the VM's directory that are neither ours nor sockets of its hypervisor: its disks, say.</summary>
-    public IReadOnlyList<string> Data(VmName name) =>
-    [
-        .. new DirectoryInfo(state.Of(name).Path).EnumerateFileSystemInfos()
-            .Where(f => !s_ours.Contains(f.Name) && (f is DirectoryInfo || f.LinkTarget is not null || IsData(f.FullName)))
-            .Select(f => f.Name).Order(StringComparer.Ordinal),
-    ];
-
-    /// <summary>Removes the VM's directory and all in it; links are removed, never followed.</summary>
-    public void Remove(VmName name) => Directory.Delete(state.Of(name).Path, true);
-
-    // A socket has no length and can't be opened as a file.
-    private static bool IsData(string path)
+    private static void Note(VmDirectory vm, string flake)
     {
-        try
-        {
-            using var file = File.OpenRead(path);
-            return true;
-        }
-        catch (IOException)
-        {
-            return false;
-        }
+        using var steering = vm.Hold();
+        using var alone = StateDirectory.Lock(steering);
+        steering.RemoveLeftovers();
+        vm.Note(steering, "flake", flake);
+    }
+
+    /// <summary>Files in the VM's directory that are neither ours nor sockets of its hypervisor: its disks, say. None is opened.</summary>
+    public IReadOnlyList<string> Data(VmName name)
+    {
+        using var above = state.Hold();
+        using var data = above.Find(name.Value);
+        return data is null ? [] : [.. data.Names().Where(n => !s_ours.Contains(n) && data.Look(n) is not { IsSocket: true }).Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>Removes the VM's directory and all in it, then what steered it; links are removed, never followed.</summary>
+    public void Remove(VmName name)
+    {
+        using var above = state.Hold();
+        using var host = state.HoldHost();
+        using var alone = StateDirectory.Lock(host);
+        above.Remove(name.Value);
+        host.Remove(name.Value);
+        host.RemoveLeftovers();
+        above.RemoveLeftovers();
     }
 
     private static void Claim(VmDirectory vm)
     {
-        if ((Directory.Exists(vm.Path) || File.Exists(vm.Path)) && !vm.Exists)
-        {
-            throw new IOException($"{vm.Path} is in the way: it is no directory of a VM");
-        }
         if (vm.Source == VmSource.Toplevel)
         {
             throw new IOException($"'{vm.Name}' is declared in this host's NixOS configuration; change it there and rebuild the host");
         }
-    }
-
-    private static void Note(VmDirectory vm, string what, string text)
-    {
-        foreach (var other in (string[])["file", "flake"])
-        {
-            if (other != what)
-            {
-                File.Delete(vm.At(other));
-            }
-        }
-        // The hypervisor's group may write here too, so under a name that it can't guess.
-        AtomicFile.Write(vm.At(what), text + "\n");
+        vm.Create();
     }
 }

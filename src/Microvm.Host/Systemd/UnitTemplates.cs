@@ -27,6 +27,9 @@ public static class UnitTemplates
     /// and network namespace and an empty root for each device.</summary>
     public static string DropIn(string name) => Text($"{name}.conf");
 
+    /// <summary>Whether there is such a drop-in.</summary>
+    public static bool IsDropIn(string name) => name is "bridge-helper" or "user-network";
+
     /// <summary>A unit's text for a host.</summary>
     /// <exception cref="ArgumentException">A path holds characters that a unit file would read otherwise.</exception>
     public static string Render(string unit, UnitSettings settings)

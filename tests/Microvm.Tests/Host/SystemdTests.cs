@@ -85,6 +85,27 @@ public sealed class SystemdTests(SystemdHost host)
     }
 
     [Fact]
+    public void A_vm_that_runs_in_an_earlier_versions_layout_is_moved_and_goes_on_running()
+    {
+        Create("moved", "vm-m1");
+        host.Microvm("start", "moved");
+        var (index, pid) = (host.Index("vm-m1"), host.Property("microvm@moved.service", "MainPID"));
+        Assert.Matches("^runners/[0-9a-f]{32}$", host.Do("readlink", "/var/lib/microvms/.host/moved/current").Trim());
+        Assert.Equal("755 root", host.Do("stat", "-c", "%a %U", "/var/lib/microvms/.host/moved").Trim());
+        host.Do("sh", "-ec", "cd /var/lib/microvms; rm moved/current moved/booted; mv .host/moved/current .host/moved/booted .host/moved/file .host/moved/runners moved/; rm -r .host/moved");
+        host.Microvm("host", "install");
+        Assert.Equal((pid, index), (host.Property("microvm@moved.service", "MainPID"), host.Index("vm-m1")));
+        Assert.Equal(("running", "current"), (Listed("moved", "state"), Listed("moved", "runner")));
+        Assert.Contains("moved is current", host.Microvm("update", "moved"));
+        Assert.Equal(1, host.Run("test", "-e", "/var/lib/microvms/moved/runners").Code);
+        host.Microvm("restart", "moved");
+        Assert.Equal(index, host.Index("vm-m1"));
+        host.Microvm("stop", "moved");
+        Assert.Null(host.Index("vm-m1"));
+        Gone("moved");
+    }
+
+    [Fact]
     public void A_killed_hypervisor_is_started_again_and_its_interfaces_are_not_touched()
     {
         Create("crash", "vm-c1");

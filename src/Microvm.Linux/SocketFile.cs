@@ -1,0 +1,65 @@
+using System.Net.Sockets;
+
+namespace Microvm.Linux;
+
+/// <summary>The file of a Unix socket. Nothing that is no socket is ever removed, nor a socket on which somebody listens.</summary>
+internal static class SocketFile
+{
+    /// <summary>Removes a socket that its listener left behind when it was killed; does nothing where nothing is.</summary>
+    /// <returns>Whether the place is free now; else somebody listens.</returns>
+    /// <exception cref="IOException">Something else is there.</exception>
+    public static bool RemoveStale(string path)
+    {
+        if (FileStatus.Of(path) is not { } there)
+        {
+            return true;
+        }
+        if (!there.IsSocket)
+        {
+            throw new IOException($"{path} is there and is no socket; move it away, or choose another path");
+        }
+        using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
+        try
+        {
+            probe.Connect(new UnixDomainSocketEndPoint(path));
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+        {
+            Remove(path, there);
+            return true;
+        }
+        catch (SocketException)
+        {
+            // Of another kind, or busy: in use all the same.
+        }
+        return false;
+    }
+
+    /// <summary>Sets who may connect; what is no socket stays as it is.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void SetMode(string path, UnixFileMode mode)
+    {
+        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000, O_NOFOLLOW = 0x20000, O_NOFOLLOW_ARM = 0x8000;
+        var noFollow = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? O_NOFOLLOW_ARM : O_NOFOLLOW;
+        using var file = new FileDescriptor((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_PATH | noFollow | O_CLOEXEC, 0), $"open {path}"));
+        if (FileStatus.Of(file).IsSocket)
+        {
+            Libc.Check(Libc.fchmodat(AT_FDCWD, $"/proc/self/fd/{file.Value}", (uint)mode, 0), $"set the mode of {path}");
+        }
+    }
+
+    /// <summary>Removes the very socket that was there before, if it is still there.</summary>
+    public static void Remove(string path, FileStatus? made)
+    {
+        var full = Path.GetFullPath(path);
+        if (made is not { IsSocket: true } socket || FileStatus.Of(full) is not { } there || !there.Is(socket))
+        {
+            return;
+        }
+        using var folder = HeldFolder.Open(Path.GetDirectoryName(full)!);
+        if (folder.Look(Path.GetFileName(full)) is { } still && still.Is(socket))
+        {
+            folder.Remove(Path.GetFileName(full));
+        }
+    }
+}
