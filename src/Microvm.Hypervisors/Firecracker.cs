@@ -23,7 +23,7 @@ public sealed class Firecracker : IHypervisor
         BootsBzImageFrom = s_bzImages,
         KernelNote = $"with PCI (CONFIG_PCI) from {s_pci} on, where it is started with --enable-pci",
         Mtu = $"mtu, from {s_mtu} on, where it isn't 1500",
-        OneQueuePair = "it has no more",
+        OneQueuePair = "it knows no more",
         Id = "the declared one, with '_' in the place of each character that its API can't take in a path (all but letters, digits and '_'); in mmds-config.network_interfaces the declared ids are translated",
         StopNote = "it ends when the guest reboots, so let ctrl-alt-del be a reboot there: after a power-off the process stays until it is killed. There is no such key on aarch64",
     };

@@ -16,7 +16,7 @@ public sealed class Vfkit : IHypervisor
         NeedsKvm = false,
         OwnUserNetwork = true,
         KernelNote = "uncompressed on Apple silicon",
-        OneQueuePair = "it has no more",
+        OneQueuePair = "it knows no more",
         HostNote = "macOS; 'microvm run' refuses it elsewhere",
     };
 

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Microvm.Declaration;
+using Microvm.Hypervisors;
 using Microvm.Network;
 
 namespace Microvm.Cli.Commands;
@@ -23,6 +25,15 @@ internal static class PlanCommand
         if (!result.GetValue(CommonOptions.Json))
         {
             PlanOutput.PrintPrograms(vms);
+        }
+        foreach (var vm in vms.Where(v => v.Vcpu > 1))
+        {
+            // User networks have one whatever the hypervisor does.
+            if (HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why
+                && attachments.FirstOrDefault(a => a.Vm == vm.Name && a.Kind is not (AttachmentKind.UserMode or AttachmentKind.UserNamespace)) is { } first)
+            {
+                Console.Error.WriteLine($"microvm: note: '{first.Interface.Id}' of '{vm.Name}' gets one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}");
+            }
         }
         return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;
     }

@@ -61,7 +61,7 @@ internal sealed class QmpControl : IVmControl
         }
     }
 
-    private static readonly TimeSpan s_balloonLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_balloonLimit = TimeSpan.FromSeconds(10);
 
     public bool WaitForEnd(TimeSpan limit)
     {

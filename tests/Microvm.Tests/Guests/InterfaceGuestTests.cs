@@ -70,6 +70,29 @@ public sealed class InterfaceGuestTests : IDisposable
         Answers(_world, "10.0.9.11");
     }
 
+    /// <summary>What QEMU does with a declared MAC, the vCPUs and the link's MTU, asked of the guest, on both of its buses.</summary>
+    [Theory]
+    [InlineData("tap", "microvm")]
+    [InlineData("tap", "q35")]
+    [InlineData("macvtap", "microvm")]
+    [InlineData("bridge", "microvm")]
+    public void A_guest_on_QEMU_has_the_declared_MAC_the_queues_and_the_links_MTU(string type, string machine)
+    {
+        var options = $$""" "vcpu":2,"qemu":{"machine":"{{machine}}"}, """;
+        if (type == "bridge")
+        {
+            Bridge();
+        }
+        var file = type == "macvtap" ? Macvtap("a", 1, "bridge", options) : Declare("a", 1, type, type == "bridge" ? ",\"bridge\":\"br0\",\"bridgeHelper\":false" : "", options);
+        Assert.Equal(0, Binary.Microvm("up", "--user", "root", "--netns", _host.Name, file).Code);
+        _host.Ip("link", "set", "vm-a", "mtu", "1400");
+        using var guest = Guest.Run("--netns", _host.Name, file);
+        guest.WaitFor("guest: ready");
+        Assert.Contains("guest: mac 02:00:00:00:00:01", guest.Console);
+        Assert.Contains("guest: queues rx-0 rx-1 tx-0 tx-1", guest.Console);
+        Assert.Contains("guest: mtu 1400", guest.Console);
+    }
+
     [Fact]
     public void Two_guests_behind_macvtaps_of_mode_bridge_reach_each_other()
     {

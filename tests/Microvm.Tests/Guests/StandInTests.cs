@@ -189,6 +189,50 @@ public sealed class StandInTests : IDisposable
         Assert.Contains($"guest: mac {Mac}", guest.Console);
     }
 
+    /// <summary>The originals, wherever they are: what is not on the PATH is told by name, and so is a host without KVM.</summary>
+    [Theory]
+    [InlineData("alioth")]
+    [InlineData("cloud-hypervisor")]
+    [InlineData("crosvm")]
+    [InlineData("firecracker")]
+    [InlineData("kvmtool")]
+    [InlineData("stratovirt")]
+    public void The_original_starts_serves_and_stops_where_it_is_in_PATH(string hypervisor)
+    {
+        var program = HypervisorTable.Find(hypervisor)!.Facts.Program;
+        Assert.SkipWhen(Microvm.Linux.SearchPath.Find(program) is null, $"{hypervisor} was not run: there is no {program} on the PATH");
+        Assert.SkipUnless(Microvm.Host.Accelerator.KvmUsable(), $"{hypervisor} was not run: KVM can't be used here");
+        // StratoVirt's guest needs a kernel with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, and some boot a vmlinux only.
+        var kernel = Environment.GetEnvironmentVariable("MICROVM_TEST_VMLINUX") is { Length: > 0 } given && hypervisor is "cloud-hypervisor" or "firecracker" or "crosvm"
+            ? Environment.GetEnvironmentVariable("MICROVM_TEST_VMLINUX")! : StandIn.BzImage;
+        Assert.SkipWhen(hypervisor == "stratovirt" && Environment.GetEnvironmentVariable("MICROVM_TEST_STRATOVIRT_KERNEL") is null, "stratovirt was not run: MICROVM_TEST_STRATOVIRT_KERNEL names no kernel with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES");
+        kernel = hypervisor == "stratovirt" ? Environment.GetEnvironmentVariable("MICROVM_TEST_STRATOVIRT_KERNEL")! : kernel;
+        var file = _folder.File("vm.json", $$"""
+            {"networking":{"hostName":"s"},"microvm":{"hypervisor":"{{hypervisor}}","mem":256,"kernel":"{{kernel}}","initrdPath":"{{Binary.Root}}/out/guest/initrd",
+              "kernelParams":["guestip=10.0.9.2/24","seconds=60"],"interfaces":[{"type":"tap","id":"vm-s","mac":"{{Mac}}"}]} }
+            """);
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        Assert.Contains($"guest: mac {Mac}", guest.Console);
+        AnswersPing("vm-s");
+        if (HypervisorTable.Find(hypervisor)!.Facts.Stop != StopWay.Signal)
+        {
+            Assert.Equal(0, Shutdown(file).Code);
+        }
+    }
+
+    [Fact]
+    public void Plan_tells_why_there_is_one_queue_pair_for_more_vCPUs()
+    {
+        foreach (var hypervisor in (string[])["crosvm", "stratovirt"])
+        {
+            Assert.Contains("'vm-s' of 's' gets one queue pair for 4 vCPUs", Binary.Microvm("plan", "--netns", _ns.Name, Declare(hypervisor, vcpu: 4)).Err);
+            Assert.Contains("One queue pair, though there are 4 vCPUs", Binary.Microvm("explain", Declare(hypervisor, vcpu: 4)).Out.ReplaceLineEndings(" "));
+        }
+        Assert.DoesNotContain("queue pair", Binary.Microvm("plan", "--netns", _ns.Name, Declare("alioth", vcpu: 4)).Err);
+    }
+
     [Fact]
     public void A_script_outlives_the_hypervisor_that_kills_its_process_group()
     {
