@@ -9,7 +9,7 @@ namespace Microvm.Tests;
 [Collection(nameof(SystemdHost))]
 public sealed class HypervisorUnitTests(SystemdHost host)
 {
-    private static readonly string[] s_hypervisors = ["cloud-hypervisor", "kvmtool"], s_types = ["tap", "macvtap", "bridge", "user"];
+    private static readonly string[] s_hypervisors = ["cloud-hypervisor", "kvmtool", "crosvm", "firecracker", "stratovirt", "alioth"], s_types = ["tap", "macvtap", "bridge", "user"];
 
     private sealed record Vm(string Hypervisor, string Type, int Number, int Vcpu)
     {
@@ -79,8 +79,9 @@ public sealed class HypervisorUnitTests(SystemdHost host)
     public void Each_pair_starts_serves_starts_again_after_SIGKILL_and_ends_at_once_when_asked()
     {
         Networks();
-        var vcpu = Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 } ? 4 : 1;
-        var vms = s_hypervisors.SelectMany(h => s_types.Select(t => (h, t))).Select((p, n) => new Vm(p.h, p.t, n + 1, vcpu)).ToList();
+        // Usually a third of the pairs, with each hypervisor and each type among them.
+        var all = Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 };
+        var vms = s_hypervisors.SelectMany((h, a) => s_types.Where((_, b) => all || (a + b) % 3 == 0).Select(t => (h, t))).Select((p, n) => new Vm(p.h, p.t, n + 1, all ? 4 : 1)).ToList();
         host.Write("/root/pairs.json", $$"""{"microvm":{"vms":{ {{string.Join(",\n", vms.Select(v => $"\"{v.Name}\":{{\"autostart\":false,\"config\":{v.Declaration}}}"))}} } } }""");
         var up = host.Run("/usr/local/bin/microvm", "fleet", "up", "/root/pairs.json");
         Assert.True(up.Code == 0, up.Out + up.Err);
