@@ -12,8 +12,8 @@ internal static class Privilege
     /// <summary>Who holds an interface open stands in /proc/PID/fd of other users' processes.</summary>
     private static readonly CapabilitySet s_look = CapabilitySet.Of(Capability.SysPtrace, Capability.DacReadSearch);
 
-    /// <summary>What `run` needs before the hypervisor takes its place: to open the queues of a link and the node of a macvtap.</summary>
-    private static readonly CapabilitySet s_run = CapabilitySet.Of(Capability.NetAdmin, Capability.DacOverride);
+    /// <summary>What `run` needs before the hypervisor takes its place: to open the queues of a link and the node of a macvtap, and to see who has them already.</summary>
+    private static readonly CapabilitySet s_run = CapabilitySet.Of(Capability.NetAdmin, Capability.DacOverride, Capability.SysPtrace);
 
     /// <summary>Until the declaration is read, it may still name the user to become.</summary>
     private static readonly CapabilitySet s_runAsAnother = new(s_run.Bits | CapabilitySet.Of(Capability.SetUid, Capability.SetGid).Bits);
@@ -37,7 +37,7 @@ internal static class Privilege
         ["completions"] = default,
         ["man"] = default,
         ["up"] = new(s_links.Bits | s_look.Bits),
-        ["down"] = s_links,
+        ["down"] = new(s_links.Bits | s_look.Bits),
         ["watch"] = s_links,
     };
 

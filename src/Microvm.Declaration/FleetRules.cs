@@ -12,6 +12,9 @@ internal static class FleetRules
         var macs = new Dictionary<MacAddress, (string Vm, SourcePosition At)>();
         var names = new HashSet<string>();
         var cids = new Dictionary<uint, string>();
+        var sockets = new Dictionary<string, string>();
+        var lowers = new Dictionary<string, (string Id, bool Alone)>();
+        var bridges = new List<(InterfaceName Bridge, NetworkInterface Interface)>();
         var ports = new Dictionary<(string Proto, int Port), List<(string Address, string Vm)>>();
         foreach (var vm in vms)
         {
@@ -24,8 +27,18 @@ internal static class FleetRules
             {
                 diagnostics.Error(vm.PositionOf("vsock.cid"), $"vsock.cid {cid} is already used by '{cids[cid]}'; each VM needs its own");
             }
+            // A relative path is another in each directory that a VM is run in.
+            if (vm.Socket is { } socket && socket.StartsWith('/') && !sockets.TryAdd(socket, vm.Name))
+            {
+                diagnostics.Error(vm.PositionOf("socket"), $"the control socket {Printable.Of(socket)} is '{sockets[socket]}''s already; each VM needs its own");
+            }
             foreach (var i in vm.Interfaces)
             {
+                Lower(lowers, i, diagnostics);
+                if (i.Bridge is { } bridge)
+                {
+                    bridges.Add((bridge, i));
+                }
                 // A user interface's id names nothing on the host, yet a second one would be told apart by nobody.
                 Unique(ids, i.Id.Value, vm, i, "id", diagnostics);
                 Unique(macs, i.Mac, vm, i, "MAC", diagnostics);
@@ -37,6 +50,27 @@ internal static class FleetRules
                     Port(ports, port, vm, diagnostics);
                 }
             }
+        }
+        foreach (var (bridge, i) in bridges)
+        {
+            if (ids.TryGetValue(bridge.Value, out var other) && bridge.Value != i.Id.Value && IsLink(vms, bridge.Value))
+            {
+                diagnostics.Error(i.At, $"'{i.Id}' wants the bridge '{bridge}', but that is the id of an interface of '{other.Vm}' at {other.At}; name a bridge of the host");
+            }
+        }
+    }
+
+    /// <summary>One in mode passthru has its lower device to itself: the kernel refuses any other beside it.</summary>
+    private static void Lower(Dictionary<string, (string Id, bool Alone)> lowers, NetworkInterface i, DiagnosticBag diagnostics)
+    {
+        if (i.MacvtapLink is not { } lower)
+        {
+            return;
+        }
+        var alone = i.MacvtapMode == MacvtapMode.Passthru;
+        if (!lowers.TryAdd(lower.Value, (i.Id.Value, alone)) && (alone || lowers[lower.Value].Alone))
+        {
+            diagnostics.Error(i.At, $"'{i.Id}' and '{lowers[lower.Value].Id}' are both on '{lower}', which one in mode passthru has to itself; choose another mode, or another lower device");
         }
     }
 
@@ -69,6 +103,9 @@ internal static class FleetRules
         }
         others.Add((port.HostAddress, vm.Name));
     }
+
+    // The id of an interface of type user names nothing on the host.
+    private static bool IsLink(IReadOnlyList<MicrovmConfig> vms, string id) => vms.Any(v => v.Interfaces.Any(i => i.Id.Value == id && i.Type != InterfaceType.User));
 
     private static bool IsAny(string address) => address is "" or "0.0.0.0";
 }

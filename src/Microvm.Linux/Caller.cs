@@ -167,6 +167,24 @@ internal static unsafe class Caller
         return Libc.access(folder, W_OK) == 0;
     }
 
+    /// <summary>The one for whom root works without starting programs as them: the owner of a declaration that root runs by itself; null for nobody.</summary>
+    public static PosixUser? Behind => s_known && !s_starts
+        ? PosixUser.Find(s_user.ToString(CultureInfo.InvariantCulture)) ?? new(s_user.ToString(CultureInfo.InvariantCulture), s_user, s_group, s_home) : null;
+
+    /// <summary>The groups with which programs are started.</summary>
+    public static IReadOnlySet<uint> Groups
+    {
+        get
+        {
+            var groups = new uint[Math.Max(0, Libc.getgroups(0, null))];
+            fixed (uint* first = groups)
+            {
+                _ = Libc.getgroups(groups.Length, first);
+            }
+            return new HashSet<uint>(groups) { s_starts ? s_group : Libc.getegid() };
+        }
+    }
+
     /// <summary>The user as whom programs are started: the one of <see cref="StartAs"/>, the caller behind sudo, else the effective user.</summary>
     public static uint User => s_starts ? s_user : Libc.geteuid();
 

@@ -19,4 +19,6 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int fsync(int fd);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint fdopendir(int fd);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint getrandom(byte* buffer, nuint length, uint flags);
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags, uint mode);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int getgroups(int count, uint* groups);
 }

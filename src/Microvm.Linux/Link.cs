@@ -76,6 +76,18 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>What is known of a macvlan or macvtap; null for other links.</summary>
     public MacvlanInfo? Macvlan { get; init; }
 
+    /// <summary>What its frames are (<c>ARPHRD_*</c> in linux/if_arp.h): 1 for Ethernet; 0 where the kernel told nothing.</summary>
+    public ushort HardwareType { get; init; }
+
+    /// <summary><see cref="HardwareType"/> of Ethernet devices.</summary>
+    public const ushort Ethernet = 1;
+
+    /// <summary>What a vxlan stands on, of which <see cref="Lower"/> tells nothing.</summary>
+    internal int? Under { get; init; }
+
+    /// <summary>Whether it is the loopback device.</summary>
+    public bool Loopback { get; init; }
+
     /// <summary>Whether IPv6 is off on it (<c>disable_ipv6</c>); null where the kernel told nothing.</summary>
     public bool? Ipv6Disabled { get; init; }
 
@@ -92,7 +104,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     public bool IsNamed(string name) => Name == name || AltNames.Contains(name);
 
     private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
-    private const uint IFF_ALLMULTI = 0x200;
+    private const uint IFF_ALLMULTI = 0x200, IFF_LOOPBACK = 8;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_KIND = 4, IFLA_INFO_SLAVE_DATA = 5;
     private const uint IFF_UP = 1;
@@ -109,7 +121,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         var up = (flags & IFF_UP) != 0;
         string? name = null, kind = null, alias = null, address = null;
         uint group = 0, mtu = 0;
-        int? master = null, lower = null;
+        int? master = null, lower = null, under = null;
         LinkStatistics statistics = default;
         TunInfo? tun = null;
         MacvlanInfo? macvlan = null;
@@ -152,6 +164,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                         {
                             case IFLA_INFO_KIND: kind = Known(info.Value); break;
                             case IFLA_INFO_DATA when kind is "macvlan" or "macvtap": macvlan = MacvlanInfo.Parse(info.Value); break;
+                            case IFLA_INFO_DATA when kind == "vxlan": under = ParseVxlan(info.Value); break;
                             case IFLA_INFO_DATA when kind == "tun": tun = ParseTun(info.Value); break;
                             case IFLA_INFO_SLAVE_KIND: masterKind = Known(info.Value); break;
                             case IFLA_INFO_SLAVE_DATA when masterKind == "bridge": port = BridgePort.Parse(info.Value); break;
@@ -165,6 +178,9 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             Statistics = statistics,
             Lower = lower,
             Carrier = carrier,
+            HardwareType = BinaryPrimitives.ReadUInt16LittleEndian(body[2..]),
+            Under = under,
+            Loopback = (flags & IFF_LOOPBACK) != 0,
             AllMulticast = (flags & IFF_ALLMULTI) != 0,
             Qdisc = qdisc,
             Macvlan = macvlan,
@@ -202,6 +218,20 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 {
                     return BinaryPrimitives.ReadInt32LittleEndian(inet6.Value[(4 * DEVCONF_DISABLE_IPV6)..]) != 0;
                 }
+            }
+        }
+        return null;
+    }
+
+    private static int? ParseVxlan(ReadOnlySpan<byte> data)
+    {
+        const ushort IFLA_VXLAN_LINK = 3;
+        var reader = new AttributeReader(data);
+        while (reader.Read())
+        {
+            if (reader.Type == IFLA_VXLAN_LINK)
+            {
+                return reader.UInt32 is > 0 and var link ? (int)link : null;
             }
         }
         return null;

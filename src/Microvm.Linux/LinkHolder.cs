@@ -32,6 +32,27 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
         return holders;
     }
 
+    /// <summary>The first process that has one of these files open, as its descriptors' links name them ("socket:[123]"); null where there is none that may be looked into.</summary>
+    internal static int? Owner(IReadOnlySet<string> targets)
+    {
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            try
+            {
+                if (int.TryParse(Path.GetFileName(folder.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid)
+                    && Directory.EnumerateFileSystemEntries($"{folder}/fd").Any(fd => LinkText(fd) is { } target && targets.Contains(target)))
+                {
+                    return pid;
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It ended meanwhile, or is not ours to look into.
+            }
+        }
+        return null;
+    }
+
     private static void Scan(int pid, Dictionary<ulong, string> devices, string? here, List<LinkHolder> holders)
     {
         try

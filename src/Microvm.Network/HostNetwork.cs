@@ -21,7 +21,7 @@ public sealed class HostNetwork : IDisposable
     public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null)
     {
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
-        return RefuseHeld(Plan.ForUp(wanted, state, options), state, options, blind: false);
+        return Plan.ForUp(wanted, state, options);
     }
 
     /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
@@ -33,8 +33,7 @@ public sealed class HostNetwork : IDisposable
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
         var plan = Plan.ForUp(wanted, state, options);
-        var blind = !Privileges.Permitted.Has(Capability.SysPtrace) || !Privileges.Permitted.Has(Capability.DacReadSearch);
-        plan = RefuseHeld(filter?.Invoke(plan) ?? plan, state, options, blind);
+        plan = RefuseUnseen(filter?.Invoke(plan) ?? plan, state, options);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
         {
             return plan;
@@ -45,17 +44,19 @@ public sealed class HostNetwork : IDisposable
 
     /// <summary>Deletes what is ours of the VMs. That there is nothing is no error.</summary>
     /// <param name="links">Only these of their links; null for all.</param>
+    /// <param name="running">Deletes also what a VM has open; without it such a link is refused, and nothing is deleted.</param>
+    /// <returns>The plan that was carried out, or was not for its refusals.</returns>
     /// <exception cref="LinuxException">The kernel refused, or something is left.</exception>
-    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null)
+    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null, bool running = false)
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, [], vms: vms);
-        var plan = Plan.ForDown(vms, state, only, links);
-        if (plan.HasChanges)
+        var plan = Plan.ForDown(vms, state, only, links, running);
+        if (plan.HasChanges && plan.Refusals.Count == 0)
         {
             new Applier(Route, Interrupted).Apply(plan, state, () =>
             {
-                if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only, links).Steps is [var left, ..])
+                if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only, links, running: true).Steps is [var left, ..])
                 {
                     throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
                 }
@@ -68,18 +69,18 @@ public sealed class HostNetwork : IDisposable
     public void Dispose() => Route.Dispose();
 
     // A macvtap's link does not tell whether it is open; its holders' descriptors do, to those who may look.
-    private static Plan RefuseHeld(Plan plan, HostState state, PlanOptions? options, bool blind)
+    private static Plan RefuseUnseen(Plan plan, HostState state, PlanOptions? options)
     {
-        var going = plan.Steps.Where(s => s.Kind is StepKind.Replace or StepKind.Delete && s.Observed!.Kind == "macvtap").ToList();
-        if (going.Count == 0 || options?.ReplaceRunning == true)
+        if (options?.ReplaceRunning == true || (Privileges.Permitted.Has(Capability.SysPtrace) && Privileges.Permitted.Has(Capability.DacReadSearch)))
         {
             return plan;
         }
-        var holders = LinkHolder.Scan(state.Links).ToLookup(h => h.Link);
-        var refusals = going.Where(s => blind || holders.Contains(s.Observed!.Name)).Select(s => new Refusal(RefusalKind.Held, s.Vm, s.Name, s.Observed!.Alias ?? "", $"'{s.Name}' must go ({s.Reason}), but "
-            + (holders[s.Observed!.Name].FirstOrDefault() is { } holder ? $"process {holder.Pid} has it open; stop '{s.Vm}' first, or say --replace-running"
-                : "whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running")));
-        return plan with { Refusals = [.. plan.Refusals, .. refusals] };
+        var unseen = plan.Steps.Where(s => s.Kind is StepKind.Replace or StepKind.Delete && s.Observed!.Kind == "macvtap" && Occupation.Of(s.Observed, state) is null);
+        return plan with
+        {
+            Refusals = [.. plan.Refusals, .. unseen.Select(s => new Refusal(RefusalKind.Held, s.Vm, s.Name, s.Observed!.Alias ?? "",
+                $"'{s.Name}' must go ({s.Reason}), but whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running"))],
+        };
     }
 
     /// <summary>What is reported is what a plan would say now: a bridge or lower device that went meanwhile, or a link that somebody changed, is no success.</summary>

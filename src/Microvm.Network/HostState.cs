@@ -7,6 +7,9 @@ namespace Microvm.Network;
 /// <param name="Redirects">Where a link's frames are redirected, by ifindex.</param>
 internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<int, MacvtapNode> Nodes, IReadOnlyDictionary<int, int> Redirects)
 {
+    /// <summary>Who has them open; null where nobody looked.</summary>
+    public LinkHolders? Holders { get; init; }
+
     /// <summary>Links alone.</summary>
     public static HostState Of(IReadOnlyList<Link> links) => new(links, new Dictionary<int, MacvtapNode>(), new Dictionary<int, int>());
 
@@ -45,7 +48,7 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     {
         if (macvlans.Count == 0)
         {
-            return Of(links);
+            return Of(links) with { Holders = new(links, new Dictionary<int, MacvtapNode>()) };
         }
         var nodes = MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
         var redirects = new Dictionary<int, int>();
@@ -56,6 +59,6 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
                 redirects[link.Index] = target;
             }
         }
-        return new(links, nodes, redirects);
+        return new(links, nodes, redirects) { Holders = new(links, nodes) };
     }
 }

@@ -13,9 +13,23 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refu
         new Planner(wanted, state, options ?? PlanOptions.Default).ForUp();
 
     /// <summary>Deletes what is ours of the VMs; somebody else's links are left alone.</summary>
-    internal static Plan ForDown(IReadOnlyCollection<string> vms, HostState state, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null) =>
-        new([.. from l in state.Links
-                let vm = Ownership.Vm(l.Alias)
-                where vm is not null && vms.Contains(vm) && Planner.Selected(l, only) && links?.Contains(l.Name) != false
-                select new Step(StepKind.Delete, vm, l.Name, "it is ours", null, l, l.Group)], []);
+    /// <param name="running">Also what somebody has open, which is refused else.</param>
+    internal static Plan ForDown(IReadOnlyCollection<string> vms, HostState state, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null, bool running = false)
+    {
+        List<Step> steps = [];
+        List<Refusal> refusals = [];
+        foreach (var link in state.Links)
+        {
+            if (Ownership.Vm(link.Alias) is not { } vm || !vms.Contains(vm) || !Planner.Selected(link, only) || links?.Contains(link.Name) == false)
+            {
+                continue;
+            }
+            steps.Add(new(StepKind.Delete, vm, link.Name, "it is ours", null, link, link.Group));
+            if (!running && Occupation.Of(link, state) is { } held)
+            {
+                refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias!, $"'{link.Name}' is to be deleted, but {held}; stop '{vm}' first, or say --delete-running, and it loses its network"));
+            }
+        }
+        return new(steps, refusals);
+    }
 }

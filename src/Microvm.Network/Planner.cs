@@ -15,6 +15,8 @@ internal sealed class Planner
     private readonly ILookup<int, Link> _onLower;
     private readonly ILookup<int, Link> _passthruOnLower;
     private readonly HashSet<string> _contendedLowers;
+    private KernelRules? _rules;
+    private readonly Dictionary<int, int> _newPorts = [];
     private readonly Dictionary<uint, string?> _groups = [];
     private readonly Dictionary<string, uint> _groupOf = [];
     private readonly HashSet<int> _going = [];
@@ -165,6 +167,10 @@ internal sealed class Planner
             Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: ip link delete {want.Name}");
             return;
         }
+        if (bridge is not null && link?.Master != bridge.Index && !TakesPort(want, bridge.Index, link is null || _going.Contains(link.Index) ? null : link))
+        {
+            return;
+        }
         if (link is null || (link == taken && _going.Contains(link.Index)))
         {
             _steps.Add(new(StepKind.Create, want.Vm, want.Name, "it is not there", want, null, group, bridge?.Index ?? 0, lower) { Mtu = MtuOf(bridge) });
@@ -286,9 +292,11 @@ internal sealed class Planner
         {
             return $"which is a {device.Kind} itself; name the device below it";
         }
-        if (device.Master is { } master && _byIndex.GetValueOrDefault(master)?.Kind == "bridge")
+        // What stands on it already, the kernel has taken.
+        var own = _byAlias.GetValueOrDefault(want.Alias);
+        if ((own?.Lower != lower || device.Master is not null) && Rules.LowerDevice(device) is { } unfit)
         {
-            return $"which is a port of the bridge '{_byIndex[master].Name}'; use type \"tap\" with that bridge";
+            return unfit;
         }
         if (want.Mode == MacvlanMode.Passthru && _onLower[lower].FirstOrDefault(l => l.Alias != want.Alias && !_going.Contains(l.Index)) is { } other)
         {
@@ -298,17 +306,48 @@ internal sealed class Planner
         {
             return $"which '{passthru.Name}' has to itself in mode passthru";
         }
+        var mac = Comparison.Hex(want.Mac!.Value);
+        if (want.Mode != MacvlanMode.Passthru && (own is not { Up: true } || own.Lower != lower || own.Address != mac) && Rules.Mac(mac, device, l => l.Alias != want.Alias && !_going.Contains(l.Index) && !IsToChange(l)) is { } busy)
+        {
+            return busy;
+        }
         return _contendedLowers.Contains(device.Name)
             ? "which one interface in mode passthru would have to itself, but another declared one wants it too" : null;
     }
+
+    private KernelRules Rules => _rules ??= new(_state.Links);
+
+    /// <summary>Whether a bridge has a port left for a link, and the link can become one.</summary>
+    private bool TakesPort(DesiredLink want, int bridge, Link? link)
+    {
+        if (link is not null && link.Alias == want.Alias && Rules.Port(link) is { } held)
+        {
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', but {held}");
+            return false;
+        }
+        if (!_newPorts.TryGetValue(bridge, out var ports))
+        {
+            ports = Rules.Ports(bridge) - _going.Count(i => _byIndex[i].Master == bridge);
+        }
+        if (ports >= KernelRules.MostPorts)
+        {
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', which would have more than the {KernelRules.MostPorts} ports that the kernel allows; use a second bridge");
+            return false;
+        }
+        _newPorts[bridge] = ports + 1;
+        return true;
+    }
+
+    /// <summary>Whether a link is one of the declared, whose MAC this plan may change.</summary>
+    private bool IsToChange(Link link) => link.Alias is { } alias && _wanted.Any(w => w.Alias == alias && w.Mac is { } mac && Comparison.Hex(mac) != link.Address);
 
     private void Refuse(RefusalKind kind, DesiredLink want, string text) => _refusals.Add(new(kind, want.Vm, want.Name, want.Alias, text));
 
     private void Held(Link link, string vm, string what)
     {
-        if (link.InUse && !_options.ReplaceRunning)
+        if (!_options.ReplaceRunning && Occupation.Of(link, _state) is { } by)
         {
-            _refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias ?? "", $"'{link.Name}' {what}, but a VM has it open; stop '{vm}' first, or say --replace-running"));
+            _refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias ?? "", $"'{link.Name}' {what}, but {by}; stop '{vm}' first, or say --replace-running"));
         }
     }
 

@@ -9,7 +9,7 @@ internal static class DownCommand
     private static readonly Option<string[]> s_link = new("--link") { Description = "Only these of their links, one a line; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
     internal static Command Create() => Verb.Define("down", "Delete the interfaces of the declared VMs",
-        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
+        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.DeleteRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
@@ -29,11 +29,11 @@ internal static class DownCommand
         {
             HostSession.SpareTheNameless(vms, network.Route.Links(statistics: false));
         }
-        var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null);
-        return Verb.Report(plan.HasChanges, () =>
+        var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null, result.GetValue(CommonOptions.DeleteRunning));
+        return Verb.Report(plan.HasChanges && plan.Refusals.Count == 0, () =>
         {
             PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
-            return 0;
+            return plan.Refusals.Count > 0 ? 1 : 0;
         });
     }
 }

@@ -1,6 +1,10 @@
 using System.CommandLine;
 using Microvm.Declaration;
+using Microvm.Host;
+using Microvm.Host.Run;
 using Microvm.Host.Systemd;
+using Microvm.Linux;
+using Microvm.Network;
 
 namespace Microvm.Cli.Commands;
 
@@ -9,7 +13,7 @@ internal static class RemoveCommand
     private static readonly Option<bool> s_data = new("--data") { Description = "Remove its disks and other files as well" };
 
     internal static Command Create() => Verb.Define("remove", "Remove a stopped VM from this host",
-        ["sudo microvm remove web", "sudo microvm remove web --data"], Run, VmHost.Name, s_data, VmHost.State);
+        ["sudo microvm remove web", "sudo microvm remove web --data"], Run, VmHost.Name, s_data, CommonOptions.DeleteRunning, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -19,6 +23,12 @@ internal static class RemoveCommand
         if (Systemctl.States([vm.Name]).GetValueOrDefault(vm.Name.Unit) is { Active: not ("inactive" or "failed") } unit)
         {
             Console.Error.WriteLine($"microvm: '{vm.Name}' is {unit.Active}; stop it first: microvm stop {vm.Name}");
+            return 1;
+        }
+        // One that was started by hand is in no unit.
+        if (!result.GetValue(CommonOptions.DeleteRunning) && Holder(vm) is { } holder)
+        {
+            Console.Error.WriteLine($"microvm: '{vm.Name}' runs: {holder}; end it first: microvm shutdown {Shell.Quote(vm.At("current/share/microvm/declaration.json"))}, or say --delete-running");
             return 1;
         }
         if (registry.Data(vm.Name) is { Count: > 0 } data && !result.GetValue(s_data))
@@ -34,5 +44,14 @@ internal static class RemoveCommand
         VmHost.Synchronise(state);
         Console.WriteLine($"removed {vm.Name}");
         return 0;
+    }
+
+    /// <summary>What a process has of the VM; null where none has anything.</summary>
+    private static string? Holder(VmDirectory vm)
+    {
+        using var route = new RouteSocket();
+        var state = HostState.Read(route, [], vms: [vm.Name.Value]);
+        return state.Links.Where(l => Ownership.Vm(l.Alias) == vm.Name.Value).Select(l => Occupation.Of(l, state) is { } by ? $"'{l.Name}' is its link, and {by}" : null).FirstOrDefault(h => h is not null)
+            ?? Directory.EnumerateFiles(vm.Path, "*.sock").Where(s => FileStatus.Of(s) is { IsSocket: true }).Select(s => ControlSocketGuard.Holder(s) is { } by ? $"its socket {Path.GetFileName(s)} is served by {by}" : null).FirstOrDefault(h => h is not null);
     }
 }

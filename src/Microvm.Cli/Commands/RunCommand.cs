@@ -53,9 +53,19 @@ internal static class RunCommand
     {
         var inside = result.GetValue(Inside) is { } passed ? UserNetwork.Inside.Parse(passed) : null;
         var user = inside is null ? DeclaredUser.Find(vm) : null;
+        var wanted = DesiredLink.Of(attachments, null, null).ToList();
+        using var route = new RouteSocket();
+        var state = wanted.Count == 0 ? HostState.Of([]) : HostState.Read(route, wanted);
+        if (user is null && Caller.Behind is { } owner && Preflight.AllBelongTo(owner.Id, wanted, state))
+        {
+            Console.Error.WriteLine($"microvm: the VM runs as {owner.Name}, whom its declaration and its taps belong to");
+            user = owner;
+        }
         Privilege.StartAs(user);
         var dry = result.GetValue(s_dry);
-        var faults = Prerequisites.Faults(attachments).ToList();
+        // First of all who has it already: nothing else that is told helps then.
+        var faults = Held(file, vm, wanted, state, inside is not null).ToList();
+        faults.AddRange(Prerequisites.Faults(vm, attachments, inside is not null));
         if (!dry && Told(faults))
         {
             return 1;
@@ -64,9 +74,6 @@ internal static class RunCommand
         {
             JoinUserNetwork(vm, own, inside);
         }
-        var wanted = DesiredLink.Of(attachments, null, null).ToList();
-        using var route = new RouteSocket();
-        var state = wanted.Count == 0 ? HostState.Of([]) : HostState.Read(route, wanted);
         var helper = result.GetValue(s_helper) ?? BridgeHelperProgram.Find();
         faults.AddRange(Faults(result, file, vm, attachments, wanted, state, helper));
         foreach (var (name, why, mac) in Preflight.Unreached(wanted, state))
@@ -96,7 +103,7 @@ internal static class RunCommand
         {
             Console.Error.WriteLine(kvm ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
         }
-        using var queues = new QueueDescriptors(dry ? [] : invocation.Queues, state);
+        using var queues = new QueueDescriptors(dry ? [] : invocation.Queues, dry ? [] : attachments, state);
         Privilege.GiveUpFor(attachments);
         // Its program may be asked for its version, as whom it will run.
         facts = HypervisorProcess.Look(vm, attachments, invocation.Words[0], facts);
@@ -111,6 +118,7 @@ internal static class RunCommand
         {
             return 1;
         }
+        using var socket = invocation.Control is { Kind: not ControlKind.Kvmtool } control ? ControlSocketGuard.Take(control.Path) : null;
         Volumes.Create(vm.Volumes, image => Console.Error.WriteLine($"microvm: making the volume {Printable.Of(image)}"));
         UserScript.PreStart(vm.PreStart);
         foreach (var made in invocation.Files)
@@ -123,7 +131,8 @@ internal static class RunCommand
         }
         string[] words = [.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)];
         HypervisorProcess.Prepare(vm, invocation, facts);
-        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName, queues.Numbers);
+        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName,
+            [.. queues.Numbers, .. socket is null ? [] : (int[])[socket.Descriptor]]);
         return 1;
     }
 
@@ -141,6 +150,22 @@ internal static class RunCommand
     {
         faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
         return faults.Count > 0;
+    }
+
+    /// <summary>What of the VM somebody has already: it, or another in its place, runs.</summary>
+    private static IEnumerable<string> Held(string file, MicrovmConfig vm, List<DesiredLink> wanted, HostState state, bool inside)
+    {
+        var end = vm.Socket is null ? "end that one first" : $"end that one first: microvm shutdown {Shell.Quote(file)}";
+        // kvmtool chooses the path by itself.
+        var path = vm.Hypervisor == "kvmtool" ? $"{Environment.GetEnvironmentVariable("HOME")}/.lkvm/{vm.Name}.sock" : vm.Socket;
+        if (path is { } socket && !inside && ControlSocketGuard.Holder(socket) is { } server)
+        {
+            yield return $"the control socket {Printable.Of(socket)} is served by {server} already, so '{vm.Name}' runs; {end}";
+        }
+        foreach (var (name, kind, holder) in Preflight.Held(wanted, state))
+        {
+            yield return $"the {kind} '{name}' is open in {holder} already, which would lose its packets; {end}";
+        }
     }
 
     /// <summary>Outside: becomes the same command within namespaces. Inside: joins the tap.</summary>
@@ -162,8 +187,9 @@ internal static class RunCommand
         var netns = result.GetValue(CommonOptions.Netns) is { } name ? $"--netns {Shell.Quote(name)} " : "";
         var choices = string.Concat(result.GetValue(CommonOptions.Attachment)!.Select(c => $"--attachment {Shell.Quote(c)} "));
         // With microvm.user, 'up' gives the links to that user by itself.
-        var owner = vm.User is null && Caller.User == PosixProcess.EffectiveUser && Caller.User != 0 ? $"--user {Caller.User} " : "";
-        var links = Preflight.Faults(wanted, state, Caller.User).Select(f => $"{f}: sudo microvm up {owner}{netns}{choices}{Shell.Quote(file)}");
+        // For root by itself 'up' would choose the user microvm.
+        var owner = vm.User is not null || Caller.User != PosixProcess.EffectiveUser ? "" : Caller.User == 0 ? "--user root " : $"--user {Caller.User} ";
+        var links = Preflight.Faults(wanted, state, Caller.User, Caller.Groups).Select(f => $"{f}: sudo microvm up {owner}{netns}{choices}{Shell.Quote(file)}");
         var bridges = attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper) ? BridgeHelperProgram.Faults(attachments, helper, Caller.User) : [];
         return [.. links, .. bridges, .. VirtiofsDaemons.Faults(vm, file)];
     }

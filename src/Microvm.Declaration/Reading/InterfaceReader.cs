@@ -17,6 +17,14 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var mac = it["mac"] is StringNode macNode ? GuestMac(macNode) : null;
         var bridge = Bridge(it, type);
         var (link, mode, sources) = Macvtap(it, type);
+        if (id is { } own && bridge is { } above && own.Value == above.Value)
+        {
+            diagnostics.Error(it.PositionOf("bridge"), $"the bridge '{above}' is the interface itself; 'bridge' names a bridge of the host, and 'id' the new interface");
+        }
+        if (id is { } self && link is { } below && self.Value == below.Value)
+        {
+            diagnostics.Error(it.Set("macvtap")!.PositionOf("link"), $"the lower device '{below}' is the interface itself; 'link' names a device of the host, and 'id' the new interface");
+        }
         var vhost = Vhost(it, type);
         var helper = BridgeHelper(it, type);
         var kernelIp = it.Set("user").Flag("kernelIp", false);

@@ -9,12 +9,19 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
     /// <summary>sun_path without the terminating zero (unix(7)).</summary>
     private const int MaxSocketBytes = 107;
 
+    /// <summary>The kernel's own net.ipv4.ip_unprivileged_port_start (ip-sysctl.rst).</summary>
+    private const int UnprivilegedPorts = 1024;
+
     internal void Check(MicrovmConfig vm, ObjectNode microvm)
     {
         Memory(vm);
         if (vm.ForwardPorts.Count > 0 && vm.Interfaces.All(i => i.Type != InterfaceType.User))
         {
             diagnostics.Error(vm.PositionOf("forwardPorts"), "forwardPorts needs an interface of type \"user\"; add one");
+        }
+        foreach (var port in vm.ForwardPorts.Where(p => p.From == "host" && p.HostPort is > 0 and < UnprivilegedPorts))
+        {
+            diagnostics.Warning(port.At, $"{port.Proto} port {port.HostPort} of the host takes a privilege that no hypervisor gets, unless net.ipv4.ip_unprivileged_port_start of the host is at most {port.HostPort}; forward one from {UnprivilegedPorts} on");
         }
         Twins(vm.Volumes, v => v.Image, v => v.At, "the volume image '{0}' is used twice; each volume needs its own");
         Twins(vm.Shares, s => s.Tag, s => s.At, "the share tag '{0}' is used twice; each share needs its own");

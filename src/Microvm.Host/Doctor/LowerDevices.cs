@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Network;
 
 namespace Microvm.Host.Doctor;
 
@@ -21,6 +22,10 @@ public sealed class LowerDevices : ICheck
             {
                 yield return new(Name, Severity.Problem, $"{lower} is attached to {host.Links.FirstOrDefault(l => l.Index == master)?.Name ?? "another link"} already",
                     "a bridge's port can't carry macvtaps; use type tap with that bridge", $"sudo ip link set {quoted} nomaster");
+            }
+            else if (new KernelRules(host.Links).LowerDevice(link) is { } unfit)
+            {
+                yield return new(Name, Severity.Problem, $"{lower} can carry no macvtap", $"it is a device {unfit}");
             }
             else if (host.Exists($"/sys/class/net/{lower}/phy80211"))
             {

@@ -8,6 +8,12 @@ public sealed class VhostNet : ICheck
     public IEnumerable<Finding> Look(HostView host)
     {
         var wanted = host.Interfaces.FirstOrDefault(i => i.Vhost);
+        if (wanted is not null && host.Security("/dev/vhost-net") is { } node && !node.ReadableAndWritableBy(host.Person.User, host.Person.Groups))
+        {
+            yield return new(Name, Severity.Problem, $"{host.Person.Name} may not open /dev/vhost-net (mode 0{Convert.ToString((int)node.Mode, 8)})",
+                $"'{wanted.Id}' asks for tap.vhost, and its hypervisor opens it", "sudo chmod 0666 /dev/vhost-net");
+            yield break;
+        }
         yield return host.Kernel("vhost_net", "VHOST_NET") switch
         {
             false => new(Name, wanted is null ? Severity.Note : Severity.Problem, "the kernel has no vhost_net",

@@ -6,11 +6,12 @@ namespace Microvm.Host.Run;
 /// <summary>What the host must have besides the interfaces themselves; told before somebody else fails for want of it.</summary>
 public static class Prerequisites
 {
-    private const string Tun = "/dev/net/tun";
+    private const string Tun = "/dev/net/tun", Vhost = "/dev/vhost-net";
     private static readonly AttachmentKind[] s_taps = [AttachmentKind.TapByName, AttachmentKind.TapRedirect, AttachmentKind.UserNamespace];
 
     /// <summary>What is missing for one who runs a VM with these attachments, each with the command that mends it.</summary>
-    public static IEnumerable<string> Faults(IReadOnlyList<Attachment> attachments)
+    /// <param name="inside">Within the namespace of a user network: the host's ports are slirp4netns', which stayed outside.</param>
+    public static IEnumerable<string> Faults(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, bool inside)
     {
         if (attachments.FirstOrDefault(a => s_taps.Contains(a.Kind)) is { } byName)
         {
@@ -32,6 +33,42 @@ public static class Prerequisites
         if (attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } user && SearchPath.Find("slirp4netns") is null)
         {
             yield return $"'{user.Interface.Id}' needs slirp4netns, which is not on the PATH; install it (Debian: sudo apt install slirp4netns)";
+        }
+        List<string> more;
+        using (Caller.ActAsStarter())
+        {
+            more = [.. attachments.Where(a => a.Interface.Vhost).Select(a => VhostFault(a.Interface)).OfType<string>()];
+            if (!inside)
+            {
+                more.AddRange(vm.ForwardPorts.Where(p => p.From == "host").Select(HostPorts.Fault).OfType<string>());
+            }
+        }
+        foreach (var fault in more)
+        {
+            yield return fault;
+        }
+    }
+
+    /// <summary>Why a VM whose interfaces ask for vhost could not have it, or null. Without the device QEMU ends in an assertion.</summary>
+    private static string? VhostFault(NetworkInterface i)
+    {
+        var why = $"'{i.Id}' asks for tap.vhost, and ";
+        if (!File.Exists(Vhost))
+        {
+            return $"{why}there is no {Vhost}; load it with: sudo modprobe vhost_net, or leave tap.vhost out";
+        }
+        try
+        {
+            using var _ = File.OpenHandle(Vhost, FileMode.Open, FileAccess.ReadWrite);
+            return null;
+        }
+        catch (UnauthorizedAccessException)
+        {
+            return $"{why}user {PosixProcess.EffectiveUser} may not open {Vhost}; mend it with: sudo chmod 0666 {Vhost}, or leave tap.vhost out";
+        }
+        catch (IOException)
+        {
+            return $"{why}{Vhost} can't be opened; load it with: sudo modprobe vhost_net, or leave tap.vhost out";
         }
     }
 

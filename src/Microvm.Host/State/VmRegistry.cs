@@ -59,7 +59,8 @@ public sealed class VmRegistry(StateDirectory state, string binary)
     {
         using var above = state.Hold();
         using var data = above.Find(name.Value);
-        return data is null ? [] : [.. data.Names().Where(n => !s_ours.Contains(n) && data.Look(n) is not { IsSocket: true }).Order(StringComparer.Ordinal)];
+        // The lock on a control socket stays beside it.
+        return data is null ? [] : [.. data.Names().Where(n => !s_ours.Contains(n) && !n.EndsWith(".sock.lock", StringComparison.Ordinal) && data.Look(n) is not { IsSocket: true }).Order(StringComparer.Ordinal)];
     }
 
     /// <summary>Removes the VM's directory and all in it, then what steered it; links are removed, never followed.</summary>

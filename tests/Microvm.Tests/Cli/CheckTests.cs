@@ -24,6 +24,11 @@ public sealed class CheckTests : IDisposable
     [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","brigde":"br0"}""", "did you mean 'bridge'?")]
     [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"},{"type":"tap","id":"a","mac":"02:00:00:00:00:02"}""", "id 'a' is already used")]
     [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"},{"type":"tap","id":"b","mac":"02:00:00:00:00:01"}""", "MAC 02:00:00:00:00:01 is already used")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","bridge":"a"}""", "the bridge 'a' is the interface itself")]
+    [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"a","mode":"bridge"}}""", "the lower device 'a' is the interface itself")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","bridge":"b"},{"type":"tap","id":"b","mac":"02:00:00:00:00:02"}""", "wants the bridge 'b', but that is the id of an interface")]
+    [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"passthru"}},{"type":"macvtap","id":"b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"passthru"}}""", "'b' and 'a' are both on 'eth0'")]
+    [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"bridge"}},{"type":"macvtap","id":"b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"passthru"}}""", "which one in mode passthru has to itself")]
     public void A_broken_rule_is_an_error_at_its_place(string interfaces, string says)
     {
         var file = _folder.File("vm.json", Vm(interfaces));
@@ -46,6 +51,20 @@ public sealed class CheckTests : IDisposable
         var outcome = Binary.Microvm("check", _folder.File("vm.json", Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}""", more)));
         Assert.Equal(2, outcome.Code);
         Assert.Contains(says, outcome.Out);
+    }
+
+    [Fact]
+    public void Two_vms_have_two_control_sockets_and_a_forwarded_port_below_1024_is_warned_of()
+    {
+        string File(string name, string socket) => _folder.File($"{name}.json", Vm($$"""{"type":"user","id":"{{name}}","mac":"02:00:00:00:00:0{{name}}"}""",
+            $$""" "socket":"{{socket}}","forwardPorts":[{"host":{"port":{{(name == "1" ? 443 : 1024)}} },"guest":{"port":443} }],""", $"vm{name}"));
+        var relative = Binary.Microvm("check", File("1", "x.sock"), File("2", "x.sock"));
+        Assert.Equal(0, relative.Code);
+        Assert.Contains("warning: tcp port 443 of the host takes a privilege that no hypervisor gets", relative.Out);
+        Assert.DoesNotContain("port 1024 ", relative.Out);
+        var same = Binary.Microvm("check", File("1", "/run/x.sock"), File("2", "/run/x.sock"));
+        Assert.Equal(2, same.Code);
+        Assert.Contains("the control socket /run/x.sock is 'vm1''s already", same.Out);
     }
 
     [Fact]

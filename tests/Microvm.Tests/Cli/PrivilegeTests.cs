@@ -123,7 +123,7 @@ public sealed class PrivilegeTests : IDisposable
     [InlineData("status", SysPtrace | DacReadSearch)]
     [InlineData("command", 0ul)]
     [InlineData("up", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]
-    [InlineData("down", NetAdmin | Chown | Fowner | Mknod)]
+    [InlineData("down", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]
     [InlineData("watch", NetAdmin | Chown | Fowner | Mknod)]
     public void All_else_is_given_up_before_a_declaration_is_read(string command, ulong kept)
     {

@@ -131,14 +131,40 @@ public sealed class UpTests : IDisposable
     [Fact]
     public void A_refusal_by_the_kernel_undoes_all()
     {
-        // A bridge takes 1,023 ports (BR_MAX_PORTS); the tap that finds it full fails after others were made.
+        // Mode passthru gives the guest's MAC to the lower device, and an ifb takes none: nothing but the attempt tells.
+        _ns.Ip("link", "add", "ifb0", "type", "ifb");
+        Assert.Equal(0, Run("up", Vm("a", 1, "", "a0")).Code);
+        var before = _ns.Links();
+        var outcome = Run("up", _folder.File("b.json", """
+            {"networking":{"hostName":"b"},"microvm":{"interfaces":[{"type":"tap","id":"b0","mac":"02:00:00:00:01:00"},{"type":"tap","id":"b1","mac":"02:00:00:00:01:01"},
+              {"type":"macvtap","id":"b2","mac":"02:00:00:00:01:02","macvtap":{"link":"ifb0","mode":"passthru"} }] } }
+            """));
+        Assert.Equal(1, outcome.Code);
+        Assert.Contains("'b2': Operation not supported", outcome.Err);
+        Assert.Equal(before, _ns.Links());
+    }
+
+    [Fact]
+    public void A_bridge_that_would_have_too_many_ports_is_told_before_anything_is_made()
+    {
+        // A bridge takes 1,023 ports (BR_MAX_PORTS).
         _ns.Ip("link", "add", "br0", "type", "bridge");
         Assert.Equal(0, Run("up", Vm("a", 1, "br0", [.. Enumerable.Range(0, 1020).Select(i => $"a{i}")])).Code);
         var before = _ns.Links();
-        var outcome = Run("up", Vm("b", 1, "br0", "b0", "b1", "b2", "b3", "b4"));
-        Assert.Equal(1, outcome.Code);
-        Assert.Contains("attach 'b", outcome.Err);
+        Assert.Equal(0, Run("plan", Vm("b", 1, "br0", "b0", "b1", "b2")).Code);
+        var file = Vm("b", 1, "br0", "b0", "b1", "b2", "b3", "b4");
+        var plan = Run("plan", file);
+        Assert.Equal(1, plan.Code);
+        Assert.Contains("'b3' wants the bridge 'br0', which would have more than the 1023 ports that the kernel allows", plan.Err);
+        Assert.Equal(1, Run("up", file).Code);
         Assert.Equal(before, _ns.Links());
+        // And the kernel: three more it takes.
+        foreach (var n in Enumerable.Range(0, 4))
+        {
+            _ns.Ip("tuntap", "add", $"x{n}", "mode", "tap");
+            var attached = Binary.Run("ip", null, "-n", _ns.Name, "link", "set", $"x{n}", "master", "br0");
+            Assert.True(n < 3 ? attached.Code == 0 : attached.Err.Contains("Exchange full", StringComparison.Ordinal), attached.Err);
+        }
     }
 
     [Fact]

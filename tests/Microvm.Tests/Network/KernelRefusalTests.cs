@@ -1,0 +1,133 @@
+namespace Microvm.Tests;
+
+/// <summary>Every refusal that register_netdevice(), macvlan_common_newlink(), br_add_if() and tun_set_iff() can give for a link of ours: provoked
+/// with the kernel that is here, and said by `plan` or `run --dry-run` before. What br_add_if() refuses of other devices (the loopback, a bridge,
+/// what is no Ethernet device, IFF_DONT_BRIDGE) no tap of ours is; a bridge that is full stands in UpTests.</summary>
+public sealed class KernelRefusalTests : IDisposable
+{
+    private readonly NetworkHost _host = new();
+    private readonly Folder _folder = new();
+
+    public void Dispose()
+    {
+        _host.Dispose();
+        _folder.Dispose();
+    }
+
+    private void Ip(string words) => _host.Net.Ip(words.Split(' '));
+    private const string Veth = "link add eth0 type veth peer name far0";
+    private static readonly string s_mac = NetworkHost.MacOf("vm-a1");
+    private const string Nested = "link add v1 type vxlan id 1 dstport 4801 dev eth0 group 239.1.1.1";
+
+    /// <param name="setUp">Commands of ip(8), one a line.</param>
+    /// <param name="attempt">What the kernel is to refuse; lines before the last are to work.</param>
+    /// <param name="kernel">The kernel's words.</param>
+    /// <param name="lower">The lower device and mode of the macvtap vm-a1, or "tap" or "tap:BRIDGE".</param>
+    /// <param name="said">What `plan` says.</param>
+    [Theory]
+    // macvlan_common_newlink(): ENODEV, and macvlan_port_create()'s EINVAL and EBUSY.
+    [InlineData("", "link add link eth9 name vm-a1 type macvtap", "Cannot find device", "eth9 bridge", "'eth9', which is not there")]
+    [InlineData("", "link add link lo name vm-a1 type macvtap", "Invalid argument", "lo bridge", "'lo', which is the loopback device")]
+    [InlineData("tuntap add tun0 mode tun", "link add link tun0 name vm-a1 type macvtap", "Invalid argument", "tun0 bridge", "'tun0', which is no Ethernet device")]
+    [InlineData(Veth + "\nlink add br0 type bridge\nlink set eth0 master br0", "link add link eth0 name vm-a1 type macvtap", "Device or resource busy", "eth0 bridge", "a port of the bridge 'br0'")]
+    // Its EINVAL for mode passthru.
+    [InlineData(Veth + "\nlink add link eth0 name p0 type macvtap mode passthru", "link add link eth0 name vm-a1 type macvtap mode bridge", "Invalid argument", "eth0 bridge", "'p0' has to itself in mode passthru")]
+    [InlineData(Veth + "\nlink add link eth0 name m0 type macvlan mode bridge", "link add link eth0 name vm-a1 type macvtap mode passthru", "Invalid argument", "eth0 passthru", "wants it alone, but 'm0' uses it")]
+    // netdev_upper_dev_link(): EMLINK.
+    [InlineData("NESTED", "link add link v7 name vm-a1 type macvtap", "Too many links", "v7 bridge", "on which no further link can stand")]
+    // macvlan_open(): EADDRINUSE.
+    [InlineData("link add eth0 address MAC type veth peer name far0", "link add link eth0 name vm-a1 address MAC type macvtap\nlink set vm-a1 up", "Address already in use", "eth0 bridge", "whose own MAC is the one that is declared")]
+    [InlineData(Veth + "\nlink set eth0 up\nlink add link eth0 name m0 address MAC type macvlan mode bridge\nlink set m0 up",
+        "link add link eth0 name vm-a1 address MAC type macvtap mode bridge\nlink set vm-a1 up", "Address already in use", "eth0 bridge", "on which 'm0' has the MAC that is declared already")]
+    // register_netdevice(): EEXIST. tun_set_iff(): EBUSY of a name that is taken.
+    [InlineData(Veth + "\nlink add vm-a1 type bridge", "link add link eth0 name vm-a1 type macvtap", "File exists", "eth0 bridge", "a link 'vm-a1' is there already and is not ours")]
+    [InlineData("link add vm-a1 type bridge", "tuntap add vm-a1 mode tap", "Device or resource busy", "tap", "a link 'vm-a1' is there already and is not ours")]
+    // Both, of an altname.
+    [InlineData(Veth + "\nlink property add dev far0 altname vm-a1", "link add link eth0 name vm-a1 type macvtap", "File exists", "eth0 bridge", "'vm-a1' is an altname of 'far0'")]
+    [InlineData(Veth + "\nlink property add dev far0 altname vm-a1", "tuntap add vm-a1 mode tap", "Device or resource busy", "tap", "'vm-a1' is an altname of 'far0'")]
+    // do_set_master(): EOPNOTSUPP of what is no bridge.
+    [InlineData(Veth, "tuntap add t0 mode tap\nlink set t0 master eth0", "Operation not supported", "tap:eth0", "'vm-a1' wants the bridge 'eth0', but that link is a veth")]
+    public void What_the_kernel_refuses_plan_has_said(string setUp, string attempt, string kernel, string lower, string said)
+    {
+        setUp = setUp == "NESTED" ? $"{Veth}\n{Nested}\n{string.Join('\n', Enumerable.Range(2, 6).Select(n => $"link add v{n} type vxlan id {n} dstport {4800 + n} dev v{n - 1} group 239.1.1.1"))}" : setUp;
+        Array.ForEach(setUp.Replace("MAC", s_mac).Split('\n', StringSplitOptions.RemoveEmptyEntries), Ip);
+        var before = _host.Net.Links();
+        var file = _host.Declare("a", 1, lower.Split(':', ' ') switch
+        {
+            ["tap"] => NetworkHost.Tap("vm-a1"),
+            ["tap", var bridge] => NetworkHost.Tap("vm-a1", bridge),
+            [var device, var mode] => NetworkHost.Macvtap("vm-a1", device, mode),
+            _ => throw new ArgumentException(lower),
+        });
+        foreach (var command in (string[])["plan", "up"])
+        {
+            var told = _host.Microvm(command, file);
+            Assert.True(told.Code == 1, $"{command}: {told.Code}: {told.Out}{told.Err}");
+            Assert.Contains(said, told.Err);
+        }
+        Assert.Equal(before, _host.Net.Links());
+        var lines = attempt.Replace("MAC", s_mac).Split('\n');
+        Array.ForEach(lines[..^1], Ip);
+        var refused = Binary.Run("ip", null, ["-n", _host.Net.Name, .. lines[^1].Split(' ')]);
+        Assert.NotEqual(0, refused.Code);
+        Assert.Contains(kernel, refused.Err);
+    }
+
+    [Fact]
+    public void Of_two_like_macs_one_that_is_down_is_no_hindrance_and_a_macvtap_that_is_right_is_kept()
+    {
+        Ip(Veth);
+        Ip($"link add link eth0 name m0 address {s_mac} type macvlan mode bridge");
+        var file = _host.Declare("a", 1, NetworkHost.Macvtap("vm-a1", "eth0", "bridge"));
+        _host.Done("up", file);
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+    }
+
+    [Fact]
+    public void A_tap_on_which_a_macvlan_stands_is_told_to_be_no_port_before_the_kernel_does()
+    {
+        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1")));
+        Ip("link add link vm-a1 name m0 type macvlan");
+        Ip("link add br0 type bridge");
+        var plan = _host.Microvm("plan", _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0")));
+        Assert.Equal(1, plan.Code);
+        Assert.Contains("'vm-a1' wants the bridge 'br0', but 'm0', a macvlan, stands on it", plan.Err);
+        var refused = Binary.Run("ip", null, "-n", _host.Net.Name, "link", "set", "vm-a1", "master", "br0");
+        Assert.Contains("Device or resource busy", refused.Err);
+    }
+
+    // Opens a tap as a hypervisor does (TUNSETIFF), and tells the errno.
+    private const string Open = "open(my $f, '+<', '/dev/net/tun') or die; my $r = pack('Z16 S x22', $ARGV[0], hex $ARGV[1]); ioctl($f, 0x400454ca, $r) or print grep { $!{$_} } keys %!;";
+
+    /// <summary>tun_set_iff() of a tap that is there: each errno, and what `run --dry-run` says of the same tap to the same user.</summary>
+    [Theory]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr user 65534", "", 0)]
+    [InlineData("tuntap add vm-a1 mode tun user 65534", "EINVAL", 0, "is there but is no tap")]
+    [InlineData("link add vm-a1 type bridge", "EINVAL", 0, "is there but is no tap")]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr multi_queue user 65534", "EINVAL", 0, "is multi_queue")]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr user 65534", "EINVAL", 0x100, "lacks multi_queue")]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr user 1234", "EPERM", 0, "belongs to user 1234, and the VM would run as user 65534")]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr user 65534 group 1234", "EPERM", 0, "is for group 1234, in which user 65534 is not")]
+    [InlineData("tuntap add vm-a1 mode tap vnet_hdr user 65534", "EBUSY", 0, "is open in a process that can't be seen from here")]
+    [InlineData("", "EPERM", 0, "is not there; make it with")]
+    public void What_the_kernel_refuses_to_open_a_dry_run_has_said(string setUp, string errno, int flags, string? said = null)
+    {
+        Assert.SkipWhen(File.Exists($"{Binary.Path}.dll"), "a managed build can't be copied alone");
+        if (setUp.Length > 0)
+        {
+            Ip(setUp);
+        }
+        using var holder = errno == "EBUSY" ? new Holder(_host.Net.Name, "vm-a1") : null;
+        var binary = _folder.File("microvm", "");
+        File.Copy(Binary.Path, binary, true);
+        var file = _folder.File("vm.json", $$"""{"networking":{"hostName":"a"},"microvm":{"kernel":"/k","vcpu":{{(flags == 0 ? 1 : 2)}},"interfaces":[{{NetworkHost.Tap("vm-a1")}}] } }""");
+        Assert.Equal(0, Binary.Run("chmod", null, "-R", "a+rX", Path.GetDirectoryName(binary)!).Code);
+        Binary.Outcome Nobody(params string[] words) => Binary.Run("ip", null, ["netns", "exec", _host.Net.Name, "sh", "-c",
+            "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"", "sh", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", .. words]);
+        var dry = Nobody(binary, "run", "--dry-run", file);
+        // IFF_TAP, IFF_NO_PI, IFF_VNET_HDR.
+        Assert.Equal(errno, Nobody("perl", "-MErrno", "-e", Open, "vm-a1", $"{0x5002 | flags:x}").Out.Trim());
+        Assert.True(dry.Code == (said is null ? 0 : 1), dry.Out + dry.Err);
+        Assert.Contains(said is null ? "start " : $"missing  the {(said.StartsWith("is there", StringComparison.Ordinal) ? "link" : "tap")} 'vm-a1' {said}", dry.Out);
+    }
+}
