@@ -41,7 +41,7 @@ internal static class AttachmentChoice
         var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
         // A tap is a tap, whatever it is joined to.
         var able = kind is AttachmentKind.TapRedirect or AttachmentKind.UserNamespace ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName) : hypervisor.Accepts(type).Contains(kind);
-        return fits && able ? attachment with { Kind = kind, QueuePairs = Math.Min(vm.Vcpu, hypervisor.MaxQueuePairs(kind, attachment.Interface.Vhost)) }
+        return fits && able ? attachment with { Kind = kind, QueuePairs = HypervisorTable.QueuePairs(vm, attachment.Interface, kind) }
             : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {kind.Text()} to {vm.Hypervisor}");
     }
 }

@@ -31,7 +31,8 @@ internal static class Privilege
         ["capture"] = CapabilitySet.Of(Capability.NetRaw, Capability.NetAdmin, Capability.DacOverride),
         ["command"] = default,
         // The firewall tells its chains to CAP_NET_ADMIN only; bridge.conf may be for root and a group.
-        ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch),
+        // Besides, it tells what a running VM has open, as status does.
+        ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch, Capability.SysPtrace),
         ["explain"] = default,
         ["mac"] = default,
         ["completions"] = default,

@@ -7,8 +7,8 @@ namespace Microvm.Cli;
 /// <summary>The table of <c>microvm status</c>.</summary>
 internal static class StatusTable
 {
-    /// <param name="mend">The command that makes the host as it is declared; null where nothing is declared.</param>
-    internal static IReadOnlyList<string> Lines(IReadOnlyList<InterfaceStatus> interfaces, TrafficHistory? rates, string? mend, Terminal terminal)
+    /// <param name="mend">The command that makes them as they are declared; null where nothing is declared.</param>
+    internal static IReadOnlyList<string> Lines(IReadOnlyList<InterfaceStatus> interfaces, TrafficHistory? rates, Func<IReadOnlyList<InterfaceStatus>, string?> mend, Terminal terminal)
     {
         if (interfaces.Count == 0)
         {
@@ -39,9 +39,9 @@ internal static class StatusTable
             lines.AddRange([wrapped[0].Replace(word, terminal.Paint(Look.Style(i.State), word), StringComparison.Ordinal), .. wrapped.Skip(1)]);
         }
         // A link that is not ours is somebody's to clear away first.
-        if (mend is not null && interfaces.Any(i => i.Reason is not null && i.State != InterfaceState.Up) && interfaces.All(i => i.State != InterfaceState.Foreign))
+        if (interfaces.Any(i => i.Reason is not null && i.State != InterfaceState.Up) && interfaces.All(i => i.State != InterfaceState.Foreign) && mend(interfaces) is { } command)
         {
-            lines.Add(terminal.Paint(Style.Cyan, $"$ {mend}"));
+            lines.Add(terminal.Paint(Style.Cyan, $"$ {command}"));
         }
         return [.. lines, .. Table.NoRoom(hidden, terminal)];
     }

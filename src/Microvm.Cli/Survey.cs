@@ -7,7 +7,8 @@ using Microvm.Observation;
 
 namespace Microvm.Cli;
 
-/// <summary>Looks again and again at the interfaces that the command line asks for: the declared ones, or all that are ours.</summary>
+/// <summary>Looks again and again at the interfaces that the command line asks for: the declared ones; or, without a declaration, all that are ours, where those of
+/// this host's VMs are compared with what these were started from.</summary>
 internal sealed class Survey : IDisposable
 {
     private static readonly TimeSpan s_holdersAge = TimeSpan.FromSeconds(2);
@@ -15,11 +16,19 @@ internal sealed class Survey : IDisposable
     private readonly IReadOnlyList<Attachment> _attachments;
     private readonly IReadOnlyList<DesiredLink> _desired;
     private readonly IReadOnlyList<string>? _declared;
+    private readonly HostDeclarations? _host;
     private IReadOnlyList<LinkHolder> _holders = [];
     private TimeSpan? _heldAt;
 
-    private Survey(RouteSocket route, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired, IReadOnlyList<string>? declared) =>
-        (_route, _attachments, _desired, _declared) = (route, attachments, desired, declared);
+    private Survey(RouteSocket route, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired, IReadOnlyList<string>? declared, HostDeclarations? host) =>
+        (_route, _attachments, _desired, _declared, _host) = (route, attachments, desired, declared, host);
+
+    /// <summary>All that is ours, and what this host's VMs were started from.</summary>
+    internal Survey(HostDeclarations host) : this(new RouteSocket(), [], [], null, host) { }
+
+    /// <summary>These declarations.</summary>
+    internal Survey(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired)
+        : this(new RouteSocket(), attachments, desired, [.. vms.Select(v => v.Name)], null) { }
 
     /// <summary>Since the machine was started, by a clock that nobody sets.</summary>
     internal static TimeSpan Now => Stopwatch.GetElapsedTime(0);
@@ -34,13 +43,19 @@ internal sealed class Survey : IDisposable
         {
             return null;
         }
-        return new(new RouteSocket(), attachments, HostSession.Desired(result, vms, attachments), result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 } ? [.. vms.Select(v => v.Name)] : null);
+        return result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 } ? new(vms, attachments, HostSession.Desired(result, vms, attachments)) : new(HostDeclarations.Of(result));
     }
+
+    /// <summary>The command that makes these interfaces as they are declared; null where nothing is, or where the declaration came through a pipe.</summary>
+    internal string? Mend(ParseResult result, IEnumerable<InterfaceStatus> interfaces) => _host is not null ? _host.Mend(interfaces.Select(i => (i.Vm, i.Type)))
+        : result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 } files || files.Contains("-") ? null
+        : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Host.Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Host.Shell.Quote(f), int.MaxValue))]);
 
     /// <summary>The interfaces as they are now.</summary>
     internal IReadOnlyList<InterfaceStatus> Take()
     {
-        var state = _declared is null ? HostState.ReadOurs(_route, statistics: true) : HostState.Read(_route, _desired, statistics: true, _declared);
+        _host?.Refresh();
+        var state = _host is not null ? HostState.ReadAll(_route, _host.Desired, statistics: true) : HostState.Read(_route, _desired, statistics: true, _declared);
         var links = state.Links;
         var now = Now;
         // All processes are looked through, so not at every look of a fast one.
@@ -49,11 +64,22 @@ internal sealed class Survey : IDisposable
             _holders = links.Any(l => l.Kind is "tun" or "macvtap") ? LinkHolder.Scan(links) : [];
             _heldAt = now;
         }
-        var interfaces = _declared is null
-            ? InterfaceStatus.OfHost(links, state.Redirects, _holders)
-            : InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared }), links, _holders);
+        var interfaces = _host is null ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared! }), links, _holders) : OfHost(_host, state);
         History.Add(interfaces, now);
         return interfaces;
+    }
+
+    /// <summary>Each VM that was started from a declaration by that, every other by its links alone.</summary>
+    private IReadOnlyList<InterfaceStatus> OfHost(HostDeclarations host, HostState state)
+    {
+        var all = InterfaceStatus.OfHost(state.Links, state.Redirects, _holders);
+        if (host.Attachments.Count == 0)
+        {
+            return all;
+        }
+        var declared = InterfaceStatus.OfDeclared(host.Attachments, Plan.ForUp(host.Desired, state, new() { Vms = [.. host.Started.Select(v => v.Config.Name)] }), state.Links, _holders);
+        var known = declared.Select(i => i.Vm).ToHashSet();
+        return [.. declared.Concat(all.Where(i => !known.Contains(i.Vm))).OrderBy(i => i.Vm, StringComparer.Ordinal)];
     }
 
     public void Dispose() => _route.Dispose();

@@ -46,7 +46,7 @@ public static class HypervisorTable
         {
             if (Kind(hypervisor, i) is { } kind)
             {
-                attachments.Add(new(vm.Name, i, kind, Math.Min(vm.Vcpu, hypervisor.MaxQueuePairs(kind, i.Vhost))));
+                attachments.Add(new(vm.Name, i, kind, QueuePairs(vm, i, kind)));
             }
             else
             {
@@ -55,6 +55,9 @@ public static class HypervisorTable
         }
         return attachments;
     }
+
+    /// <summary>How many queue pairs an interface has over such an attachment: one a vCPU, as far as the hypervisor can.</summary>
+    public static int QueuePairs(MicrovmConfig vm, NetworkInterface i, AttachmentKind kind) => Math.Min(vm.Vcpu, Find(vm.Hypervisor)!.MaxQueuePairs(kind, i.Vhost));
 
     /// <summary>What a declaration lacks for a start, or null. An interface can be made without it.</summary>
     public static string? Missing(MicrovmConfig vm) =>

@@ -36,6 +36,15 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
             && (names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))))]);
     }
 
+    /// <summary>Looks at what is wanted and at every VM's links besides.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static HostState ReadAll(RouteSocket route, IReadOnlyList<DesiredLink> wanted, bool statistics = false)
+    {
+        var links = route.Links(statistics);
+        var names = wanted.Select(w => w.Name).ToHashSet();
+        return Complete(route, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]);
+    }
+
     /// <summary>Looks at every VM's links, declared or not: one dump, and the redirects of pairs.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static HostState ReadOurs(RouteSocket route, bool statistics = false)

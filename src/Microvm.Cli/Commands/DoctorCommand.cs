@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using Microvm.Declaration;
+using Microvm.Host;
 using Microvm.Host.Doctor;
 using Microvm.Hypervisors;
 using Microvm.Linux;
@@ -9,23 +11,37 @@ namespace Microvm.Cli.Commands;
 
 internal static class DoctorCommand
 {
-    private static readonly Argument<string[]> s_files = new("FILE") { Description = "Declarations; with them, what they need is looked at too", Arity = ArgumentArity.ZeroOrMore };
     private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Tell what is right, too" };
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("doctor", "Look for what keeps VMs from their network, and tell the command that mends it",
         ["microvm doctor", "sudo microvm doctor vm.nix", "microvm doctor --json vm.nix"])
     {
-        Details = ["It only looks. Problems keep a declared VM from working, warnings may, notes are worth knowing. Who runs the VMs is taken to be the caller (behind sudo)."],
+        Details = ["With declarations it looks at what these need; without any, at what this host's VMs need. It only looks. Problems keep a declared VM from working, warnings may, notes are worth knowing. Who runs the VMs is taken to be the caller (behind sudo)."],
         ExitCodes = [("0", "no problem was found"), ("1", "there are problems"), ("2", "wrong usage or declaration")],
-    }, Run, s_files, s_all, CommonOptions.Json, CommonOptions.Netns);
+    }, Run, CommonOptions.MaybeFiles, s_all, CommonOptions.Json, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {
-        if (HostSession.Read(result, s_files) is not { } vms)
+        if (HostSession.Read(result, CommonOptions.MaybeFiles) is not { } vms)
         {
             return 2;
         }
-        var findings = Checkup.Run(new HostView("/", vms, [.. vms.SelectMany(v => HypervisorTable.Attach(v, out _))]) { Person = Caller() });
+        HostDeclarations? host = null;
+        if (result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 })
+        {
+            host = HostDeclarations.Of(result);
+            vms = [.. host.All().Select(v => v.Config)];
+        }
+        IReadOnlyList<Attachment> attachments = [.. vms.SelectMany(v => HypervisorTable.Attach(v, out _))];
+        using var survey = host is null ? new Survey(vms, attachments, HostSession.Desired(result, vms, attachments)) : new Survey(host);
+        var findings = Checkup.Run(new HostView("/", vms, attachments)
+        {
+            Person = Caller(),
+            Netns = result.GetValue(CommonOptions.Netns),
+            Statuses = survey.Take,
+            Remake = interfaces => survey.Mend(result, interfaces),
+            Restart = vm => host?.Started.Any(v => v.Config.Name == vm) == true ? $"sudo microvm restart {Shell.Quote(vm)}" : null,
+        });
         var problems = findings.Count(f => f.Severity == Severity.Problem);
         if (result.GetValue(CommonOptions.Json))
         {

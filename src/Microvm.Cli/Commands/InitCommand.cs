@@ -79,8 +79,15 @@ internal static class InitCommand
     }
 
     // VM names may be longer than the 15 bytes of an interface's name.
-    private static string Id(string name) => name.StartsWith("vm", StringComparison.Ordinal) ? Cut(name) : Cut($"vm-{name}");
-    private static string Cut(string text) => text.Length > InterfaceName.MaxBytes ? text[..InterfaceName.MaxBytes] : text;
+    private static string Id(string name) => Fit(name.StartsWith("vm", StringComparison.Ordinal) ? name : $"vm-{name}");
+
+    /// <summary>What is too long ends in a hash of the whole instead, so that names that begin alike have ids that differ.</summary>
+    private static string Fit(string text)
+    {
+        const int HashBytes = 3;
+        return text.Length <= InterfaceName.MaxBytes ? text
+            : $"{text[..(InterfaceName.MaxBytes - 1 - 2 * HashBytes)]}-{Convert.ToHexStringLower(Sha256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, HashBytes))}";
+    }
 
     private static string Ask(bool asks, string question, string usual, IReadOnlyList<string>? choices)
     {

@@ -5,6 +5,8 @@ using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Host.Systemd;
 using Microvm.Hypervisors;
+using Microvm.Linux;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
 
@@ -17,7 +19,8 @@ internal static class ListCommand
     {
         var vms = VmHost.Directory(result).All();
         var states = Systemctl.States([.. vms.Select(v => v.Name)]);
-        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit))).ToArray();
+        var interfaces = Interfaces(result);
+        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit)) with { Interfaces = [.. interfaces[v.Name.Value].Select(i => new InterfaceReport(i.Id, Look.Word(i.State), i.Reason))] }).ToArray();
         if (result.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(rows, VmReports.Default.VmReportArray));
@@ -28,11 +31,11 @@ internal static class ListCommand
             Console.WriteLine($"no VM is in {VmHost.Directory(result).Path}; 'microvm create' makes one");
             return 0;
         }
-        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("STOPS", 20), new("FROM", 30, 8));
+        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("INTERFACES", 85), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("STOPS", 20), new("FROM", 30, 8));
         foreach (var r in rows)
         {
             table.Add(r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
-                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
+                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), Sum(r.Interfaces), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
         }
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
@@ -55,6 +58,29 @@ internal static class ListCommand
 
     private static bool? AsksGuest(VmDirectory vm) => vm.Hypervisor is not { } name ? null
         : File.Exists(vm.Steer("current/bin/microvm-shutdown")) && HypervisorTable.Find(name)?.Facts.CanBeAsked != false;
+
+    /// <summary>What <c>status</c> sees of each VM; nothing where the links can't be looked at.</summary>
+    private static ILookup<string, InterfaceStatus> Interfaces(ParseResult result)
+    {
+        try
+        {
+            using var survey = new Survey(HostDeclarations.Of(result));
+            return survey.Take().ToLookup(i => i.Vm);
+        }
+        catch (LinuxException e)
+        {
+            Console.Error.WriteLine($"microvm: the interfaces can't be looked at: {e.Message}");
+            return Array.Empty<InterfaceStatus>().ToLookup(i => i.Vm);
+        }
+    }
+
+    /// <summary>How many are in which state, the bad ones first: <c>1 drifted, 2 up</c>.</summary>
+    private static Cell Sum(IReadOnlyList<InterfaceReport> interfaces)
+    {
+        var good = interfaces.All(i => i.State is "up" or "unlinked");
+        return interfaces.Count == 0 ? new("-", Style.Dim)
+            : new(string.Join(", ", interfaces.GroupBy(i => i.State).OrderBy(g => g.Key is "up" or "unlinked").ThenBy(g => g.Key).Select(g => $"{g.Count()} {g.Key}")), good ? Style.Green : Style.Red);
+    }
 
     private static VmReport Row(VmDirectory vm, UnitState? unit)
     {
@@ -82,7 +108,13 @@ internal static class ListCommand
 /// <param name="Restarts">How often it was started again by itself since somebody started it.</param>
 /// <param name="Reason">Why it does not run, where it failed; null otherwise, and where the journal can't be read.</param>
 internal sealed record VmReport(string Name, string State, string Runner, bool Autostart, int? Pid, string? Hypervisor, string? Current, string? Booted, string Source, string? From,
-    int Restarts, string? Reason, bool? AsksGuest);
+    int Restarts, string? Reason, bool? AsksGuest)
+{
+    /// <summary>Its interfaces as <c>microvm status</c> sees them; those of a VM that is stopped are not there.</summary>
+    public IReadOnlyList<InterfaceReport> Interfaces { get; init; } = [];
+}
+
+internal sealed record InterfaceReport(string Id, string State, string? Reason);
 
 internal sealed record InstallStepReport(string Action, string Path, string? Reason);
 

@@ -12,7 +12,7 @@ internal static class MetricsCommand
 
     internal static Command Create() => Verb.Define("metrics", "Print Prometheus metrics of the interfaces, or serve them",
         ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "microvm metrics > /var/lib/prometheus/node-exporter/microvm.prom"], Run,
-        CommonOptions.MaybeFiles, s_listen, s_anywhere, s_socket, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.MaybeFiles, s_listen, s_anywhere, s_socket, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {

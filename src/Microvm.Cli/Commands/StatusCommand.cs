@@ -13,7 +13,7 @@ internal static class StatusCommand
 
     internal static Command Create() => Verb.Define("status", "Tell the state of declared interfaces, or of all that are ours",
         ["microvm status", "microvm status --json vm.nix", "microvm status --watch vm.nix", "microvm status --exit-code vm.nix || sudo microvm up vm.nix"], Run,
-        CommonOptions.MaybeFiles, s_watch, CommonOptions.Interval, CommonOptions.Json, s_exitCode, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.MaybeFiles, s_watch, CommonOptions.Interval, CommonOptions.Json, s_exitCode, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {
@@ -24,7 +24,7 @@ internal static class StatusCommand
             return 2;
         }
         var json = result.GetValue(CommonOptions.Json);
-        var mend = Mend(result);
+        var mend = Mend(result, survey);
         if (result.GetValue(s_watch))
         {
             Watch(survey, interval, json, mend);
@@ -42,11 +42,10 @@ internal static class StatusCommand
         return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? Verb.DriftCode : 0;
     }
 
-    private static string? Mend(ParseResult result) => result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 } files || files.Contains("-") ? null
-        : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Shell.Quote(f), int.MaxValue))]);
+    private static Func<IReadOnlyList<InterfaceStatus>, string?> Mend(ParseResult result, Survey survey) => interfaces => survey.Mend(result, interfaces.Where(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)));
 
     /// <summary>On a terminal one picture; in a pipe a table or a line of JSON each time.</summary>
-    private static void Watch(Survey survey, TimeSpan interval, bool json, string? mend)
+    private static void Watch(Survey survey, TimeSpan interval, bool json, Func<IReadOnlyList<InterfaceStatus>, string?> mend)
     {
         using var interrupts = new Interrupts();
         using var screen = Terminal.Output.CanDraw && !json ? new LiveScreen(interrupts) : null;

@@ -11,7 +11,7 @@ internal static class TopCommand
 
     internal static Command Create() => Verb.Define("top", "Watch what the interfaces carry: rates, drops and errors, sorted, with keys as in htop",
         ["microvm top", "microvm top --sort drops vm.nix", "microvm top --once | head"], Run,
-        CommonOptions.MaybeFiles, s_batch, s_once, s_count, CommonOptions.Interval, s_sort, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.MaybeFiles, s_batch, s_once, s_count, CommonOptions.Interval, s_sort, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {

@@ -9,16 +9,16 @@ public sealed class BridgeLinks : ICheck
 
     public IEnumerable<Finding> Look(HostView host)
     {
-        foreach (var bridge in host.Interfaces.Select(i => i.Bridge?.Value).OfType<string>().Distinct())
+        foreach (var bridge in host.Interfaces.Select(i => i.Bridge?.Value).Concat(host.Bridged.Select(b => b.Bridge)).OfType<string>().Distinct())
         {
             var link = host.Links.FirstOrDefault(l => l.IsNamed(bridge));
             var quoted = Shell.Quote(bridge);
             yield return link switch
             {
                 null => new(Name, Severity.Problem, $"there is no bridge {bridge}", "interfaces are attached to it; we never make or change the host's own bridges",
-                    $"sudo ip link add {quoted} type bridge && sudo ip link set {quoted} up"),
+                    $"{host.Sudo($"ip link add {quoted} type bridge")} && {host.Sudo($"ip link set {quoted} up")}"),
                 { Kind: not "bridge" } => new(Name, Severity.Problem, $"{bridge} is no bridge but a link of kind {link.Kind ?? "none"}", "nothing can be attached to it"),
-                { Up: false } => new(Name, Severity.Warning, $"the bridge {bridge} is down", "no frame passes it", $"sudo ip link set {quoted} up"),
+                { Up: false } => new(Name, Severity.Problem, $"the bridge {bridge} is down", "no frame passes it", host.Sudo($"ip link set {quoted} up")),
                 _ => new(Name, Severity.Ok, $"the bridge {bridge} is up"),
             };
         }

@@ -20,7 +20,7 @@ public sealed class Clashes : ICheck
                 var owner = Ownership.Vm(same.Alias);
                 var link = Shell.Quote(wanted.Name);
                 yield return new(Name, Severity.Problem, $"the host has a link {wanted.Name} already, {(owner is null ? "not one of ours" : $"of the VM '{owner}'")}",
-                    $"'up' refuses to touch it; give the interface of '{wanted.Vm}' another id, or delete the link if nothing needs it", $"sudo ip link delete {link}   # ip -details link show {link} tells what it is");
+                    $"'up' refuses to touch it; give the interface of '{wanted.Vm}' another id, or delete the link if nothing needs it", $"{host.Sudo($"ip link delete {link}")}   # ip -details link show {link} tells what it is");
             }
         }
         foreach (var vm in host.Vms)

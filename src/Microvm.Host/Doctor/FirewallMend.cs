@@ -28,7 +28,7 @@ internal sealed class FirewallMend(HostView host, FirewallJudge judge, bool isPa
         // A rule that is inserted moves those behind it, so the last place comes first.
         var iptables = all.Zip(commands).Where(z => z.Second.Item2 == 0).OrderByDescending(z => Place(z.First.Outcome) ?? int.MaxValue).Select(z => z.Second.Item1!);
         var nft = commands.Where(c => c.Item2 == 1).Select(c => c.Item1!).ToList();
-        return string.Join("; ", [.. iptables, .. nft.Count == 0 ? Array.Empty<string>() : [$"sudo nft {Shell.Quote(string.Join("; ", nft))}"]]);
+        return string.Join("; ", [.. iptables, .. nft.Count == 0 ? Array.Empty<string>() : [$"{host.Sudo("nft")} {Shell.Quote(string.Join("; ", nft))}"]]);
     }
 
     /// <summary>The chain's rule that decides, from 1; null for its policy.</summary>
@@ -55,7 +55,7 @@ internal sealed class FirewallMend(HostView host, FirewallJudge judge, bool isPa
             return null;
         }
         var where = IsOpenedBy(DockersOwn, chain, frame) ? $"-I {DockersOwn}" : Place(outcome) is { } place ? $"-I {chain.Name} {place}" : $"-A {chain.Name}";
-        return $"sudo {program}{(chain.Table == "filter" ? "" : $" -t {chain.Table}")} {where}{comes}{goes}{(passage.Answers ? " -m conntrack --ctstate RELATED,ESTABLISHED" : "")} -j ACCEPT";
+        return $"{host.Sudo(program)}{(chain.Table == "filter" ? "" : $" -t {chain.Table}")} {where}{comes}{goes}{(passage.Answers ? " -m conntrack --ctstate RELATED,ESTABLISHED" : "")} -j ACCEPT";
     }
 
     private string? Rule(FirewallOutcome outcome, Passage passage)

@@ -87,6 +87,6 @@ public sealed class ForwardPolicy : ICheck
         yield return new(Name, Severity.Note, "the host does not forward IPv4 packets (net.ipv4.ip_forward=0)",
             "routed and NATed guests reach the host and nothing beyond; bridged and macvtap guests are not affected"
                 + (isHere ? $". This is for {FirewallWords.Few(closed)} alone, until they are made anew" : ""),
-            isHere ? $"sudo sysctl -w {string.Join(' ', closed.Select(l => Shell.Quote($"net.ipv4.conf.{l.Replace('.', '/')}.forwarding=1")))}" : "sudo sysctl -w net.ipv4.ip_forward=1");
+            isHere ? $"{host.Sudo("sysctl -w")} {string.Join(' ', closed.Select(l => Shell.Quote($"net.ipv4.conf.{l.Replace('.', '/')}.forwarding=1")))}" : host.Sudo("sysctl -w net.ipv4.ip_forward=1"));
     }
 }

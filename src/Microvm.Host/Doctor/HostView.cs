@@ -43,6 +43,21 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The firewall of this network namespace.</summary>
     internal Firewall Firewall { get => _firewall ??= Firewall.Read(); init => _firewall = value; }
 
+    /// <summary>The named network namespace that is looked at; null for the one that commands are typed in.</summary>
+    public string? Netns { get; init; }
+
+    /// <summary>A command as root in the network namespace that is looked at.</summary>
+    internal string Sudo(string command) => $"sudo {(Netns is null ? "" : $"ip netns exec {Shell.Quote(Netns)} ")}{command}";
+
+    /// <summary>The interfaces as <c>microvm status</c> sees them.</summary>
+    internal Func<IReadOnlyList<Observation.InterfaceStatus>> Statuses { get; init; } = () => [];
+
+    /// <summary>The command that makes interfaces as they are declared; null where none is known.</summary>
+    internal Func<IEnumerable<Observation.InterfaceStatus>, string?> Remake { get; init; } = _ => null;
+
+    /// <summary>The command that starts a VM anew; null where it is not one of this host's.</summary>
+    internal Func<string, string?> Restart { get; init; } = _ => null;
+
     /// <summary>Who will run VMs, as far as one can tell: the caller behind sudo, else the caller.</summary>
     public Person Person { get; init; } = new("root", 0, []);
 

@@ -20,7 +20,7 @@ public sealed class KvmAccess : ICheck
         if (host.Security(Node) is not { } node)
         {
             yield return virtualization
-                ? new(Name, bad, $"{Node} is not there, though the processor can", cost, $"sudo modprobe {module}")
+                ? new(Name, bad, $"{Node} is not there, though the processor can", host.Kernel(module, "KVM") is false ? $"{cost}; the running kernel has no module {module} to load" : cost, host.Kernel(module, "KVM") is false ? null : $"sudo modprobe {module}")
                 : new(Name, bad, $"{Node} is not there, and the processor tells of neither vmx nor svm", $"{cost}; switch virtualization on in the firmware, or nested virtualization in the host above");
         }
         else if (!node.ReadableAndWritableBy(host.Person.User, host.Person.Groups))

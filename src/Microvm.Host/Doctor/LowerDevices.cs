@@ -16,12 +16,12 @@ public sealed class LowerDevices : ICheck
             var quoted = Shell.Quote(lower);
             if (link is null)
             {
-                yield return new(Name, Severity.Problem, $"there is no link {lower}", "a macvtap is made on it", "ip -brief link   # shows what there is");
+                yield return new(Name, Severity.Problem, $"there is no link {lower}", "a macvtap is made on it", $"{(host.Netns is null ? "" : $"sudo ip netns exec {Shell.Quote(host.Netns)} ")}ip -brief link   # shows what there is");
             }
             else if (link.Master is { } master)
             {
                 yield return new(Name, Severity.Problem, $"{lower} is attached to {host.Links.FirstOrDefault(l => l.Index == master)?.Name ?? "another link"} already",
-                    "a bridge's port can't carry macvtaps; use type tap with that bridge", $"sudo ip link set {quoted} nomaster");
+                    "a bridge's port can't carry macvtaps; use type tap with that bridge", host.Sudo($"ip link set {quoted} nomaster"));
             }
             else if (new KernelRules(host.Links).LowerDevice(link) is { } unfit)
             {
@@ -33,7 +33,11 @@ public sealed class LowerDevices : ICheck
             }
             else if (!link.Up)
             {
-                yield return new(Name, Severity.Warning, $"{lower} is down", "its macvtaps have no carrier", $"sudo ip link set {quoted} up");
+                yield return new(Name, Severity.Problem, $"{lower} is down", "its macvtaps have no carrier", host.Sudo($"ip link set {quoted} up"));
+            }
+            else if (!link.Carrier)
+            {
+                yield return new(Name, Severity.Problem, $"{lower} is up and has no carrier", "its macvtaps have none either: look at the cable, or at the link's other end");
             }
             else
             {

@@ -13,7 +13,7 @@ public sealed class ReversePath : ICheck
         var strict = host.Links.Where(l => host.IsOurs(l) && l is { Master: null, Kind: not ("macvtap" or "macvlan") } && Math.Max(all, Of(host, l.Name)) == 1).Select(l => l.Name).ToList();
         var later = Math.Max(all, Of(host, "default")) == 1;
         // 2 is loose, and greater than what all links have; only what is ours is made so.
-        var mend = $"sudo sysctl -w {string.Join(' ', strict.Concat(later ? ["default"] : []).Select(n => Shell.Quote($"{Key(n)}=2")))}";
+        var mend = $"{host.Sudo("sysctl -w")} {string.Join(' ', strict.Concat(later ? ["default"] : []).Select(n => Shell.Quote($"{Key(n)}=2")))}";
         yield return strict.Count > 0 ? new(Name, Severity.Warning, $"strict reverse-path filtering is on for {string.Join(", ", strict.Take(5))}{(strict.Count > 5 ? $" and {strict.Count - 5} more" : "")}", Why, mend)
             : later ? new(Name, Severity.Note, "strict reverse-path filtering is on for links that are yet to be made (net.ipv4.conf.default.rp_filter, or all)", Why, mend)
             : new(Name, Severity.Ok, "reverse-path filtering is not strict for guests");

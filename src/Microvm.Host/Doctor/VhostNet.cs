@@ -17,7 +17,7 @@ public sealed class VhostNet : ICheck
         yield return host.Kernel("vhost_net", "VHOST_NET") switch
         {
             false => new(Name, wanted is null ? Severity.Note : Severity.Problem, "the kernel has no vhost_net",
-                wanted is null ? "only tap.vhost needs it; without it every packet goes through the hypervisor's process" : $"'{wanted.Id}' asks for tap.vhost; take that out, or load the module", "sudo modprobe vhost_net"),
+                wanted is null ? "only tap.vhost needs it; without it every packet goes through the hypervisor's process" : $"'{wanted.Id}' asks for tap.vhost; take that out: the running kernel has no such module to load"),
             null when !host.Exists("/dev/vhost-net") => new(Name, wanted is null ? Severity.Note : Severity.Warning, "vhost_net can be loaded but is not",
                 "tap.vhost needs it; most kernels load it when /dev/vhost-net is opened", "sudo modprobe vhost_net"),
             _ => new(Name, Severity.Ok, "the kernel has vhost_net"),

@@ -48,7 +48,7 @@ internal sealed class VirtiofsDaemons : IDisposable
         {
             foreach (var (share, words) in lines)
             {
-                _daemons.Add((share, Process.Start(new ProcessStartInfo(words[0], words.Skip(1))) ?? throw new IOException($"{words[0]} can't be started")));
+                _daemons.Add((share, SearchPath.Start(new(words[0], words.Skip(1)))));
             }
             var start = Stopwatch.GetTimestamp();
             foreach (var (share, daemon) in _daemons)

@@ -28,7 +28,7 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
         }
         try
         {
-            using var version = Process.Start(new ProcessStartInfo(path, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            using var version = SearchPath.Start(new(path, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true });
             var errors = version.StandardError.ReadToEndAsync();
             var text = version.StandardOutput.ReadToEnd() + errors.Result;
             version.WaitForExit();

@@ -28,6 +28,7 @@ public static class Boot
         Verify(vm);
         using var steering = vm.Hold();
         using var alone = StateDirectory.Lock(steering);
+        // Pointed anew even at the same one: its age tells whether it is of a run since the host was started (VmDirectory.IsBooted).
         vm.Point(steering, "booted", vm.Current!);
     }
 

@@ -49,6 +49,14 @@ public sealed class VmDirectory
     /// <summary>What <c>booted</c> points to; null where the VM was not started.</summary>
     public string? Booted => Target("booted");
 
+    /// <summary>Whether the VM was started since the host was, and not stopped. After a power cut <c>booted</c> still points to what ran before.</summary>
+    public bool IsBooted => new FileInfo(Steer("booted")) is { LinkTarget: not null } link
+        && link.LastWriteTimeUtc >= DateTime.UtcNow - TimeSpan.FromMilliseconds(Environment.TickCount64) - TimeSpan.FromSeconds(1);
+
+    /// <summary>The declaration of a runner that we built; null where it is another's (microvm.nix's own has none).</summary>
+    /// <param name="link"><c>current</c> or <c>booted</c>.</param>
+    public string? DeclarationFile(string link) => Target(link) is { } target && Steer($"{target}/share/microvm/declaration.json") is var path && File.Exists(path) ? path : null;
+
     /// <summary>What the file or flake is; null for others.</summary>
     public string? Reference => Source switch
     {

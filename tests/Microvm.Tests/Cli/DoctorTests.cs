@@ -36,11 +36,14 @@ public sealed class DoctorTests : IDisposable
     private (string Severity, string Found, string? Mend) Finding(string check, string says, params string[] files) =>
         Assert.Single(Doctor(files).Findings, f => f.Check == check && f.Found.Contains(says)) is var f ? (f.Severity, f.Found, f.Mend) : default;
 
-    /// <summary>Runs the mending command as it was printed, in the namespace.</summary>
+    /// <summary>Runs the mending command as it was printed, outside of the namespace: it says itself where it is to be run.</summary>
     private void Mend(string? command)
     {
         Assert.NotNull(command);
-        In("sh", "-c", command.Replace("sudo ", "", StringComparison.Ordinal));
+        Assert.Contains(_ns.Name, command);
+        var words = command.Replace("sudo microvm ", $"{Binary.Path} ", StringComparison.Ordinal).Replace("sudo ", "", StringComparison.Ordinal);
+        var outcome = Binary.Run("sh", null, "-c", words);
+        Assert.True(outcome.Code == 0, words + outcome.Err);
     }
 
     [Fact]
@@ -64,11 +67,11 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
-    public void A_bridge_that_is_down_is_a_warning_and_its_command_mends_it()
+    public void A_bridge_that_is_down_is_a_problem_and_its_command_mends_it()
     {
         _ns.Ip("link", "add", "br0", "type", "bridge");
         var (severity, _, mend) = Finding("bridges", "is down", Vm(Bridged));
-        Assert.Equal("warning", severity);
+        Assert.Equal("problem", severity);
         Mend(mend);
         Assert.Equal("ok", Finding("bridges", "br0", Vm(Bridged)).Severity);
     }
@@ -101,7 +104,10 @@ public sealed class DoctorTests : IDisposable
         var file = Vm("""{"type":"macvtap","id":"vm-a1","mac":"02:00:00:00:00:01","macvtap":{"link":"veth0","mode":"bridge"}}""");
         Assert.Equal("problem", Finding("lower-devices", "there is no link veth0", file).Severity);
         _ns.Ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth1");
+        Assert.Equal("problem", Finding("lower-devices", "is down", file).Severity);
         Mend(Finding("lower-devices", "is down", file).Mend);
+        Assert.Equal("problem", Finding("lower-devices", "veth0 is up and has no carrier", file).Severity);
+        _ns.Ip("link", "set", "veth1", "up");
         Assert.Equal("ok", Finding("lower-devices", "veth0", file).Severity);
         _ns.Ip("link", "add", "br0", "type", "bridge");
         _ns.Ip("link", "set", "veth0", "master", "br0");
@@ -161,8 +167,65 @@ public sealed class DoctorTests : IDisposable
         var outcome = Binary.Microvm("doctor", "--netns", _ns.Name, Vm("""{"type":"tap","id":"a;$(id)","mac":"02:00:00:00:00:01","bridge":"b'r"}"""));
         Assert.Equal(1, outcome.Code);
         Assert.Contains("problem  there is no bridge b'r\n", outcome.Out);
-        Assert.Contains("""$ sudo ip link add 'b'\''r' type bridge""", outcome.Out);
+        Assert.Contains($"""$ sudo ip netns exec {_ns.Name} ip link add 'b'\''r' type bridge""", outcome.Out);
         Assert.DoesNotContain("\e", outcome.Out);
+    }
+
+    /// <summary>What <c>status</c> sees is a problem to the doctor too, and what it prints mends it.</summary>
+    [Theory]
+    [InlineData("link set vm-a1 down", "down", "'vm-a1' of 'web' is down")]
+    [InlineData("link set vm-a1 nomaster", "drifted", "'vm-a1' of 'web' is not as declared: it is not attached to br0")]
+    [InlineData("link set vm-a1 name other", "drifted", "'vm-a1' of 'web' is not as declared: it was renamed to 'other'")]
+    [InlineData("link del vm-a1", "missing", "'vm-a1' of 'web' is not there")]
+    public void What_status_sees_doctor_does_not_deny(string blow, string state, string says)
+    {
+        _ns.Ip("link", "add", "br0", "up", "type", "bridge");
+        var file = Vm(Bridged + ",{\"type\":\"tap\",\"id\":\"vm-a2\",\"mac\":\"02:00:00:00:00:02\"}");
+        var before = Finding("interfaces", "vm-a1, vm-a2 of 'web' are not there yet", file);
+        Assert.Equal("note", before.Severity);
+        Mend(before.Mend);
+        Assert.Equal("ok", Finding("interfaces", "2 interfaces are up and as declared", file).Severity);
+        _ns.Ip(blow.Split(' '));
+        Assert.Equal(state, JsonDocument.Parse(Binary.Microvm("status", "--netns", _ns.Name, "--json", file).Out).RootElement[0].GetProperty("state").GetString());
+        var (severity, _, mend) = Finding("interfaces", says, file);
+        Assert.Equal("problem", severity);
+        Assert.Equal(1, Doctor(file).Code);
+        Mend(mend);
+        Assert.Equal("ok", Finding("interfaces", "2 interfaces are up and as declared", file).Severity);
+    }
+
+    [Fact]
+    public void A_tap_of_another_user_is_a_problem()
+    {
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, "--user", "65534", Vm(Tap)).Code);
+        Assert.Equal("problem", Finding("interfaces", "'vm-a1' of 'web' is not as declared", Vm(Tap)).Severity);
+        Assert.Equal("ok", Finding("interfaces", "as declared", Vm(Tap), "--user", "65534").Severity);
+    }
+
+    [Fact]
+    public void A_running_guest_with_another_mac_or_without_a_declared_interface_is_a_problem()
+    {
+        var file = Vm(Tap + ",{\"type\":\"tap\",\"id\":\"vm-a2\",\"mac\":\"02:00:00:00:00:02\"}");
+        Assert.Equal(0, Binary.Microvm("up", "--netns", _ns.Name, file).Code);
+        // A guest that stands still, with the one interface, under another MAC.
+        using var qemu = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ip", ["netns", "exec", _ns.Name, "qemu-system-x86_64", "-M", "q35,accel=tcg", "-m", "64", "-S", "-nodefaults", "-display", "none",
+            "-netdev", "tap,id=net0,ifname=vm-a1,script=no,downscript=no", "-device", "virtio-net-pci,netdev=net0,mac=02:00:00:00:00:77"])
+        { RedirectStandardError = true })!;
+        try
+        {
+            var clock = System.Diagnostics.Stopwatch.StartNew();
+            while (Doctor(file).Findings.All(f => !f.Found.Contains("the running VM", StringComparison.Ordinal)))
+            {
+                Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20) && !qemu.HasExited, "QEMU does not open the tap");
+            }
+            Assert.Equal("problem", Finding("interfaces", "the MAC of 'vm-a1' of 'web' is 02:00:00:00:00:01, and the running VM has 02:00:00:00:00:77", file).Severity);
+            Assert.Equal("problem", Finding("interfaces", "'vm-a2' of 'web' is declared, and the running VM does not have it", file).Severity);
+        }
+        finally
+        {
+            qemu.Kill();
+            qemu.WaitForExit();
+        }
     }
 
     [Fact]

@@ -148,4 +148,18 @@ public sealed class InitTests : IDisposable
         Assert.Contains("macvtap.link = \"enp1s0\";", File.ReadAllText(Path.Combine(_folder, "web.nix")));
         Assert.Equal(0, Binary.Microvm("check", Path.Combine(_folder, "web.nix")).Code);
     }
+
+    [Fact]
+    public void Names_that_begin_alike_get_ids_that_differ()
+    {
+        string Id(string name) => System.Text.RegularExpressions.Regex.Match(Binary.Microvm("init", "--name", name, "--type", "tap").Out, "id = \"([^\"]+)\"").Groups[1].Value;
+        string[] names = ["customer-database-1", "customer-database-2", "customer-databases", "vm-customer-database-1", "vm-customer-database-2", "web", "twelve-bytes"];
+        var ids = names.Select(Id).ToList();
+        Assert.All(ids, i => Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(i), 1, 15));
+        // 'vm-' in front is the same VM's to a reader; of all others none is another's.
+        Assert.Equal(5, ids.Distinct().Count());
+        Assert.StartsWith("vm-custo-", ids[0]);
+        Assert.Equal(("vm-web", "vm-twelve-bytes"), (ids[5], ids[6]));
+        Assert.Equal(ids[0], Id(names[0]));
+    }
 }

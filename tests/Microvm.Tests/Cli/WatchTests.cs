@@ -35,6 +35,18 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         && link.TryGetProperty("master", out var master) && master.GetString() == "br0"
         && link.GetProperty("flags").EnumerateArray().Any(f => f.GetString() == "UP");
 
+    /// <summary>docs/watch.md: the kernel tells of an alias on a link that is up.</summary>
+    [Fact]
+    public void A_link_that_loses_its_alias_is_told_at_once_and_left_alone()
+    {
+        using var watch = Start(Vm());
+        var clock = Stopwatch.StartNew();
+        _ns.Ip("link", "set", "vm-a1", "alias", "mine");
+        watch.WaitFor("is not ours");
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), "it was seen only by the look of every minute");
+        Assert.Contains("alias mine", _ns.Ip("link", "show", "vm-a1"));
+    }
+
     [Theory]
     [InlineData("link del vm-a1", "it is not there")]
     [InlineData("link set vm-a1 name other", "it was renamed to 'other'")]
