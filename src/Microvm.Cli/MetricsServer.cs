@@ -9,11 +9,14 @@ namespace Microvm.Cli;
 /// <summary>The least of HTTP/1.1 that a scrape needs: one GET a connection, answered and closed. Each connection has a thread and little
 /// time for all that it does, and the oldest goes where there are too many, so that those who say nothing keep nobody from asking.
 /// A page is made by one at a time.</summary>
-internal sealed class MetricsServer(Socket listener, Func<string> page)
+/// <param name="page">Looks at the host. Where that fails, the scrape fails, with the reason, and the next one looks again.</param>
+/// <param name="log">Told of a failure once, as long as it lasts.</param>
+internal sealed class MetricsServer(Socket listener, Func<string> page, Action<string> log)
 {
     private const int LongestRequest = 8192, Milliseconds = 2000, MostClients = 64, Stack = 256 * 1024;
     private readonly List<Socket> _clients = [];
     private readonly Lock _page = new();
+    private string? _told;
 
     internal void Run(Interrupts interrupts)
     {
@@ -38,9 +41,14 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
                 // A thread has the capabilities and the namespace of the one that starts it.
                 new Thread(() => Serve(client), Stack) { IsBackground = true }.Start();
             }
-            catch (SocketException)
+            catch (Exception e) when (e is SocketException or IOException)
             {
-                // The client left; the next one comes.
+                // The client left; the next one comes. Where the machine has no descriptor for it, a moment passes first.
+                if (e is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets })
+                {
+                    Told(e.Message);
+                    interrupts.WakeUp.Wait(-1, Milliseconds / 10);
+                }
             }
         }
     }
@@ -65,20 +73,12 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
         }
     }
 
-    private string Page()
-    {
-        lock (_page)
-        {
-            return page();
-        }
-    }
-
     private void Answer(Socket client)
     {
         var request = Request(client).Split(' ');
         var (status, body, type) = request.Length < 3 ? ("400 Bad Request", "this speaks HTTP\n", "text/plain")
             : request[0] is not ("GET" or "HEAD") ? ("405 Method Not Allowed", "only GET\n", "text/plain")
-            : request[1].Split('?')[0] is "/metrics" or "/" ? ("200 OK", Page(), MetricsPage.ContentType)
+            : request[1].Split('?')[0] is "/metrics" or "/" ? Page()
             : ("404 Not Found", "look at /metrics\n", "text/plain");
         var bytes = Encoding.UTF8.GetBytes(body);
         byte[] all = [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n\r\n"), .. request[0] == "HEAD" ? Array.Empty<byte>() : bytes];
@@ -89,6 +89,33 @@ internal sealed class MetricsServer(Socket listener, Func<string> page)
             sent += client.Send(all.AsSpan(sent));
         }
         client.Shutdown(SocketShutdown.Send);
+    }
+
+    private (string Status, string Body, string Type) Page()
+    {
+        lock (_page)
+        {
+            try
+            {
+                var body = page();
+                _told = null;
+                return ("200 OK", body, MetricsPage.ContentType);
+            }
+            catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+            {
+                Told(e.Message);
+                return ("503 Service Unavailable", $"{e.Message}\n", "text/plain");
+            }
+        }
+    }
+
+    private void Told(string why)
+    {
+        if (_told != why)
+        {
+            log(why);
+        }
+        _told = why;
     }
 
     /// <summary>The request's first line, once its head is whole; "" where that takes too long or is too much.</summary>

@@ -34,6 +34,9 @@ internal sealed class TopView(TrafficHistory history, string host)
     internal bool Quit { get; private set; }
     internal TimeSpan Interval { get; set; }
 
+    /// <summary>Why the host could not be looked at just now, so that the picture is an older one.</summary>
+    internal string? Trouble { get; set; }
+
     internal void SortBy(string order) => _order = Array.FindIndex(s_orders, o => o.Name == order);
 
     internal void Take(IReadOnlyList<InterfaceStatus> interfaces)
@@ -149,7 +152,7 @@ internal sealed class TopView(TrafficHistory history, string host)
             var bars = Figures.Sparkline(kept, Math.Clamp(width - text.Length - 1, 0, 60), terminal.Unicode);
             lines.Add(CellText.Cut(text, width) + terminal.Paint(Style.Cyan, bars));
         }
-        lines.Add(_typing || _filter.Length > 0 ? CellText.Cut($"filter: {Printable.Of(_filter)}{(_typing ? "_" : "")}", width) : "");
+        lines.Add(Trouble is { } trouble ? terminal.Paint(Style.BoldRed, CellText.Cut(Printable.Of(trouble), width)) : _typing || _filter.Length > 0 ? CellText.Cut($"filter: {Printable.Of(_filter)}{(_typing ? "_" : "")}", width) : "");
         return lines;
     }
 

@@ -23,7 +23,8 @@ internal static class VmControlSession
             Console.Error.WriteLine($"microvm: '{vm.Name}': {vm.Hypervisor} is not known to this version");
             return null;
         }
-        if (hypervisor.Render(vm, attachments, new HostFacts(Kvm: false)).Control is not { } socket)
+        // Only the socket is asked for: who talks to a running VM need not say what it was booted from.
+        if (hypervisor.Render(vm with { Kernel = vm.Kernel ?? "/" }, attachments, new HostFacts(Kvm: false)).Control is not { } socket)
         {
             Console.Error.WriteLine(hypervisor.Facts.Stop == StopWay.Signal
                 ? $"microvm: '{vm.Name}' can't be asked while it runs: {hypervisor.Name} has no control socket; shut it down from inside, or end its process"

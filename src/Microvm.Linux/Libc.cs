@@ -55,6 +55,28 @@ internal static unsafe partial class Libc
 public sealed class LinuxException(string what, int errno, string? said = null)
     : Exception($"{what}{(errno == 0 ? "" : $": {Marshal.GetPInvokeErrorMessage(errno)}")}{(said is null ? "" : $" ({said})")}")
 {
+    private const int MostTold = 3;
+
     /// <summary>The error number (errno(3)).</summary>
     public int Errno { get; } = errno;
+
+    /// <summary>Every refusal of a batch of requests, this one first; empty where it was one call.</summary>
+    public IReadOnlyList<LinuxException> Refusals { get; private init; } = [];
+
+    /// <summary>What was tried and why it failed; of a batch's refusals the first few.</summary>
+    public override string Message => Refusals.Count < 2 ? base.Message
+        : $"{base.Message}; {string.Join("; ", Refusals.Skip(1).Take(MostTold - 1).Select(r => r.Message))}{(Refusals.Count > MostTold ? $"; and {Refusals.Count - MostTold} more were refused" : "")}";
+
+    /// <summary>Throws the first refusal, which has all of them.</summary>
+    internal static void ThrowIfAny(IReadOnlyList<LinuxException> refusals)
+    {
+        if (refusals.Count > 0)
+        {
+            var first = refusals[0];
+            throw new LinuxException(first._what, first.Errno, first._said) { Refusals = refusals };
+        }
+    }
+
+    private readonly string _what = what;
+    private readonly string? _said = said;
 }

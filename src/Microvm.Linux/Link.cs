@@ -59,7 +59,11 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     public LinkStatistics Statistics { get; init; }
 
     /// <summary>The index of the link that this one is stacked on (<c>IFLA_LINK</c>): a macvtap's lower device, or a veth's peer.</summary>
+    /// <remarks>Null too where that link is in another network namespace: its index says nothing in ours.</remarks>
     public int? Lower { get; init; }
+
+    /// <summary>The number of the network namespace in which the link below is (<c>IFLA_LINK_NETNSID</c>); null where it is in ours. Negative: the kernel has no number for it.</summary>
+    public int? LowerNamespace { get; init; }
 
     /// <summary>Whether there is somebody at the other end (<c>IFLA_CARRIER</c>, told of a link that is down too): for a tap, a program that has it open.</summary>
     public bool Carrier { get; init; }
@@ -103,7 +107,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>Whether that is its name or one of its further names.</summary>
     public bool IsNamed(string name) => Name == name || AltNames.Contains(name);
 
-    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
+    private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33, IFLA_LINK_NETNSID = 37, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
     private const uint IFF_ALLMULTI = 0x200, IFF_LOOPBACK = 8;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_KIND = 4, IFLA_INFO_SLAVE_DATA = 5;
@@ -121,7 +125,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         var up = (flags & IFF_UP) != 0;
         string? name = null, kind = null, alias = null, address = null;
         uint group = 0, mtu = 0;
-        int? master = null, lower = null, under = null;
+        int? master = null, lower = null, under = null, lowerNamespace = null;
         LinkStatistics statistics = default;
         TunInfo? tun = null;
         MacvlanInfo? macvlan = null;
@@ -142,6 +146,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 case IFLA_MTU: mtu = attributes.UInt32; break;
                 case IFLA_MASTER: master = (int)attributes.UInt32; break;
                 case IFLA_LINK: lower = (int)attributes.UInt32; break;
+                case IFLA_LINK_NETNSID: lowerNamespace = (int)attributes.UInt32; break;
                 case IFLA_QDISC: qdisc = Known(attributes.Value); break;
                 case IFLA_AF_SPEC: ipv6Disabled = ParseIpv6(attributes.Value); break;
                 case IFLA_STATS64: statistics = LinkStatistics.Parse(attributes.Value); break;
@@ -176,7 +181,8 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         return name is null ? null : new(index, name, up, kind, alias, group, master, mtu, address, tun)
         {
             Statistics = statistics,
-            Lower = lower,
+            Lower = lowerNamespace is null ? lower : null,
+            LowerNamespace = lowerNamespace,
             Carrier = carrier,
             HardwareType = BinaryPrimitives.ReadUInt16LittleEndian(body[2..]),
             Under = under,

@@ -55,34 +55,42 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
 
     private static void Scan(int pid, Dictionary<ulong, string> devices, string? here, List<LinkHolder> holders)
     {
-        try
+        Dictionary<string, List<int>>? queues = null;
+        foreach (var fd in Names($"/proc/{pid}/fd"))
         {
-            Dictionary<string, List<int>>? queues = null;
-            foreach (var fd in Directory.EnumerateFileSystemEntries($"/proc/{pid}/fd"))
+            if (LinkText(fd) is { } target && Look(() => LinkOf(pid, fd, target, devices, here)) is { } link)
             {
-                if (LinkText(fd) is { } target && LinkOf(pid, fd, target, devices, here) is { } link)
+                queues ??= [];
+                if (!queues.TryGetValue(link, out var open))
                 {
-                    queues ??= [];
-                    if (!queues.TryGetValue(link, out var open))
-                    {
-                        queues[link] = open = [];
-                    }
-                    var number = int.Parse(Path.GetFileName(fd.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture);
-                    if (!open.Any(other => PosixProcess.IsSameFile(pid, number, other) == true))
-                    {
-                        open.Add(number);
-                    }
+                    queues[link] = open = [];
+                }
+                var number = int.Parse(Path.GetFileName(fd.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture);
+                if (!open.Any(other => PosixProcess.IsSameFile(pid, number, other) == true))
+                {
+                    open.Add(number);
                 }
             }
-            if (queues is not null)
-            {
-                var name = File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n');
-                holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value.Count)));
-            }
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        if (queues is not null && Look(() => File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n')) is { } name)
         {
-            // It ended meanwhile, or is not ours to look into.
+            holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value.Count)));
+        }
+    }
+
+    /// <summary>What a process has open, as far as it lives while it is looked at and is ours to look into.</summary>
+    private static List<string> Names(string folder) => Look(() => Directory.EnumerateFileSystemEntries(folder).ToList()) ?? [];
+
+    // A process may end, and a descriptor be closed, between any two calls: ENOENT, ESRCH or EACCES, by one way or another.
+    private static T? Look<T>(Func<T?> look) where T : class
+    {
+        try
+        {
+            return look();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or LinuxException)
+        {
+            return null;
         }
     }
 

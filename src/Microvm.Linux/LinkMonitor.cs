@@ -27,26 +27,21 @@ public enum MonitorWake
 /// <summary>Follows the links of the network namespace of the thread that opens it (RTNLGRP_LINK, rtnetlink(7)). Any user may.</summary>
 public sealed unsafe class LinkMonitor : IDisposable
 {
-    private const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_RCVBUFFORCE = 33;
-    private const int MSG_DONTWAIT = 0x40, EAGAIN = 11, ENOBUFS = 105, EFD_CLOEXEC = 0x80000;
+    private const int EFD_CLOEXEC = 0x80000;
     private const uint RTMGRP_LINK = 1;
     private const short POLLIN = 1;
-    private readonly FileDescriptor _socket;
+
+    // Some thousand events.
+    private const int Room = 4 * 1024 * 1024;
+    private readonly NetlinkSocket _socket;
     private readonly FileDescriptor _stop;
-    private readonly byte[] _buffer = new byte[64 * 1024];
 
     /// <summary>Events from now on are kept by the kernel until they are read.</summary>
     /// <exception cref="LinuxException">No socket could be had.</exception>
     public LinkMonitor()
     {
         _stop = new((int)Libc.Check(Libc.eventfd(0, EFD_CLOEXEC), "make an event descriptor"));
-        _socket = new((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
-        // Room for some thousand events. Without CAP_NET_ADMIN the kernel's usual size stays, and a resync comes earlier.
-        var room = 4 * 1024 * 1024;
-        _ = Libc.setsockopt(_socket.Value, SOL_SOCKET, SO_RCVBUFFORCE, &room, 4);
-        // struct sockaddr_nl: family, padding, port (the kernel chooses), groups.
-        var address = stackalloc uint[3] { AF_NETLINK, 0, RTMGRP_LINK };
-        Libc.Check(Libc.bind(_socket.Value, (byte*)address, 12), "follow the links");
+        _socket = new(NetlinkSocket.Route, RTMGRP_LINK, Room);
     }
 
     /// <summary>Waits for events and hands all that are there to <paramref name="each"/>.</summary>
@@ -56,7 +51,7 @@ public sealed unsafe class LinkMonitor : IDisposable
     {
         var waits = stackalloc PollDescriptor[2];
         waits[0] = new() { Descriptor = _stop.Value, Events = POLLIN };
-        waits[1] = new() { Descriptor = _socket.Value, Events = POLLIN };
+        waits[1] = new() { Descriptor = _socket.Descriptor, Events = POLLIN };
         var milliseconds = limit < TimeSpan.Zero ? -1 : (int)Math.Min(int.MaxValue, Math.Ceiling(limit.TotalMilliseconds));
         var ready = Libc.poll(waits, 2, milliseconds);
         if (ready < 0 && Marshal.GetLastPInvokeError() != Errno.EINTR)
@@ -67,7 +62,16 @@ public sealed unsafe class LinkMonitor : IDisposable
         {
             return MonitorWake.Stopped;
         }
-        return ready > 0 ? Drain(each) : MonitorWake.TimedOut;
+        return ready <= 0 ? MonitorWake.TimedOut
+            : _socket.Drain("read link events", datagram => Read(datagram, each)) == NetlinkSocket.Events.Lost ? MonitorWake.Lost : MonitorWake.Events;
+    }
+
+    /// <summary>Waits for <see cref="Stop"/> alone.</summary>
+    /// <returns>Whether it was called.</returns>
+    internal bool WaitForStop(TimeSpan limit)
+    {
+        var wait = new PollDescriptor { Descriptor = _stop.Value, Events = POLLIN };
+        return Libc.poll(&wait, 1, (int)limit.TotalMilliseconds) > 0;
     }
 
     /// <summary>Ends a wait, now or the next one. May be called from any thread.</summary>
@@ -82,31 +86,6 @@ public sealed unsafe class LinkMonitor : IDisposable
     {
         _socket.Dispose();
         _stop.Dispose();
-    }
-
-    private MonitorWake Drain(Action<LinkEvent> each)
-    {
-        var wake = MonitorWake.Events;
-        for (; ; )
-        {
-            nint got;
-            fixed (byte* p = _buffer)
-            {
-                got = Libc.recv(_socket.Value, p, (nuint)_buffer.Length, MSG_DONTWAIT);
-            }
-            if (got >= 0)
-            {
-                Read(_buffer.AsSpan(0, (int)got), each);
-                continue;
-            }
-            switch (Marshal.GetLastPInvokeError())
-            {
-                case EAGAIN: return wake;
-                case ENOBUFS: wake = MonitorWake.Lost; break;
-                case Errno.EINTR: break;
-                default: Libc.Check(got, "read link events"); break;
-            }
-        }
     }
 
     /// <summary>Hands on every link event in a datagram; bytes that are none are passed over.</summary>

@@ -4,15 +4,18 @@ namespace Microvm.Linux;
 /// stop those behind it (netlink_rcv_skb() in net/netlink/af_netlink.c), so after a failure look at what is there.</summary>
 public sealed class RouteBatch
 {
-    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWQDISC = 36, RTM_NEWTFILTER = 44;
+    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
     private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_DATA = 5, TCA_KIND = 1;
     private const ushort IFLA_MACVLAN_MODE = 1, IFLA_MACVLAN_MACADDR_MODE = 3, IFLA_MACVLAN_MACADDR = 4, IFLA_MACVLAN_MACADDR_DATA = 5;
     private const uint MACVLAN_MACADDR_SET = 3;
-    private const uint TC_H_ROOT = 0xffffffff, TC_H_CLSACT = 0xfffffff1, CLSACT_HANDLE = 0xffff0000;
-    internal const uint CLSACT_INGRESS = 0xfffffff2;
+    private const uint TC_H_ROOT = 0xffffffff, CLSACT_HANDLE = 0xffff0000;
+    internal const uint TC_H_CLSACT = 0xfffffff1, CLSACT_INGRESS = 0xfffffff2;
     private const uint IFF_UP = 1, IFF_ALLMULTI = 0x200;
+
+    // 12 bytes each in one attribute with a length of 16 bits, which the kernel puts into two others when it reports them.
+    private const int MostSources = 5440;
 
     private readonly List<(string Verb, string Name)> _entries = [];
 
@@ -148,6 +151,19 @@ public sealed class RouteBatch
         return End();
     }
 
+    /// <summary>Takes away what <see cref="Redirect"/> added; filters of others stay.</summary>
+    /// <param name="withClsact">The clsact qdisc too, with all filters that it has.</param>
+    public RouteBatch EndRedirect(int index, string name, bool withClsact)
+    {
+        if (withClsact)
+        {
+            Begin("take clsact from", name, RTM_DELQDISC, 0).Tc(index, CLSACT_HANDLE, TC_H_CLSACT).Attribute(TCA_KIND, "clsact\0"u8);
+            return End();
+        }
+        Begin("end the redirect of", name, RTM_DELTFILTER, 0).Tc(index, RedirectFilter.Handle, CLSACT_INGRESS, 0x00010300).Attribute(TCA_KIND, "u32\0"u8);
+        return End();
+    }
+
     /// <summary>Deletes by index, so that a link which took over the name in between is safe.</summary>
     public RouteBatch Delete(int index, string name)
     {
@@ -178,6 +194,13 @@ public sealed class RouteBatch
         if (mode == MacvlanMode.Source)
         {
             Writer.Attribute(IFLA_MACVLAN_MACADDR_MODE, MACVLAN_MACADDR_SET);
+            if (sources.Count > MostSources)
+            {
+                var what = What(Count - 1);
+                Writer.Abandon();
+                _entries.RemoveAt(Count - 1);
+                throw new LinuxException($"{what}: {sources.Count:N0} source MACs", Errno.EMSGSIZE, $"the kernel tells of at most {MostSources:N0}");
+            }
             var list = Writer.Open(IFLA_MACVLAN_MACADDR_DATA);
             foreach (var mac in sources)
             {

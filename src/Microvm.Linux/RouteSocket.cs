@@ -1,63 +1,39 @@
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 
 namespace Microvm.Linux;
 
 /// <summary>A NETLINK_ROUTE socket in the network namespace of the thread that opened it. Not for several threads at once.</summary>
-public sealed unsafe class RouteSocket : IDisposable
+public sealed class RouteSocket : IDisposable
 {
-    private const ushort NLMSG_ERROR = 2, NLMSG_DONE = 3, RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_NEWTFILTER = 44, RTM_GETTFILTER = 46;
-    private const ushort NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP_INTR = 0x10, NLM_F_DUMP = 0x300;
+    private const ushort RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_NEWQDISC = 36, RTM_GETQDISC = 38, RTM_NEWTFILTER = 44, RTM_GETTFILTER = 46;
     private const ushort IFLA_IFNAME = 3, IFLA_EXT_MASK = 29;
     private const uint RTEXT_FILTER_SKIP_STATS = 8;
-    private FileDescriptor _socket;
-    private bool _broken;
-    private readonly byte[] _buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
+    private readonly NetlinkSocket _socket = new(NetlinkSocket.Route);
     private readonly NetlinkWriter _request = new();
     private uint _sequence;
-
-    /// <exception cref="LinuxException">The kernel has no socket to give.</exception>
-    public RouteSocket() => _socket = Open();
-
-    private static FileDescriptor Open()
-    {
-        const int AF_NETLINK = 16, SOCK_RAW = 3, SOCK_CLOEXEC = 0x80000, SOL_NETLINK = 270, NETLINK_CAP_ACK = 10, NETLINK_EXT_ACK = 11, NETLINK_GET_STRICT_CHK = 12;
-        var socket = new FileDescriptor((int)Libc.Check(Libc.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0), "open a netlink socket"));
-        var on = 1;
-        // Each makes answers better where the kernel has it; none is needed.
-        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_EXT_ACK, &on, 4);
-        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_CAP_ACK, &on, 4);
-        _ = Libc.setsockopt(socket.Value, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, 4);
-        return socket;
-    }
 
     /// <summary>All links of the namespace. A dump that changed under way is taken again.</summary>
     /// <param name="statistics">Whether to have counters too; without them a dump is quicker.</param>
     /// <exception cref="LinuxException">The kernel refused, or the links kept changing.</exception>
-    public IReadOnlyList<Link> Links(bool statistics = true)
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public IReadOnlyList<Link> Links(bool statistics = true, CancellationToken cancellation = default)
     {
-        for (var attempt = 0; attempt < 100; attempt++)
+        var links = new List<Link>();
+        _request.Clear();
+        _request.Begin(RTM_GETLINK, 0, 0).IfInfo(0);
+        if (!statistics)
         {
-            var links = new List<Link>();
-            _request.Clear();
-            _request.Begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, ++_sequence).IfInfo(0);
-            if (!statistics)
-            {
-                _request.Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-            }
-            _request.End();
-            if (Ask("list the links", (type, body) =>
-            {
-                if (type == RTM_NEWLINK && Link.Parse(body) is { } link)
-                {
-                    links.Add(link);
-                }
-            }))
-            {
-                return links;
-            }
+            _request.Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         }
-        throw new LinuxException("list the links: they kept changing", Errno.EAGAIN);
+        _request.End();
+        Dump("list the links", links.Clear, (type, body) =>
+        {
+            if (type == RTM_NEWLINK && Link.Parse(body) is { } link)
+            {
+                links.Add(link);
+            }
+        }, cancellation);
+        return links;
     }
 
     /// <summary>The link of that name.</summary>
@@ -66,60 +42,89 @@ public sealed unsafe class RouteSocket : IDisposable
     {
         Link? found = null;
         _request.Clear();
-        _request.Begin(RTM_GETLINK, NLM_F_REQUEST | NLM_F_ACK, ++_sequence).IfInfo(0).Attribute(IFLA_IFNAME, name).End();
-        Ask($"look up '{name}'", (type, body) => found = type == RTM_NEWLINK ? Link.Parse(body) : found);
-        return found ?? throw new LinuxException($"look up '{name}'", Errno.ENODEV);
+        _request.Begin(RTM_GETLINK, NetlinkSocket.NLM_F_REQUEST | NetlinkSocket.NLM_F_ACK, 0).IfInfo(0).Attribute(IFLA_IFNAME, name).End();
+        var what = $"look up '{name}'";
+        // An answer that did not fit has made the buffer grow.
+        while (!_socket.Ask(_request.Buffer, what, (type, body) => found = type == RTM_NEWLINK ? Link.Parse(body) : found, ref _sequence))
+        {
+        }
+        return found ?? throw new LinuxException(what, Errno.ENODEV);
     }
 
     /// <summary>The ifindex to which a clsact filter redirects all that comes in on a link; null where there is no such filter.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
     public int? RedirectTarget(int index)
     {
         int? target = null;
         _request.Clear();
-        _request.Begin(RTM_GETTFILTER, NLM_F_REQUEST | NLM_F_DUMP, ++_sequence).Tc(index, 0, RouteBatch.CLSACT_INGRESS).End();
+        _request.Begin(RTM_GETTFILTER, 0, 0).Tc(index, 0, RouteBatch.CLSACT_INGRESS).End();
         try
         {
-            Ask("list the filters", (type, body) => target ??= type == RTM_NEWTFILTER ? RedirectFilter.Target(body) : null);
+            // Without a clsact qdisc, and for a link that is gone, the answer is an empty list (tc_dump_tfilter() in net/sched/cls_api.c).
+            Dump("list the filters", () => target = null, (type, body) => target ??= type == RTM_NEWTFILTER ? RedirectFilter.Target(body) : null);
         }
-        catch (LinuxException)
+        catch (LinuxException e) when (e.Errno == Errno.EOPNOTSUPP)
         {
-            // Without a clsact qdisc, some kernels answer an error where others answer an empty list.
+            // A kernel without traffic control has no filters.
         }
         return target;
     }
 
+    /// <summary>Whether a link has the clsact qdisc, to which filters of incoming frames belong.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal bool HasClsact(int index)
+    {
+        var has = false;
+        _request.Clear();
+        _request.Begin(RTM_GETQDISC, 0, 0).Tc(0, 0, 0).End();
+        Dump("list the qdiscs", () => has = false, (type, body) =>
+            has |= type == RTM_NEWQDISC && body.Length >= 20 && BinaryPrimitives.ReadInt32LittleEndian(body[4..]) == index
+                && BinaryPrimitives.ReadUInt32LittleEndian(body[12..]) == RouteBatch.TC_H_CLSACT);
+        return has;
+    }
+
     /// <summary>Carries out a batch, in order, and clears it. The kernel goes on behind a refused request.</summary>
-    /// <exception cref="LinuxException">The first refusal: names its request, with the kernel's own words.</exception>
-    public void Commit(RouteBatch batch)
+    /// <exception cref="LinuxException">The first refusal: names its request, with the kernel's own words, and has the others in <see cref="LinuxException.Refusals"/>.</exception>
+    public void Commit(RouteBatch batch) => LinuxException.ThrowIfAny(Try(batch));
+
+    /// <summary>As <see cref="Commit"/>, where a link that is gone meanwhile is no error.</summary>
+    /// <exception cref="LinuxException">A refusal for another reason, whatever else was refused.</exception>
+    internal void CommitToWhatIsThere(RouteBatch batch) => LinuxException.ThrowIfAny([.. Try(batch).Where(e => e.Errno != Errno.ENODEV)]);
+
+    /// <summary>Carries out a batch, in order, and clears it.</summary>
+    /// <returns>Every refusal, in the order of the requests.</returns>
+    /// <exception cref="LinuxException">The exchange itself failed: which requests were carried out is not known.</exception>
+    internal IReadOnlyList<LinuxException> Try(RouteBatch batch)
     {
         if (batch.Count == 0)
         {
-            return;
+            return [];
         }
         try
         {
             Renumber(batch);
-            LinuxException? refused = null;
+            List<LinuxException>? refused = null;
             var first = batch.FirstSequence;
             for (var at = 0; at < batch.Writer.Length;)
             {
                 var (length, last) = Slice(batch.Writer.Buffer[at..], first);
-                Send(batch.Writer.Written.Slice(at, length), "change the links");
-                Receive("change the links", (type, sequence, flags, body) =>
+                _socket.Send(batch.Writer.Written.Slice(at, length), "change the links");
+                var whole = _socket.Receive("change the links", (type, sequence, flags, body) =>
                 {
                     var request = (int)(sequence - batch.FirstSequence);
-                    if (type == NLMSG_ERROR && request >= 0 && request < batch.Count)
+                    if (type == NetlinkSocket.NLMSG_ERROR && request >= 0 && request < batch.Count && NetlinkSocket.Refusal(batch.What(request), flags, body) is { } refusal)
                     {
-                        refused ??= Refusal(batch.What(request), flags, body);
+                        (refused ??= []).Add(refusal);
                     }
-                    return type == NLMSG_ERROR && sequence == last;
+                    return type == NetlinkSocket.NLMSG_ERROR && sequence == last;
                 });
+                if (!whole)
+                {
+                    throw new LinuxException("change the links", Errno.EMSGSIZE, "an answer was too large");
+                }
                 (at, first) = (at + length, last + 1);
             }
-            if (refused is not null)
-            {
-                throw refused;
-            }
+            return refused ?? (IReadOnlyList<LinuxException>)[];
         }
         finally
         {
@@ -127,24 +132,12 @@ public sealed unsafe class RouteSocket : IDisposable
         }
     }
 
-    /// <summary>As <see cref="Commit"/>, where a link that is gone meanwhile is no error.</summary>
-    /// <exception cref="LinuxException">The first refusal, if it is another one.</exception>
-    internal void CommitToWhatIsThere(RouteBatch batch)
-    {
-        try
-        {
-            Commit(batch);
-        }
-        catch (LinuxException e) when (e.Errno == Errno.ENODEV)
-        {
-        }
-    }
+    /// <summary>Asks for a dump with the request that was written last.</summary>
+    private void Dump(string what, Action restart, NetlinkSocket.OnAnswer each, CancellationToken cancellation = default) =>
+        _socket.Dump(_request.Buffer, what, restart, each, ref _sequence, cancellation);
 
     /// <summary>Closes the socket.</summary>
     public void Dispose() => _socket.Dispose();
-
-    private delegate void OnAnswer(ushort type, ReadOnlySpan<byte> body);
-    private delegate bool OnMessage(ushort type, uint sequence, ushort flags, ReadOnlySpan<byte> body);
 
     private void Renumber(RouteBatch batch)
     {
@@ -178,113 +171,7 @@ public sealed unsafe class RouteSocket : IDisposable
             (lastAt, last, length) = (length, first + (uint)n, Math.Min(length + next, rest.Length));
         }
         var flags = rest[(lastAt + 6)..];
-        BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | NLM_F_ACK));
+        BinaryPrimitives.WriteUInt16LittleEndian(flags, (ushort)(BinaryPrimitives.ReadUInt16LittleEndian(flags) | NetlinkSocket.NLM_F_ACK));
         return (length, last);
-    }
-
-    /// <summary>Sends the request and hands over its answers; false where the kernel says that a dump is not consistent.</summary>
-    private bool Ask(string what, OnAnswer each)
-    {
-        Send(_request.Written, what);
-        var whole = true;
-        LinuxException? refused = null;
-        Receive(what, (type, sequence, flags, body) =>
-        {
-            if (sequence != _sequence)
-            {
-                return false;
-            }
-            whole &= (flags & NLM_F_DUMP_INTR) == 0 || type == NLMSG_ERROR;
-            switch (type)
-            {
-                case NLMSG_ERROR:
-                    refused = Refusal(what, flags, body);
-                    return true;
-                case NLMSG_DONE:
-                    // A dump that the kernel broke off carries its error here.
-                    refused = body.Length >= 4 && BinaryPrimitives.ReadInt32LittleEndian(body) < 0 ? Refusal(what, 0, body) : null;
-                    return true;
-                default:
-                    each(type, body);
-                    return false;
-            }
-        });
-        return refused is null ? whole : throw refused;
-    }
-
-    private void Send(ReadOnlySpan<byte> bytes, string what)
-    {
-        if (_broken)
-        {
-            // An exchange ended half-way. Its dump may still be under way, and the kernel would refuse another with EBUSY.
-            _socket.Dispose();
-            _socket = Open();
-            _broken = false;
-        }
-        fixed (byte* p = bytes)
-        {
-            nint sent;
-            do
-            {
-                sent = Libc.send(_socket.Value, p, (nuint)bytes.Length, 0);
-            }
-            while (sent < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR);
-            Libc.Check(sent, what);
-        }
-    }
-
-    private void Receive(string what, OnMessage each)
-    {
-        for (; ; )
-        {
-            nint got;
-            fixed (byte* p = _buffer)
-            {
-                got = Libc.recv(_socket.Value, p, (nuint)_buffer.Length, 0);
-            }
-            if (got < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
-            {
-                continue;
-            }
-            _broken = got < 0;
-            Libc.Check(got, what);
-            var rest = _buffer.AsSpan(0, (int)got);
-            while (rest.Length >= 16)
-            {
-                var length = (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(rest), (uint)rest.Length);
-                if (length < 16)
-                {
-                    break;
-                }
-                var type = BinaryPrimitives.ReadUInt16LittleEndian(rest[4..]);
-                var flags = BinaryPrimitives.ReadUInt16LittleEndian(rest[6..]);
-                if (each(type, BinaryPrimitives.ReadUInt32LittleEndian(rest[8..]), flags, rest[16..length]))
-                {
-                    return;
-                }
-                rest = rest[Math.Min(length + 3 & ~3, rest.Length)..];
-            }
-        }
-    }
-
-    private static LinuxException? Refusal(string what, ushort flags, ReadOnlySpan<byte> body)
-    {
-        const ushort NLM_F_CAPPED = 0x100, NLM_F_ACK_TLVS = 0x200, NLMSGERR_ATTR_MSG = 1;
-        var errno = body.Length >= 4 ? -BinaryPrimitives.ReadInt32LittleEndian(body) : Errno.EIO;
-        if (errno == 0)
-        {
-            return null;
-        }
-        string? said = null;
-        if ((flags & NLM_F_ACK_TLVS) != 0 && body.Length >= 20)
-        {
-            var echoed = (flags & NLM_F_CAPPED) != 0 ? 16u : BinaryPrimitives.ReadUInt32LittleEndian(body[4..]);
-            var attributes = new AttributeReader(body[(int)Math.Min(4 + (echoed + 3 & ~3u), (uint)body.Length)..]);
-            while (attributes.Read())
-            {
-                said = attributes.Type == NLMSGERR_ATTR_MSG ? attributes.Text : said;
-            }
-        }
-        return new(what, errno, said);
     }
 }

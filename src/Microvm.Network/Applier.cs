@@ -2,13 +2,12 @@ using Microvm.Linux;
 
 namespace Microvm.Network;
 
-/// <summary>Carries out a plan, all of it or nothing: a failure undoes what was done, last first.</summary>
+/// <summary>Carries out a plan, all of it or nothing: a failure, of whatever kind, undoes what was done, last first.</summary>
 /// <param name="interrupted">Asked between steps; once it says true, everything is undone.</param>
 internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
 {
-    private readonly RouteBatch _batch = new();
     private readonly LinkRemover _remover = new(route);
-    private readonly Stack<Action> _undo = new();
+    private readonly UndoLog _undo = new();
 
     /// <param name="verify">Looks at the outcome, and throws where it is not as wanted: then everything is undone too.</param>
     /// <exception cref="LinuxException">The kernel refused a step; the host is as it was, or the message says what could not be put back.</exception>
@@ -18,25 +17,39 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var steps = plan.Steps;
         try
         {
+            RememberRedirects(steps, state);
             var change = new LinkChange(state);
             Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
             StepAside(LinkChange.InTheWay(steps), change);
             Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
             Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
-            Redirect(steps, state);
+            Redirect(steps);
             Checkpoint();
             verify();
         }
-        catch (Exception e) when (e is LinuxException or OperationCanceledException or IOException or UnauthorizedAccessException)
+        catch (Exception e)
         {
-            var failures = Undo();
+            var failures = _undo.Run();
             if (failures.Count > 0)
             {
-                throw new LinuxException($"{e.Message}; and putting the host back as it was failed: {string.Join("; ", failures)}. Run the command again", (e as LinuxException)?.Errno ?? 0);
+                var why = e is OperationCanceledException ? "interrupted" : e.Message;
+                throw new LinuxException($"{why}; and putting the host back as it was failed: {string.Join("; ", failures)}. Run the command again", (e as LinuxException)?.Errno ?? 0);
             }
             throw;
         }
-        MacvtapDevice.Sweep();
+        Sweep();
+    }
+
+    private static void Sweep()
+    {
+        try
+        {
+            MacvtapDevice.Sweep();
+        }
+        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+        {
+            // All is as declared. The next command sweeps.
+        }
     }
 
     private void Checkpoint()
@@ -47,24 +60,6 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         }
     }
 
-    private List<string> Undo()
-    {
-        var failures = new List<string>();
-        while (_undo.TryPop(out var back))
-        {
-            try
-            {
-                back();
-            }
-            catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
-            {
-                // The rest must still be undone.
-                failures.Add(e.Message);
-            }
-        }
-        return failures;
-    }
-
     private void Delete(IReadOnlyList<Step> steps, HostState state)
     {
         if (steps.Count == 0)
@@ -73,20 +68,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         }
         Checkpoint();
         var links = steps.Select(s => s.Observed!).ToList();
-        // Noted before the step: one whose answer got lost may have been carried out all the same.
-        _undo.Push(() =>
-        {
-            var now = route.Links(statistics: false);
-            var there = now.ToDictionary(l => l.Index);
-            foreach (var link in links.Where(l => there.TryGetValue(l.Index, out var left) && left.Group != l.Group))
-            {
-                _batch.SetGroup(link.Index, link.Name, link.Group);
-            }
-            route.Commit(_batch);
-            var gone = links.Where(l => !there.ContainsKey(l.Index)).Select(l => NewLink.Again(l, state.Nodes.GetValueOrDefault(l.Index), Partner(l, links))).ToList();
-            new LinkMaker(route, () => { }).Make(gone, new(now, gone.Exists(l => l.Want.Kind == LinkKind.Macvtap)), (_, _) => { });
-            Join([.. gone.Where(l => l.Want.RedirectTo is not null).Select(l => (l.Want.Name, l.Want.RedirectTo!))]);
-        });
+        new Restoration(route, links, state).Remember(_undo);
         var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
         _remover.Remove([.. links.Select(l => l.Index)], l => l.Alias == aliases[l.Index] && Ownership.Vm(l.Alias) is not null);
     }
@@ -98,7 +80,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             return;
         }
         var made = new Dictionary<int, NewLink>();
-        _undo.Push(() => _remover.Remove(made.Keys, l => made.TryGetValue(l.Index, out var link) && l.Name == link.Want.Name && (l.Alias == link.Want.Alias || (l.Alias is null && l.Group == link.LinkGroup))));
+        _undo.Push(() => _remover.Remove(made.Keys, l => made.TryGetValue(l.Index, out var link) && link.IsMadeAs(l), despiteRefusals: true));
         var links = steps.Select(NewLink.Of).ToList();
         new LinkMaker(route, Checkpoint).Make(links, new(seen, links.Exists(l => l.Want.Kind == LinkKind.Macvtap)), (index, link) => made[index] = link);
     }
@@ -112,11 +94,13 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         Checkpoint();
         _undo.Push(() =>
         {
-            LinkChange.StepBack(links, _batch);
-            route.CommitToWhatIsThere(_batch);
+            var back = new RouteBatch();
+            LinkChange.StepBack(links, back);
+            route.CommitToWhatIsThere(back);
         });
-        change.StepAside(links, _batch);
-        route.Commit(_batch);
+        var batch = new RouteBatch();
+        change.StepAside(links, batch);
+        route.Commit(batch);
     }
 
     private void Change(IReadOnlyList<Step> steps, LinkChange change)
@@ -126,60 +110,70 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             return;
         }
         Checkpoint();
-        _undo.Push(() =>
-        {
-            foreach (var step in steps)
-            {
-                change.Back(step, _batch);
-            }
-            // A link that vanished meanwhile can't be put back as it was.
-            route.CommitToWhatIsThere(_batch);
-        });
+        var batch = new RouteBatch();
         foreach (var step in steps)
         {
-            change.Forth(step, _batch);
+            // By name and descriptor only once the link has its name again.
+            foreach (var way in change.BackBySystemCalls(step).Reverse())
+            {
+                _undo.Push(way);
+            }
+            _undo.Push(() =>
+            {
+                var back = new RouteBatch();
+                change.Back(step, back);
+                // A link that vanished meanwhile can't be put back as it was.
+                route.CommitToWhatIsThere(back);
+            });
+            change.Forth(step, batch);
         }
-        route.Commit(_batch);
+        route.Commit(batch);
+    }
+
+    private static bool Redirects(Step step) =>
+        step.Desired?.RedirectTo is not null && (step.Kind is StepKind.Create or StepKind.Replace || step.Differs.HasFlag(Difference.Redirect));
+
+    /// <summary>A redirect names another link by its index, so it is put back once all links are there again: its way back is the first one noted.</summary>
+    private void RememberRedirects(IReadOnlyList<Step> steps, HostState state)
+    {
+        // The links of new pairs go again, and their redirects with them.
+        var touched = steps.Where(s => s.Observed is not null && (Redirects(s) || (s.Kind is StepKind.Replace or StepKind.Delete && Ownership.IsPart(s.Observed.Alias)))).Select(s => s.Observed!.Index).ToHashSet();
+        if (touched.Count == 0)
+        {
+            return;
+        }
+        var names = state.Links.ToDictionary(l => l.Index, l => l.Name);
+        // Those that lead to a touched link too: it may come back with another index.
+        var before = state.Redirects.Where(r => touched.Contains(r.Key) || touched.Contains(r.Value)).ToDictionary();
+        foreach (var (from, to) in before)
+        {
+            if (names.TryGetValue(from, out var name) && names.TryGetValue(to, out var target))
+            {
+                _undo.Push(() => new Redirection(route).Join([(name, target)]));
+            }
+        }
+        foreach (var link in steps.Where(s => s.Kind == StepKind.Change && Redirects(s) && !before.ContainsKey(s.Observed!.Index)).Select(s => s.Observed!))
+        {
+            var clsact = route.HasClsact(link.Index);
+            _undo.Push(() =>
+            {
+                var alone = !clsact && route.HasClsact(link.Index);
+                if (alone || route.RedirectTarget(link.Index) is not null)
+                {
+                    route.CommitToWhatIsThere(new RouteBatch().EndRedirect(link.Index, link.Name, withClsact: alone));
+                }
+            });
+        }
     }
 
     /// <summary>Joins pairs, once both links are there.</summary>
-    private void Redirect(IReadOnlyList<Step> steps, HostState state)
+    private void Redirect(IReadOnlyList<Step> steps)
     {
-        var pairs = steps.Where(s => s.Desired?.RedirectTo is not null && (s.Kind is StepKind.Create or StepKind.Replace || s.Differs.HasFlag(Difference.Redirect))).ToList();
-        if (pairs.Count == 0)
+        var pairs = steps.Where(Redirects).Select(s => (s.Name, s.Desired!.RedirectTo!)).ToList();
+        if (pairs.Count > 0)
         {
-            return;
+            Checkpoint();
+            new Redirection(route).Join(pairs);
         }
-        Checkpoint();
-        foreach (var step in pairs.Where(s => s.Kind == StepKind.Change))
-        {
-            if (state.Redirects.TryGetValue(step.Observed!.Index, out var before))
-            {
-                _undo.Push(() => route.Commit(new RouteBatch().Redirect(step.Observed.Index, step.Observed.Name, before)));
-            }
-        }
-        Join([.. pairs.Select(s => (s.Name, s.Desired!.RedirectTo!))]);
     }
-
-    private void Join(IReadOnlyList<(string Name, string To)> pairs)
-    {
-        if (pairs.Count == 0)
-        {
-            return;
-        }
-        var now = route.Links(statistics: false).ToDictionary(l => l.Name);
-        foreach (var (name, to) in pairs)
-        {
-            if (!now.TryGetValue(name, out var link) || !now.TryGetValue(to, out var target))
-            {
-                throw new LinuxException($"join '{name}' and '{to}'", Errno.ENODEV);
-            }
-            _batch.Redirect(link.Index, link.Name, target.Index);
-        }
-        route.Commit(_batch);
-    }
-
-    // Only the two of a redirected pair have parts in their aliases; thousands of other links need no search.
-    private static string? Partner(Link link, IReadOnlyList<Link> links) => !Ownership.IsPart(link.Alias) ? null
-        : links.FirstOrDefault(l => l.Index != link.Index && Ownership.Vm(l.Alias) == Ownership.Vm(link.Alias) && Ownership.Id(l.Alias) == Ownership.Id(link.Alias))?.Name;
 }

@@ -32,8 +32,8 @@ public sealed class HostNetwork : IDisposable
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
-        var plan = Plan.ForUp(wanted, state, options);
-        plan = RefuseUnseen(filter?.Invoke(plan) ?? plan, state, options);
+        var seen = Plan.ForUp(wanted, state, options);
+        var plan = RefuseUnseen(filter?.Invoke(seen) ?? seen, state, options);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
         {
             return plan;

@@ -127,25 +127,34 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Name))
         {
-            batch.Rename(link.Index, step.Name, _between.GetValueOrDefault(link.Index, link.Name));
+            batch.Rename(link.Index, step.Name, Name(link));
         }
         if (step.Differs.HasFlag(Difference.Mark))
         {
             batch.Mark(link.Index, link.Name, link.Alias ?? "", link.Group);
         }
+    }
+
+    /// <summary>What goes by a link's name or a descriptor, each an effect of its own, for after <see cref="Back"/>, which gives the link its name again.</summary>
+    internal IEnumerable<Action> BackBySystemCalls(Step step)
+    {
+        var link = step.Observed!;
         if (step.Differs.HasFlag(Difference.Ipv6))
         {
-            Ipv6Setting.Disable(link.Name, false);
+            yield return () => Ipv6Setting.Disable(Name(link), false);
         }
         if (step.Differs.HasFlag(Difference.Node) && state.Nodes.GetValueOrDefault(link.Index) is { Present: true } node)
         {
-            MacvtapDevice.Grant(node, node.User, node.Group == 0 ? null : node.Group);
+            yield return () => MacvtapDevice.Grant(node, node.User, node.Group == 0 ? null : node.Group);
         }
         if (step.Differs.HasFlag(Difference.Owner))
         {
-            SetOwner(link, link.Name, link.Tun!.Owner, link.Tun.Group);
+            yield return () => SetOwner(link, Name(link), link.Tun!.Owner, link.Tun.Group);
         }
     }
+
+    /// <summary>The name that a link had before, or that it has until all others have theirs.</summary>
+    private string Name(Link link) => _between.GetValueOrDefault(link.Index, link.Name);
 
     private static void SetOwner(Link link, string name, uint? owner, uint? group)
     {

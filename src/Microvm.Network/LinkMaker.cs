@@ -28,9 +28,11 @@ internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int
         } : made;
     }
 
-    /// <summary>What is needed to make a link as it was.</summary>
-    /// <param name="partner">The other one of a redirected pair.</param>
-    internal static NewLink Again(Link link, MacvtapNode? node, string? partner) => new(new(
+    /// <summary>Whether a link is the one that was made so, or has got half-way there.</summary>
+    internal bool IsMadeAs(Link link) => link.Name == Want.Name && (link.Alias == Want.Alias || (link.Alias is null && link.Group == LinkGroup));
+
+    /// <summary>What is needed to make a link as it was; the redirects of a pair are put back when both links are there.</summary>
+    internal static NewLink Again(Link link, MacvtapNode? node) => new(new(
         link.Kind == "macvtap" ? LinkKind.Macvtap : link.Kind == "macvlan" ? LinkKind.Macvlan : LinkKind.Tap,
         Ownership.Vm(link.Alias) ?? "", Ownership.Id(link.Alias) ?? link.Name, link.Name, link.Tun?.Owner ?? node?.User, link.Tun?.Group ?? (node?.Group is 0 ? null : node?.Group))
     {
@@ -39,7 +41,8 @@ internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int
         Mode = link.Macvlan?.Mode ?? MacvlanMode.Bridge,
         Mac = Mac(link.Address),
         Sources = [.. (link.Macvlan?.Sources ?? []).Select(Mac).OfType<Declaration.MacAddress>()],
-        RedirectTo = partner,
+        // The guest's end, without IPv6: what it is redirected to is not asked here.
+        RedirectTo = Ownership.IsPart(link.Alias) ? "" : null,
     }, link.Group, MasterOf(link), link.Lower ?? 0, link.Up, link.Mtu)
     {
         Address = link.Tun is not null && link.Address is { Length: 12 } address ? Convert.FromHexString(address) : null,

@@ -9,7 +9,9 @@ internal sealed class LinkRemover(RouteSocket route)
 
     /// <summary>Deletes the links that still are what they were seen to be; those that are gone are no error.</summary>
     /// <param name="isOurs">Whether a link with one of these ifindexes is the one that was seen.</param>
-    internal void Remove(IReadOnlyCollection<int> indexes, Func<Link, bool> isOurs)
+    /// <param name="despiteRefusals">Deletes what can be deleted, and tells of refusals at the end.</param>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    internal void Remove(IReadOnlyCollection<int> indexes, Func<Link, bool> isOurs, bool despiteRefusals = false)
     {
         if (indexes.Count == 0)
         {
@@ -20,7 +22,7 @@ internal sealed class LinkRemover(RouteSocket route)
         var there = links.Where(l => wanted.Contains(l.Index) && isOurs(l)).ToList();
         if (there.Count > 1)
         {
-            Together(there, links, isOurs);
+            Together(there, links, isOurs, despiteRefusals);
         }
         else if (there.Count == 1)
         {
@@ -31,7 +33,7 @@ internal sealed class LinkRemover(RouteSocket route)
 
     // One group of our own choosing, so that nobody else can have joined it, and one deletion: each costs the kernel a wait
     // for all processors, however many links it deletes.
-    private void Together(List<Link> there, IReadOnlyList<Link> all, Func<Link, bool> isOurs)
+    private void Together(List<Link> there, IReadOnlyList<Link> all, Func<Link, bool> isOurs, bool despiteRefusals)
     {
         var used = all.Select(l => l.Group).ToHashSet();
         uint group;
@@ -44,7 +46,11 @@ internal sealed class LinkRemover(RouteSocket route)
         {
             _batch.SetGroup(link.Index, link.Name, group);
         }
-        route.CommitToWhatIsThere(_batch);
+        var refusals = route.Try(_batch).Where(e => e.Errno != Errno.ENODEV).ToList();
+        if (!despiteRefusals)
+        {
+            LinuxException.ThrowIfAny(refusals);
+        }
         var mine = there.Select(l => l.Index).ToHashSet();
         var members = route.Links(statistics: false).Where(l => l.Group == group).ToList();
         if (members.Exists(l => !mine.Contains(l.Index) || !isOurs(l)))
@@ -63,6 +69,7 @@ internal sealed class LinkRemover(RouteSocket route)
         {
             _batch.DeleteGroup(group);
         }
-        route.CommitToWhatIsThere(_batch);
+        refusals.AddRange(route.Try(_batch).Where(e => e.Errno != Errno.ENODEV));
+        LinuxException.ThrowIfAny(refusals);
     }
 }

@@ -51,7 +51,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private long _repairs;
 
     /// <summary>Mends until <see cref="LinkMonitor.Stop"/>. The first look is an <c>up</c>; after it the service manager hears READY.</summary>
-    /// <exception cref="LinuxException">Events can't be followed.</exception>
+    /// <remarks>What fails on the way is told and tried again, later each time; it ends the watch never.</remarks>
     public void Run()
     {
         Look();
@@ -60,7 +60,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         for (; ; )
         {
             var now = Now;
-            var wake = monitor.Wait(Shortest(_pace.Left(now), notifier.WatchdogInterval), Consider);
+            var wake = Wait(Shortest(_pace.Left(now), notifier.WatchdogInterval));
             if (wake == MonitorWake.Stopped)
             {
                 break;
@@ -92,6 +92,20 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         }
     }
 
+    private MonitorWake Wait(TimeSpan limit)
+    {
+        try
+        {
+            return monitor.Wait(limit, Consider);
+        }
+        catch (LinuxException e)
+        {
+            // What happened meanwhile is not known. A socket that fails at once must not keep us busy, nor keep us from being stopped.
+            Tell(WatchNews.Failed, [e.Message]);
+            return monitor.WaitForStop(Pace.Refill) ? MonitorWake.Stopped : MonitorWake.Lost;
+        }
+    }
+
     private void Look()
     {
         var settled = false;
@@ -117,7 +131,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             }
             Remember(network.Route.Links(statistics: false));
         }
-        catch (LinuxException e)
+        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
             // A race lost against whoever changes the same link, or a kernel short of memory: looked at again, by the pace.
             Tell(WatchNews.Failed, [e.Message], ref _told);

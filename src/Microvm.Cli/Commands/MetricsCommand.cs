@@ -37,7 +37,7 @@ internal static class MetricsCommand
         using var socket = listen is not null ? MetricsServer.Tcp(listen, result.GetValue(s_anywhere)) : MetricsServer.Unix(path!);
         Console.Error.WriteLine($"microvm: metrics at {(listen is not null ? $"http://{socket.LocalEndPoint}/metrics" : path)}");
         var made = path is null ? null : FileStatus.Of(path);
-        new MetricsServer(socket, Page).Run(interrupts);
+        new MetricsServer(socket, Page, why => Console.Error.WriteLine($"microvm: {why}")).Run(interrupts);
         if (path is not null)
         {
             SocketFile.Remove(path, made);

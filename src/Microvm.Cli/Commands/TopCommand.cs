@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Microvm.Linux;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
 
@@ -41,7 +43,7 @@ internal static class TopCommand
     /// <summary>Rates need two looks, so the first frame comes after one interval.</summary>
     private static void Batch(Survey survey, TopView view, Interrupts interrupts, int count)
     {
-        survey.Take();
+        Look(survey, _ => { }, out _);
         for (var n = 0; n < count && !Terminal.OutputStream.IsBroken; n++)
         {
             interrupts.WakeUp.Wait(-1, (int)view.Interval.TotalMilliseconds);
@@ -49,8 +51,27 @@ internal static class TopCommand
             {
                 return;
             }
-            view.Take(survey.Take());
+            if (!Look(survey, view.Take, out var why))
+            {
+                Console.Error.WriteLine($"microvm: {why}");
+            }
             Console.WriteLine(string.Join('\n', view.Frame(Terminal.Output, null).Select(l => l.TrimEnd())) + (n + 1 < count ? "\n" : ""));
+        }
+    }
+
+    /// <summary>A look that fails leaves the last picture; the next one may do better.</summary>
+    private static bool Look(Survey survey, Action<IReadOnlyList<InterfaceStatus>> take, out string? why)
+    {
+        try
+        {
+            take(survey.Take());
+            why = null;
+            return true;
+        }
+        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+        {
+            why = e.Message;
+            return false;
         }
     }
 
@@ -64,7 +85,8 @@ internal static class TopCommand
             {
                 if (!view.Paused)
                 {
-                    view.Take(survey.Take());
+                    Look(survey, view.Take, out var why);
+                    view.Trouble = why;
                     if (looks++ >= count)
                     {
                         return;

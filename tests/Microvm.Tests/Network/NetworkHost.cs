@@ -25,6 +25,10 @@ public sealed class NetworkHost : IDisposable
     public string Declare(string vm, int vcpu, params string[] interfaces) =>
         _folder.File($"{vm}.json", $$"""{"networking":{"hostName":"{{vm}}"},"microvm":{"vcpu":{{vcpu}},"interfaces":[{{string.Join(',', interfaces)}}] } }""");
 
+    /// <summary>A declaration of one VM with one macvtap, for a hypervisor that takes only taps.</summary>
+    public string Firecracker(string vm, string id, string lower) =>
+        _folder.File($"{vm}.json", $$"""{"networking":{"hostName":"{{vm}}"},"microvm":{"hypervisor":"firecracker","interfaces":[{{Macvtap(id, lower, "bridge")}}] } }""");
+
     public static string Tap(string id, string? bridge = null) =>
         $$"""{"type":"tap","id":"{{id}}","mac":"{{MacOf(id)}}"{{(bridge is null ? "" : $",\"bridge\":\"{bridge}\"")}}}""";
 
@@ -56,7 +60,10 @@ public sealed class NetworkHost : IDisposable
     private static string Sources(Link link) => link.Macvlan is { } m ? $"{m.Mode} {string.Join(' ', m.Sources.Order(StringComparer.Ordinal))}" : "";
 
     /// <summary>Runs library code on a thread inside the namespace.</summary>
-    internal T Inside<T>(Func<RouteSocket, T> work)
+    internal T Inside<T>(Func<RouteSocket, T> work) => Inside(Net.Name, work);
+
+    /// <summary>Runs library code on a thread inside a namespace.</summary>
+    internal static T Inside<T>(string netns, Func<RouteSocket, T> work)
     {
         T result = default!;
         ExceptionDispatchInfo? thrown = null;
@@ -64,7 +71,7 @@ public sealed class NetworkHost : IDisposable
         {
             try
             {
-                NetworkNamespace.Enter(Net.Name);
+                NetworkNamespace.Enter(netns);
                 using var route = new RouteSocket();
                 result = work(route);
             }

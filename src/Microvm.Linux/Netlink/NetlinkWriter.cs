@@ -28,6 +28,9 @@ internal sealed class NetlinkWriter
         return UInt32(0).UInt16(type).UInt16(flags).UInt32(sequence).UInt32(0);
     }
 
+    /// <summary>Forgets the message that was begun last.</summary>
+    public void Abandon() => Length = _message;
+
     /// <summary>Ends the message: sets its length.</summary>
     public void End() => BinaryPrimitives.WriteUInt32LittleEndian(_buffer.AsSpan(_message), (uint)(Length - _message));
 
@@ -39,18 +42,20 @@ internal sealed class NetlinkWriter
 
     public NetlinkWriter Attribute(ushort type, uint value) => UInt16(8).UInt16(type).UInt32(value);
 
+    /// <exception cref="LinuxException">EMSGSIZE: an attribute's length is a number of 16 bits.</exception>
     public NetlinkWriter Attribute(ushort type, ReadOnlySpan<byte> value)
     {
-        UInt16((ushort)(4 + value.Length)).UInt16(type);
+        UInt16(Fits(4 + value.Length)).UInt16(type);
         value.CopyTo(Grow(value.Length));
         return Pad();
     }
 
     /// <summary>Adds text with its closing zero.</summary>
+    /// <exception cref="LinuxException">EMSGSIZE: it is longer than an attribute.</exception>
     public NetlinkWriter Attribute(ushort type, string value)
     {
         var bytes = Encoding.UTF8.GetByteCount(value);
-        UInt16((ushort)(4 + bytes + 1)).UInt16(type);
+        UInt16(Fits(4 + bytes + 1)).UInt16(type);
         Encoding.UTF8.GetBytes(value, Grow(bytes + 1));
         return Pad();
     }
@@ -63,11 +68,15 @@ internal sealed class NetlinkWriter
         return at;
     }
 
+    /// <exception cref="LinuxException">EMSGSIZE: more was put into it than an attribute holds.</exception>
     public NetlinkWriter Close(int nested)
     {
-        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(nested), (ushort)(Length - nested));
+        BinaryPrimitives.WriteUInt16LittleEndian(_buffer.AsSpan(nested), Fits(Length - nested));
         return this;
     }
+
+    private static ushort Fits(int length) =>
+        length <= ushort.MaxValue ? (ushort)length : throw new LinuxException("write a netlink request", Errno.EMSGSIZE, "an attribute holds 65,531 bytes");
 
     private NetlinkWriter UInt16(ushort value)
     {

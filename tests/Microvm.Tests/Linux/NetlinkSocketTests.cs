@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using Microvm.Linux;
+
+namespace Microvm.Tests;
+
+/// <summary>What links, events and firewall share: the socket.</summary>
+public sealed class NetlinkSocketTests : IDisposable
+{
+    private readonly NetworkHost _host = new();
+    public void Dispose() => _host.Dispose();
+
+    private void Nft(string script)
+    {
+        var outcome = Binary.Run("ip", script, "netns", "exec", _host.Net.Name, "nft", "-f", "-");
+        Assert.True(outcome.Code == 0, outcome.Err);
+    }
+
+    [Fact]
+    public void A_firewall_that_changes_while_it_is_read_is_read_again()
+    {
+        const int chains = 1500;
+        Nft("table ip t {\n" + string.Concat(Enumerable.Range(0, chains).Select(n => $"chain c{n} {{ type filter hook forward priority 0; policy accept; }}\n")) + "}\n");
+        // Chains at the front of the list come and go, and with each the kernel may pass over one that stays.
+        var churn = string.Concat(Enumerable.Repeat("add table ip a\nadd chain ip a x { type filter hook input priority 0; }\n", 1));
+        using var stop = new CancellationTokenSource();
+        var changes = new Thread(() =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                Nft(churn);
+                Nft("delete table ip a\n");
+            }
+        });
+        changes.Start();
+        try
+        {
+            for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromSeconds(3);)
+            {
+                var seen = _host.Inside(_ => FirewallSocket.BaseChains()).Where(c => c.Table == "t").Select(c => c.Name).ToList();
+                Assert.Equal(chains, seen.Count);
+                Assert.Equal(chains, seen.Distinct().Count());
+            }
+        }
+        finally
+        {
+            stop.Cancel();
+            changes.Join();
+        }
+    }
+
+    [Fact]
+    public void What_the_kernel_refuses_is_an_error_and_not_an_empty_firewall()
+    {
+        Assert.Equal(1, _host.Inside(_ =>
+        {
+            using var socket = new NetlinkSocket(NetlinkSocket.Netfilter);
+            // struct nfgenmsg of a subsystem that is not there.
+            Span<byte> request = [20, 0, 0, 0, 4, 99, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            uint sequence = 0;
+            try
+            {
+                socket.Dump(request, "ask for nothing", () => { }, (_, _) => { }, ref sequence);
+                return 0;
+            }
+            catch (LinuxException e)
+            {
+                return e.Errno == 22 ? 1 : e.Errno;
+            }
+        }));
+    }
+
+    [Fact]
+    public void A_message_larger_than_the_buffer_is_noticed_and_asked_for_again()
+    {
+        // A link with 5,000 source MACs is a message of 60 KiB, which the kernel sends together with another.
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        _host.Inside(route =>
+        {
+            var lower = route.Find("eth0").Index;
+            byte[][] sources = [.. Enumerable.Range(0, 5000).Select(n => new byte[] { 2, 0, 0, 0, (byte)(n >> 8), (byte)n })];
+            route.Commit(new RouteBatch().AddMacvlan(new(0, "mv0", false, lower, [2, 1, 1, 1, 1, 1], 0, MacvlanMode.Source, sources)));
+            Assert.Equal(5000, route.Find("mv0").Macvlan!.Sources.Count);
+            Assert.Equal(5000, route.Links().Single(l => l.Name == "mv0").Macvlan!.Sources.Count);
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void More_source_MACs_than_an_attribute_holds_are_refused_before_they_are_sent()
+    {
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        _host.Inside(route =>
+        {
+            var lower = route.Find("eth0").Index;
+            byte[][] sources = [.. Enumerable.Range(0, 5461).Select(n => new byte[] { 2, 0, 0, 0, (byte)(n >> 8), (byte)n })];
+            var batch = new RouteBatch();
+            var thrown = Assert.Throws<LinuxException>(() => batch.AddMacvlan(new(0, "mv0", false, lower, [2, 1, 1, 1, 1, 1], 0, MacvlanMode.Source, sources)));
+            Assert.Contains("make macvlan 'mv0'", thrown.Message);
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void What_does_not_come_from_the_kernel_is_dropped()
+    {
+        // A program with CAP_NET_ADMIN may send to any socket of the family: here a refusal of what was never asked.
+        _host.Inside(_ =>
+        {
+            using var socket = new NetlinkSocket(NetlinkSocket.Route);
+            Forge(socket.Descriptor);
+            Span<byte> request = [32, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. new byte[16]];
+            uint sequence = 0;
+            var answers = 0;
+            socket.Dump(request, "list the links", () => answers = 0, (_, _) => answers++, ref sequence);
+            Assert.Equal(1, answers);
+            return 0;
+        });
+    }
+
+    /// <summary>Sends an NLMSG_ERROR to a socket, from another one.</summary>
+    private static unsafe void Forge(int to)
+    {
+        // Without a bind the kernel names a socket when it is first used.
+        var name = stackalloc uint[3];
+        var size = 12u;
+        Assert.Equal(0, bind(to, (byte*)Fill(name, 0), 12));
+        Assert.Equal(0, getsockname(to, (byte*)name, &size));
+        var port = name[1];
+        var from = socket(16, 3, 0);
+        var message = stackalloc uint[9] { 36, 2, 1, 0, unchecked((uint)-5), 16, 18, 1, 0 };
+        Assert.Equal(36, sendto(from, (byte*)message, 36, 0, (byte*)Fill(name, port), 12));
+        Assert.Equal(0, close(from));
+
+        static uint* Fill(uint* name, uint port)
+        {
+            (name[0], name[1], name[2]) = (16, port, 0);
+            return name;
+        }
+    }
+
+    [DllImport("libc")] private static extern unsafe int bind(int fd, byte* address, uint length);
+    [DllImport("libc")] private static extern unsafe int getsockname(int fd, byte* address, uint* length);
+    [DllImport("libc")] private static extern unsafe nint sendto(int fd, byte* buffer, nuint length, int flags, byte* address, uint size);
+    [DllImport("libc")] private static extern int socket(int domain, int type, int protocol);
+    [DllImport("libc")] private static extern int close(int fd);
+
+    [Fact]
+    public void An_answer_that_never_comes_is_waited_for_until_it_is_cancelled()
+    {
+        _host.Inside(_ =>
+        {
+            using var socket = new NetlinkSocket(NetlinkSocket.Route);
+            using var soon = new CancellationTokenSource(TimeSpan.FromMilliseconds(200));
+            var clock = Stopwatch.StartNew();
+            Assert.Throws<OperationCanceledException>(() => socket.Receive("wait", (_, _, _, _) => false, soon.Token));
+            Assert.InRange(clock.Elapsed.TotalSeconds, 0.2, 5);
+            return 0;
+        });
+    }
+
+    [Fact]
+    public void An_index_of_another_namespace_is_not_taken_for_one_of_ours()
+    {
+        using var far = new Namespace();
+        _host.Net.Ip("link", "add", "low0", "type", "veth", "peer", "name", "peer0");
+        _host.Net.Ip("link", "add", "mv0", "link", "low0", "type", "macvlan", "mode", "bridge");
+        Assert.NotNull(_host.Inside(route => route.Find("mv0").Lower));
+        _host.Net.Ip("link", "set", "mv0", "netns", far.Name);
+        var there = System.Text.Json.JsonDocument.Parse(far.Ip("-j", "link", "show", "mv0")).RootElement[0];
+        Assert.True(there.TryGetProperty("link_netnsid", out var _));
+        var link = NetworkHost.Inside(far.Name, route => route.Find("mv0"));
+        Assert.Null(link.Lower);
+        Assert.NotNull(link.LowerNamespace);
+    }
+}
