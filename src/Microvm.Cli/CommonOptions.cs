@@ -10,6 +10,7 @@ internal static class CommonOptions
     internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations; without any, all links that are ours, and what this host's VMs were started from", Arity = ArgumentArity.ZeroOrMore };
     internal static readonly Argument<string[]> FilesOrVm = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.ZeroOrMore };
     internal static readonly Option<string[]> Attachment = new("--attachment") { Description = "Attach an interface in another way than the hypervisor's best: tap-by-name, tap-by-fd, tap-redirect, user-namespace, bridge-helper", HelpName = "ID=KIND", DefaultValueFactory = _ => [] };
+    internal static readonly Option<bool> Replace = new("--replace") { Description = "Replace links also where something that depends on them is lost: 'plan' names it" };
     internal static readonly Option<bool> ReplaceRunning = new("--replace-running") { Description = "Replace and delete also what a VM has open; it loses its network until it is restarted" };
     internal static readonly Option<bool> DeleteRunning = new("--delete-running") { Description = "Delete also what a VM has open; it loses its network" };
     internal static readonly Option<LinkSelection> Only = new("--only") { Description = "Only interfaces of this type: tap or macvtap", HelpName = "TYPE" };

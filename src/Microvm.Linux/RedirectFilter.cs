@@ -37,6 +37,10 @@ internal static class RedirectFilter
         w.Close(action).Close(first).Close(actions).Close(options);
     }
 
+    /// <summary>Whether a filter (struct tcmsg and attributes) is in the place where ours is: its handle, with priority 1.</summary>
+    internal static bool Is(ReadOnlySpan<byte> body) => body.Length >= 20 && BinaryPrimitives.ReadUInt32LittleEndian(body[8..]) == Handle
+        && BinaryPrimitives.ReadUInt32LittleEndian(body[16..]) >> 16 == 1 && Target(body) is not null;
+
     /// <summary>The target of a filter as the kernel tells it (struct tcmsg and attributes), or null where it is another filter.</summary>
     internal static int? Target(ReadOnlySpan<byte> body)
     {

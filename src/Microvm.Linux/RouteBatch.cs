@@ -164,6 +164,20 @@ public sealed class RouteBatch
         return End();
     }
 
+    /// <summary>Any request, its body written by who knows it.</summary>
+    internal RouteBatch Add(string verb, string name, ushort type, ushort flags, ReadOnlySpan<byte> body)
+    {
+        Begin(verb, name, type, flags).Bytes(body);
+        return End();
+    }
+
+    /// <summary>Sets attributes of a link.</summary>
+    internal RouteBatch SetLink(string verb, Link link, Action<NetlinkWriter> attributes, uint flags = 0, uint change = 0, ushort type = RTM_SETLINK, ushort more = 0)
+    {
+        attributes(Begin(verb, link.Name, type, more).IfInfo(link.Index, flags, change));
+        return End();
+    }
+
     /// <summary>Deletes by index, so that a link which took over the name in between is safe.</summary>
     public RouteBatch Delete(int index, string name)
     {

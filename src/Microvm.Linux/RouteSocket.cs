@@ -83,6 +83,22 @@ public sealed class RouteSocket : IDisposable
         return has;
     }
 
+    /// <summary>The bodies of all messages of a dump.</summary>
+    /// <param name="header">The request's body: the family's own header, and attributes.</param>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal void Messages(ushort ask, ushort answer, ReadOnlySpan<byte> header, string what, List<byte[]> bodies)
+    {
+        _request.Clear();
+        _request.Begin(ask, 0, 0).Bytes(header).End();
+        Dump(what, bodies.Clear, (type, body) =>
+        {
+            if (type == answer)
+            {
+                bodies.Add(body.ToArray());
+            }
+        });
+    }
+
     /// <summary>Carries out a batch, in order, and clears it. The kernel goes on behind a refused request.</summary>
     /// <exception cref="LinuxException">The first refusal: names its request, with the kernel's own words, and has the others in <see cref="LinuxException.Refusals"/>.</exception>
     public void Commit(RouteBatch batch) => LinuxException.ThrowIfAny(Try(batch));

@@ -19,9 +19,10 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         {
             RememberRedirects(steps, state);
             var change = new LinkChange(state);
-            Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
+            var deleted = Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
             StepAside(LinkChange.InTheWay(steps), change);
             Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
+            Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
             Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
             Redirect(steps);
             Checkpoint();
@@ -60,17 +61,32 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         }
     }
 
-    private void Delete(IReadOnlyList<Step> steps, HostState state)
+    private Restoration? Delete(IReadOnlyList<Step> steps, HostState state)
     {
         if (steps.Count == 0)
+        {
+            return null;
+        }
+        Checkpoint();
+        var links = steps.Select(s => s.Observed!).ToList();
+        var restoration = new Restoration(route, links, state, LinkDependents.Read(route, links, state.Links));
+        restoration.Remember(_undo);
+        var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
+        _remover.Remove([.. links.Select(l => l.Index)], l => l.Alias == aliases[l.Index] && Ownership.Vm(l.Alias) is not null);
+        return restoration;
+    }
+
+    /// <summary>Gives what depended on the replaced links to the new ones.</summary>
+    private void Carry(IReadOnlyList<Step> steps, Restoration? deleted)
+    {
+        if (steps.Count == 0 || deleted is null)
         {
             return;
         }
         Checkpoint();
-        var links = steps.Select(s => s.Observed!).ToList();
-        new Restoration(route, links, state).Remember(_undo);
-        var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
-        _remover.Remove([.. links.Select(l => l.Index)], l => l.Alias == aliases[l.Index] && Ownership.Vm(l.Alias) is not null);
+        var now = LinksByName.Of(route.Links(statistics: false));
+        // A link of another kind is at another place in the network, and what depended on the one says nothing of the other.
+        LinuxException.ThrowIfAny(deleted.Carry(steps.Where(s => s.Observed!.IsOf(s.Desired!.Kind) && now.ContainsKey(s.Name)).ToDictionary(s => s.Observed!, s => now[s.Name])));
     }
 
     private void Create(IReadOnlyList<Step> steps, IReadOnlyList<Link> seen)

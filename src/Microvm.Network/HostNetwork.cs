@@ -21,7 +21,7 @@ public sealed class HostNetwork : IDisposable
     public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null)
     {
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
-        return Plan.ForUp(wanted, state, options);
+        return AskDependents(Plan.ForUp(wanted, state, options), state, options);
     }
 
     /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
@@ -33,7 +33,7 @@ public sealed class HostNetwork : IDisposable
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
         var seen = Plan.ForUp(wanted, state, options);
-        var plan = RefuseUnseen(filter?.Invoke(seen) ?? seen, state, options);
+        var plan = AskDependents(RefuseUnseen(filter?.Invoke(seen) ?? seen, state, options), state, options);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
         {
             return plan;
@@ -81,6 +81,35 @@ public sealed class HostNetwork : IDisposable
             Refusals = [.. plan.Refusals, .. unseen.Select(s => new Refusal(RefusalKind.Held, s.Vm, s.Name, s.Observed!.Alias ?? "",
                 $"'{s.Name}' must go ({s.Reason}), but whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running"))],
         };
+    }
+
+    /// <summary>Tells what a link that is to be replaced takes along, and refuses where something can't be. Nothing is asked where no link is replaced.</summary>
+    private Plan AskDependents(Plan plan, HostState state, PlanOptions? options)
+    {
+        const int mostTold = 5;
+        var replaced = plan.Steps.Where(s => s.Kind == StepKind.Replace).ToList();
+        if (replaced.Count == 0)
+        {
+            return plan;
+        }
+        var dependents = LinkDependents.Read(Route, [.. replaced.Select(s => s.Observed!)], state.Links);
+        var refusals = new List<Refusal>();
+        var reasons = new Dictionary<Step, string>();
+        foreach (var step in replaced)
+        {
+            var index = step.Observed!.Index;
+            var along = dependents.Of(index);
+            IReadOnlyList<string> lost = [.. dependents.Stuck(index), .. step.Observed.IsOf(step.Desired!.Kind) ? [] : along];
+            if (lost.Count > 0 && options?.Replace != true)
+            {
+                refusals.Add(new(RefusalKind.Dependents, step.Vm, step.Name, step.Desired.Alias, $"'{step.Name}' must be replaced ({step.Reason}), and {Some(lost)} would be lost with it; take that away first, or say --replace"));
+            }
+            IReadOnlyList<string> kept = [.. along.Except(lost)];
+            reasons[step] = $"{step.Reason}{(kept.Count > 0 ? $"; it takes along {Some(kept)}" : "")}{(lost.Count > 0 ? $"; it loses {Some(lost)}" : "")}";
+        }
+        return new([.. plan.Steps.Select(s => reasons.TryGetValue(s, out var reason) ? s with { Reason = reason } : s)], [.. plan.Refusals, .. refusals]);
+
+        static string Some(IReadOnlyList<string> things) => string.Join(", ", things.Take(mostTold)) + (things.Count > mostTold ? $" and {things.Count - mostTold} more" : "");
     }
 
     /// <summary>What is reported is what a plan would say now: a bridge or lower device that went meanwhile, or a link that somebody changed, is no success.</summary>

@@ -15,4 +15,7 @@ internal static class LinksByName
         }
         return found;
     }
+
+    /// <summary>Whether a link is of a kind that we make.</summary>
+    internal static bool IsOf(this Link link, LinkKind kind) => link.Kind == (kind switch { LinkKind.Tap => "tun", LinkKind.Macvtap => "macvtap", _ => "macvlan" });
 }

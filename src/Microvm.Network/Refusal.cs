@@ -26,6 +26,9 @@ public enum RefusalKind
 
     /// <summary>A link would have to be deleted while a program has it open.</summary>
     Held,
+
+    /// <summary>A link would have to be replaced, and something depends on it that can't be carried along.</summary>
+    Dependents,
 }
 
 /// <summary>One reason why a plan changes nothing.</summary>
@@ -53,6 +56,7 @@ public static class RefusalWords
         RefusalKind.LowerMissing => "lower-missing",
         RefusalKind.LowerUnfit => "lower-unfit",
         RefusalKind.Held => "held",
+        RefusalKind.Dependents => "dependents",
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of refusal"),
     };
 }

@@ -2,8 +2,8 @@ using Microvm.Linux;
 
 namespace Microvm.Network;
 
-/// <summary>Makes links again that were deleted, as they were seen before.</summary>
-internal sealed class Restoration(RouteSocket route, IReadOnlyList<Link> links, HostState state)
+/// <summary>Makes links again that were deleted, as they were seen before, with all that depended on them.</summary>
+internal sealed class Restoration(RouteSocket route, IReadOnlyList<Link> links, HostState state, LinkDependents dependents)
 {
     /// <summary>Notes the ways back, to be noted before anything is deleted.</summary>
     internal void Remember(UndoLog undo)
@@ -49,8 +49,14 @@ internal sealed class Restoration(RouteSocket route, IReadOnlyList<Link> links, 
                 }
             }
         }
+        var back = LinksByName.Of(route.Links(statistics: false));
+        failures.AddRange(Carry(links.Where(l => !there.Contains(l.Index) && back.ContainsKey(l.Name)).ToDictionary(l => l, l => back[l.Name])));
         LinuxException.ThrowIfAny(failures);
     }
+
+    /// <summary>Gives what depended on links to those that took their places.</summary>
+    internal IReadOnlyList<LinuxException> Carry(IReadOnlyDictionary<Link, Link> places) =>
+        dependents.Restore(route, places.ToDictionary(p => p.Key.Index, p => p.Value), places.Where(p => p.Key.Master is not null && p.Key.Master == p.Value.Master).Select(p => p.Key.Index).ToHashSet());
 
     /// <summary>Makes all of them, or none.</summary>
     private bool Make(IReadOnlyList<NewLink> again, IReadOnlyList<Link> now, out LinuxException? why)

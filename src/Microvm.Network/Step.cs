@@ -95,6 +95,9 @@ public sealed record PlanOptions
     /// <summary>Replace and delete also what a VM holds open.</summary>
     public bool ReplaceRunning { get; init; }
 
+    /// <summary>Replace also links on which something depends that can't be carried along to the new link, and is lost.</summary>
+    public bool Replace { get; init; }
+
     /// <summary>Only links of this kind of attachment; others of the same VMs are left as they are.</summary>
     public LinkSelection Only { get; init; }
 

@@ -11,7 +11,7 @@ internal static class PlanCommand
 
     internal static Command Create() => Verb.Define("plan", "Show what 'up' would change on the host",
         ["microvm plan vm.nix", "microvm plan --json vm.nix", "microvm plan --exit-code vm.nix || echo drift"], Run,
-        CommonOptions.Files, s_exitCode, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.Files, s_exitCode, CommonOptions.Replace, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {

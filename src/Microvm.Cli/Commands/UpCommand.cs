@@ -11,12 +11,13 @@ internal static class UpCommand
 
     internal static Command Create() => Verb.Define("up", "Make the declared interfaces, all or nothing",
         ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix", "sudo microvm up --replace-running vm.nix"], Run,
-        CommonOptions.Files, s_adopt, s_made, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        CommonOptions.Files, s_adopt, s_made, CommonOptions.Replace, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     /// <summary>What <c>up</c> and <c>plan</c> are told beyond the declarations.</summary>
     internal static PlanOptions Options(ParseResult result, IReadOnlyList<Declaration.MicrovmConfig> vms) => new()
     {
         Adopt = result.CommandResult.Command.Options.Contains(s_adopt) && result.GetValue(s_adopt),
+        Replace = result.GetValue(CommonOptions.Replace),
         ReplaceRunning = result.GetValue(CommonOptions.ReplaceRunning),
         Only = result.GetValue(CommonOptions.Only),
         Vms = [.. vms.Select(v => v.Name)],

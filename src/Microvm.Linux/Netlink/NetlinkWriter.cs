@@ -60,6 +60,13 @@ internal sealed class NetlinkWriter
         return Pad();
     }
 
+    /// <summary>Adds bytes as they are.</summary>
+    public NetlinkWriter Bytes(ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(Grow(bytes.Length));
+        return Pad();
+    }
+
     /// <summary>Opens a nested attribute; <see cref="Close"/> takes what this returns.</summary>
     public int Open(ushort type)
     {

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microvm.Cli;
+using Microvm.Linux;
+
+namespace Microvm.Tests;
+
+/// <summary>What runs for long outlives the kernel's errors, and looks again.</summary>
+public sealed class ErrorsOnTheWayTests : IDisposable
+{
+    private readonly NetworkHost _host = new();
+    public void Dispose() => _host.Dispose();
+
+    private static void Until(Func<bool> reached)
+    {
+        for (var clock = Stopwatch.StartNew(); !reached(); Thread.Sleep(20))
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "it takes too long");
+        }
+    }
+
+    [Theory]
+    [InlineData("recvfrom", "ENOMEM")]
+    [InlineData("recvfrom", "ENOBUFS")]
+    [InlineData("sendto", "ENOMEM")]
+    public void Watch_goes_on_after_errors_and_mends(string call, string error)
+    {
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1"));
+        _host.Done("up", file);
+        // The first look is let pass; then a dozen calls in a row fail.
+        using var watch = Process.Start(new ProcessStartInfo("strace", ["-o", "/dev/null", "-e", $"inject={call}:error={error}:when=6..18", Binary.Path, "watch", "--netns", _host.Net.Name, file]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var printed = new StringBuilder();
+        watch.OutputDataReceived += (_, line) => { lock (printed) { printed.AppendLine(line.Data); } };
+        watch.BeginOutputReadLine();
+        try
+        {
+            string Printed() { lock (printed) { return printed.ToString(); } }
+            Until(() => Printed().Contains("watching", StringComparison.Ordinal));
+            for (var n = 0; n < 3; n++)
+            {
+                _host.Net.Ip("link", "delete", "vm-a1");
+                Until(() => _host.Has("vm-a1"));
+            }
+            Assert.False(watch.HasExited);
+        }
+        finally
+        {
+            watch.Kill(entireProcessTree: true);
+            watch.WaitForExit();
+        }
+    }
+
+    [Fact]
+    public void A_scrape_that_fails_says_why_and_the_next_one_is_answered()
+    {
+        using var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        using var interrupts = new Interrupts();
+        var told = new List<string>();
+        Exception[] failures = [new LinuxException("list the links", 12), new LinuxException("list the links", 12), new IOException("no"), new UnauthorizedAccessException("not for you")];
+        var n = 0;
+        var server = new Thread(() => new MetricsServer(listener, () => n < failures.Length ? throw failures[n++] : "fine\n", told.Add).Run(interrupts));
+        server.Start();
+        string Scrape()
+        {
+            using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            client.Connect(listener.LocalEndPoint!);
+            client.Send("GET /metrics HTTP/1.1\r\n\r\n"u8);
+            var answer = new StringBuilder();
+            var buffer = new byte[4096];
+            for (int got; (got = client.Receive(buffer)) > 0;)
+            {
+                answer.Append(Encoding.ASCII.GetString(buffer, 0, got));
+            }
+            return answer.ToString();
+        }
+        Assert.All(failures, f => Assert.Matches($"^HTTP/1.1 503 .*[\\s\\S]*{f.Message}", Scrape()));
+        Assert.Matches("^HTTP/1.1 200 .*[\\s\\S]*fine", Scrape());
+        interrupts.RequestStop();
+        interrupts.WakeUp.Set();
+        server.Join();
+        Assert.Equal(3, told.Count);
+    }
+
+    [Fact]
+    public void Top_shows_the_next_picture_after_one_that_could_not_be_taken()
+    {
+        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1")));
+        var top = Binary.Run("strace", null, "-o", "/dev/null", "-e", "inject=recvfrom:error=ENOMEM:when=2..3", Binary.Path, "top", "--batch", "--count", "4", "--interval", "0.1", "--netns", _host.Net.Name);
+        Assert.Equal(0, top.Code);
+        Assert.Contains("list the links", top.Err);
+        Assert.Equal(4, top.Out.Split("microvm top").Length - 1);
+        Assert.Contains("vm-a1", top.Out);
+    }
+
+    [Fact]
+    public void A_running_VM_is_talked_to_by_a_declaration_that_names_no_kernel()
+    {
+        using var folder = new Folder();
+        var file = folder.File("vm.json", """{"networking":{"hostName":"a"},"microvm":{"socket":"/tmp/microvm-test-no-such.sock"} }""");
+        var shutdown = Binary.Microvm("shutdown", file);
+        Assert.Equal((0, "'a' is not running\n", ""), (shutdown.Code, shutdown.Out, shutdown.Err));
+        var balloon = Binary.Microvm("balloon", file, "256");
+        Assert.Equal((1, "microvm: 'a' is not running\n"), (balloon.Code, balloon.Err));
+    }
+
+    [Theory]
+    [InlineData("ESRCH")]
+    [InlineData("EACCES")]
+    [InlineData("ENOENT")]
+    public void A_process_that_ends_while_it_is_looked_at_hides_no_other(string error)
+    {
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        var file = _host.Declare("a", 1, NetworkHost.Macvtap("vm-a1", "eth0", "bridge"), NetworkHost.Tap("vm-a2"));
+        _host.Done("up", file);
+        var node = _host.Inside(route => MacvtapDevice.Find([("vm-a1", route.Find("vm-a1").Index)]).Values.Single().Path);
+        using var gone = new Holder(_host.Net.Name, node);
+        using var there = new Holder(_host.Net.Name, "vm-a2");
+        // Its ninth descriptor is the macvtap; the look at it fails as it does where the process has ended.
+        var status = Binary.Run("strace", null, "-o", "/dev/null", "-P", $"/proc/{gone.Id}/fd/9", "-e", $"inject=statx:error={error}", Binary.Path, "status", "--netns", _host.Net.Name, file);
+        Assert.True(status.Code is 0 or 3, status.Err);
+        Assert.Contains("qemu", status.Out);
+    }
+}
