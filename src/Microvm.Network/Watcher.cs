@@ -101,7 +101,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         catch (LinuxException e)
         {
             // What happened meanwhile is not known. A socket that fails at once must not keep us busy, nor keep us from being stopped.
-            Tell(WatchNews.Failed, [e.Message]);
+            Tell(WatchNews.Failed, [e.Message], ref _told);
             return monitor.WaitForStop(Pace.Refill) ? MonitorWake.Stopped : MonitorWake.Lost;
         }
     }
