@@ -123,11 +123,11 @@ internal static unsafe class Caller
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void Part()
     {
-        if (s_known)
+        if (s_known || s_nobody)
         {
             Libc.Check(Libc.setresgid(0, 0, 0), "be root's group alone");
             Libc.Check(Libc.setresuid(0, 0, 0), "be root alone");
-            s_known = false;
+            (s_known, s_nobody) = (false, false);
         }
     }
 

@@ -31,16 +31,17 @@ internal sealed unsafe class HeldFolder : IDisposable
         new((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_RDONLY | s_folder | O_CLOEXEC, 0), $"open the directory {path}"), path);
 
     /// <summary>As <see cref="Open"/>, and makes what is missing of the path, with permission bits 0755.</summary>
+    /// <param name="mode">Those of the last directory, where it is made.</param>
     /// <param name="made">Called with the path of each directory that was made.</param>
     /// <exception cref="LinuxException">It can't be opened or made.</exception>
-    public static HeldFolder OpenOrMake(string path, Action<string>? made = null)
+    public static HeldFolder OpenOrMake(string path, Action<string>? made = null, uint mode = 0x1ed)
     {
         if (Directory.Exists(path))
         {
             return Open(path);
         }
         using var above = OpenOrMake(System.IO.Path.GetDirectoryName(path) ?? "/", made);
-        var folder = above.FindOrMake(System.IO.Path.GetFileName(path), 0x1ed);
+        var folder = above.FindOrMake(System.IO.Path.GetFileName(path), mode);
         made?.Invoke(path);
         return folder;
     }

@@ -65,12 +65,12 @@ public static partial class HypervisorProcess
             // A hypervisor that was killed leaves its sockets.
             if (FileStatus.Of(socket) is { IsSocket: true } && !Listens(invocation, socket))
             {
-                File.Delete(socket);
+                HeldFolder.RemoveAt(socket);
             }
         }
         foreach (var root in ((string?[])[facts.NeedsJailRoot ? vm.Crosvm.PivotRoot : null, host.JailRoot]).OfType<string>())
         {
-            Directory.CreateDirectory(root, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
+            HeldFolder.OpenOrMake(Path.GetFullPath(root), mode: 0x16d /* 0555 */).Dispose();
         }
         if (facts.NeedsHome && !(PosixProcess.Variable("HOME") is { Length: > 0 } home && PosixProcess.MayWrite(home)))
         {
