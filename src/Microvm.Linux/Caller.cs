@@ -79,7 +79,7 @@ internal static unsafe class Caller
             Libc.Check(Libc.setresgid(group, Unchanged, Unchanged), $"take group {group}");
             Libc.Check(Libc.setresuid(user, Unchanged, Unchanged), $"take user {user}");
             // access(2) asks for the real ids.
-            if (Libc.access(path, R_OK) == 0)
+            if (Libc.access(Path.GetFullPath(path), R_OK) == 0)
             {
                 Libc.Check(Libc.setresgid(group, group, group), $"become group {group}");
                 Libc.Check(Libc.setresuid(user, user, user), $"become user {user}");
@@ -155,9 +155,9 @@ internal static unsafe class Caller
         const int R_OK = 4;
         if (s_nobody)
         {
-            return Libc.access(path, R_OK) == 0 ? Act(Nobody, Nobody, "/nonexistent") : null;
+            return Libc.access(Path.GetFullPath(path), R_OK) == 0 ? Act(Nobody, Nobody, "/nonexistent") : null;
         }
-        return s_known && Libc.access(path, R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
+        return s_known && Libc.access(Path.GetFullPath(path), R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
     }
 
     /// <summary>Whether the person, or this process where nobody is behind it, may write in a directory (access(2) asks for the real user).</summary>
