@@ -252,7 +252,7 @@ public sealed class StandInTests : IDisposable
         guest.WaitFor("guest: ready");
         var again = Binary.Run("ip", null, In(Binary.Path, "run", file));
         Assert.Equal(1, again.Code);
-        Assert.Contains("somebody listens at s.sock already", again.Err);
+        Assert.Contains("the control socket s.sock is served by", again.Err);
         Assert.Equal("'s' has shut down\n", Shutdown(file).Out);
     }
 
