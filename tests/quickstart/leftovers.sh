@@ -22,7 +22,7 @@ mark() {
     ip netns list
     ip -br address
     nft list ruleset
-    sed -E 's/^[0-9]+ [0-9]+ [0-9:]+ //' /proc/self/mountinfo
+    sed -E 's/^[0-9]+ [0-9]+ [0-9:]+ //' /proc/self/mountinfo | { grep -v ' /tmp/microvm-systemd-' || true; } # a test systemd that boots beside us is another test's
     # The names are taken by this shell itself: whatever is there now and is not it was left.
     for process in /proc/[0-9]*; do
         [ "$process" = /proc/1 ] || echo "process $(tr '\0' ' ' <"$process/cmdline")"
