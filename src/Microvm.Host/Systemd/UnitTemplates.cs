@@ -28,7 +28,7 @@ public static class UnitTemplates
     public static string DropIn(string name) => Text($"{name}.conf");
 
     /// <summary>Whether there is such a drop-in.</summary>
-    public static bool IsDropIn(string name) => name is "bridge-helper" or "user-network";
+    public static bool IsDropIn(string name) => name is "bridge-helper" or "own-sandbox" or "user-network";
 
     /// <summary>A unit's text for a host.</summary>
     /// <exception cref="ArgumentException">A path holds characters that a unit file would read otherwise.</exception>
