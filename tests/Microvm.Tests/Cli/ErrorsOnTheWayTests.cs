@@ -56,11 +56,13 @@ public sealed class ErrorsOnTheWayTests : IDisposable
         _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1")));
         using var folder = new Folder();
         var path = Path.Combine(Path.GetDirectoryName(folder.File("x", ""))!, "metrics.sock");
-        // The first request to the kernel fails; answers to a scrape are sent by the same call.
-        using var metrics = Process.Start(new ProcessStartInfo("strace", ["-o", "/dev/null", "-e", "inject=sendto:error=ENOMEM:when=1", Binary.Path, "metrics", "--socket", path, "--netns", _host.Net.Name]) { RedirectStandardError = true })!;
+        using var metrics = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", "--socket", path, "--netns", _host.Net.Name]) { RedirectStandardError = true })!;
         try
         {
             Assert.Contains("metrics at", metrics.StandardError.ReadLine());
+            // A thread's first request to the kernel fails while strace looks; the answer to the scrape is sent by the same call.
+            using var strace = Process.Start(new ProcessStartInfo("strace", ["-f", "-o", "/dev/null", "-e", "inject=sendto:error=ENOMEM:when=1", "-p", $"{metrics.Id}"]) { RedirectStandardError = true })!;
+            Assert.Contains("attached", strace.StandardError.ReadLine());
             string Scrape()
             {
                 using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
@@ -78,6 +80,8 @@ public sealed class ErrorsOnTheWayTests : IDisposable
             Assert.StartsWith("HTTP/1.1 503 Service Unavailable", first);
             Assert.Contains("list the links: Cannot allocate memory", first);
             Assert.Contains("list the links", metrics.StandardError.ReadLine());
+            Assert.Equal(0, Binary.Run("kill", null, "-INT", $"{strace.Id}").Code);
+            strace.WaitForExit();
             var second = Scrape();
             Assert.StartsWith("HTTP/1.1 200 OK", second);
             Assert.Contains("vm-a1", second);

@@ -85,9 +85,11 @@ public sealed class PackageTests(PackageFeed feed) : IClassFixture<PackageFeed>,
             File.Copy(Path.Combine(Binary.Root, file), Path.Combine(_folder, file));
         }
         var project = Directory.CreateDirectory(Path.Combine(_folder, "src", "Microvm.Linux")).FullName;
-        foreach (var file in Directory.GetFiles(Path.Combine(Binary.Root, "src", "Microvm.Linux")))
+        var from = Path.Combine(Binary.Root, "src", "Microvm.Linux");
+        foreach (var file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Select(f => Path.GetRelativePath(from, f)).Where(f => f.Split('/')[0] is not ("bin" or "obj")))
         {
-            File.Copy(file, Path.Combine(project, Path.GetFileName(file)));
+            Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(project, file))!);
+            File.Copy(Path.Combine(from, file), Path.Combine(project, file));
         }
         File.WriteAllText(Path.Combine(project, "Added.cs"), "namespace Microvm.Linux;\n/// <summary>New.</summary>\npublic static class Added\n{\n}\n");
         var build = Binary.Run("dotnet", null, "build", project, "--nologo", "-v", "quiet", "-nodeReuse:false");
