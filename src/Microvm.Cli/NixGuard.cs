@@ -17,7 +17,8 @@ internal static class NixGuard
     /// <param name="file">What is read: who may not read it is not become.</param>
     internal static IReadOnlyList<string> Words(string file) =>
     [
-        VmHost.Binary, Name, Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
+        // Not by its path: it may lie where the person has no way in, as in root's own checkout.
+        "/proc/self/exe", Name, Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
         Caller.Reader(file) is { } person ? $"{person.User}:{person.Group}" : Unchanged, Path.GetFullPath(file),
     ];
 

@@ -14,6 +14,9 @@ internal static class ControlSocketGuard
     public static string? Holder(string path) => Listener(path) is { } pid ? (pid > 0 ? LinkHolders.Words(pid) : "a process that can't be seen from here")
         : InheritedLock.Holder(LockFile(path)) is { } locked ? LinkHolders.Words(locked) : null;
 
+    /// <summary>Whether a process listens at the socket, of whatever type it is; one that a killed hypervisor left has nobody behind it.</summary>
+    public static bool IsServed(string path) => Listener(path) is not null;
+
     /// <summary>Takes the lock that says who has the socket: on a file beside it, which stays. The hypervisor is to inherit it.</summary>
     /// <returns>The lock; null where no file can be made there, which is for the hypervisor to tell.</returns>
     /// <exception cref="IOException">Somebody else has it.</exception>

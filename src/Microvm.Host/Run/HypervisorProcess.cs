@@ -45,9 +45,10 @@ public static partial class HypervisorProcess
             var choice = $"--attachment {Shell.Quote($"{macvtap.Interface.Id}=tap-redirect")}";
             yield return $"Alioth {host.Version} can't open the macvtap '{macvtap.Interface.Id}' (0.12 can); add {choice} to 'microvm up' and 'microvm run'";
         }
-        foreach (var socket in invocation.Sockets)
+        // The control socket is looked at before, where its process is named too.
+        foreach (var socket in invocation.Sockets.Where(s => s != vm.Socket))
         {
-            if (Listens(invocation, socket))
+            if (ControlSocketGuard.IsServed(socket))
             {
                 yield return $"somebody listens at {Printable.Of(socket)} already, so this VM seems to run; stop it first, or set another microvm.socket";
             }
@@ -63,7 +64,7 @@ public static partial class HypervisorProcess
         foreach (var socket in invocation.Sockets)
         {
             // A hypervisor that was killed leaves its sockets.
-            if (FileStatus.Of(socket) is { IsSocket: true } && !Listens(invocation, socket))
+            if (FileStatus.Of(socket) is { IsSocket: true } && !ControlSocketGuard.IsServed(socket))
             {
                 HeldFolder.RemoveAt(socket);
             }
@@ -89,9 +90,6 @@ public static partial class HypervisorProcess
         using var manager = new ServiceNotifier();
         manager.Ready($"{vm.Hypervisor} runs '{vm.Name}'");
     }
-
-    private static bool Listens(Invocation invocation, string socket) =>
-        UnixStream.Listens(socket, invocation.Control is { Kind: ControlKind.Crosvm } control && control.Path == socket ? SocketType.Seqpacket : SocketType.Stream);
 
     private static bool IsEmpty(string directory)
     {

@@ -24,11 +24,11 @@ public sealed class StateDirectory(string path)
             .Select(n => VmName.TryParse(n, out var name) ? Of(name) : null).OfType<VmDirectory>().Where(v => v.Exists && v.Current is not null),
     ];
 
-    /// <summary>Opens it, to change what is in it.</summary>
-    /// <exception cref="IOException">It is not there, or others may write in it.</exception>
+    /// <summary>Opens it, made where it is not there, to change what is in it.</summary>
+    /// <exception cref="IOException">Others may write in it.</exception>
     internal HeldFolder Hold()
     {
-        var held = HeldFolder.Open(Path);
+        var held = HeldFolder.OpenOrMake(Path);
         if (!held.Status.IsTrusted)
         {
             var owner = held.Status.User;

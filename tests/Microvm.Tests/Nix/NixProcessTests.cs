@@ -84,6 +84,28 @@ public sealed partial class NixProcessTests : IDisposable
         }
     }
 
+    /// <summary>Root's own checkout, say: nobody has no way to the binary, nor to the declaration.</summary>
+    [Fact]
+    public void A_binary_and_a_declaration_in_a_folder_that_is_roots_alone_are_used()
+    {
+        var folder = Directory.CreateTempSubdirectory("microvm-private-").FullName;
+        try
+        {
+            var binary = Path.Combine(folder, "microvm");
+            File.Copy(Binary.Path, binary);
+            var declaration = Path.Combine(folder, "vm.nix");
+            File.WriteAllText(declaration, """{ networking.hostName = "a"; microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ]; }""");
+            var whole = Binary.Run(binary, null, "check", declaration);
+            Assert.True(whole.Code == 0, whole.Out + whole.Err);
+            var relative = Binary.Run("sh", null, "-c", "cd \"$1\" && ./microvm check vm.nix", "sh", folder);
+            Assert.True(relative.Code == 0, relative.Out + relative.Err);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
     [Fact]
     public void Nix_ends_with_us_also_when_we_are_killed()
     {
