@@ -61,6 +61,26 @@ internal sealed class CarriedKinds(IReadOnlyDictionary<int, int> indexes)
         return request.Done($"{new IPAddress(local.IsEmpty ? address : local)}/{body[1]}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
     }
 
+    /// <summary>Whether it is a nexthop object, or a route that names one: nh_create_ipv4() and its siblings in net/ipv4/nexthop.c refuse a
+    /// link without a carrier.</summary>
+    internal static bool NeedsCarrier(Carried thing)
+    {
+        const ushort RTA_NH_ID = 30;
+        if (thing.Type != RTM_NEWROUTE)
+        {
+            return thing.Type == RTM_NEWNEXTHOP;
+        }
+        var reader = new AttributeReader(thing.Body.AsSpan(12));
+        while (reader.Read())
+        {
+            if (reader.Type == RTA_NH_ID)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>A nexthop object on one of the links, or a group with one that is (struct nhmsg).</summary>
     internal Carried? Nexthop(ReadOnlySpan<byte> body)
     {
@@ -242,12 +262,48 @@ internal sealed class CarriedKinds(IReadOnlyDictionary<int, int> indexes)
             {
                 case TCA_KIND: kind = Encoding.UTF8.GetString(reader.Value).TrimEnd('\0'); request.Add(reader.Type, reader.Value); break;
                 // Counters and times are among them.
-                case TCA_OPTIONS: request.Add(reader.Type, reader.Value, identifies: false); break;
+                case TCA_OPTIONS: request.Add(reader.Type, AsTaken(type, kind, reader.Value), identifies: false); break;
                 case TCA_CHAIN: request.Add(reader.Type, reader.Value); break;
             }
         }
         var noun = type switch { RTM_NEWQDISC => "qdisc", RTM_NEWTCLASS => "class", _ => "filter" };
         return request.Done($"the {noun} {kind} {handle >> 16:x}:{handle & 0xffff:x}", type, NLM_F_CREATE | NLM_F_REPLACE);
+    }
+
+    /// <summary>Options as the kernel takes them, where it tells them otherwise. HTB tells its whole version, and takes the major number
+    /// (htb_init() and htb_dump() in net/sched/sch_htb.c). Filters tell whether hardware has them, and don't take that (tc_flags_valid()
+    /// in include/net/pkt_cls.h).</summary>
+    private static byte[] AsTaken(ushort type, string kind, ReadOnlySpan<byte> told)
+    {
+        const ushort TCA_HTB_INIT = 2, TCA_MATCHALL_FLAGS = 3, TCA_BPF_FLAGS_GEN = 9, TCA_U32_FLAGS = 11, TCA_FLOWER_FLAGS = 22;
+        const uint InHardware = 0xc;
+        var options = told.ToArray();
+        var attribute = (type, kind) switch
+        {
+            (RTM_NEWQDISC, "htb") => TCA_HTB_INIT,
+            (RTM_NEWTFILTER, "matchall") => TCA_MATCHALL_FLAGS,
+            (RTM_NEWTFILTER, "bpf") => TCA_BPF_FLAGS_GEN,
+            (RTM_NEWTFILTER, "u32") => TCA_U32_FLAGS,
+            (RTM_NEWTFILTER, "flower") => TCA_FLOWER_FLAGS,
+            _ => (ushort)0,
+        };
+        for (var at = 0; attribute != 0 && at + 8 <= options.Length;)
+        {
+            var length = BinaryPrimitives.ReadUInt16LittleEndian(options.AsSpan(at));
+            if (length < 4)
+            {
+                break;
+            }
+            if (BinaryPrimitives.ReadUInt16LittleEndian(options.AsSpan(at + 2)) == attribute && length >= 8)
+            {
+                var number = BinaryPrimitives.ReadUInt32LittleEndian(options.AsSpan(at + 4));
+                // A request that was made of it already has the major number.
+                number = attribute != TCA_HTB_INIT || type != RTM_NEWQDISC ? number & ~InHardware : number > ushort.MaxValue ? number >> 16 : number;
+                BinaryPrimitives.WriteUInt32LittleEndian(options.AsSpan(at + 4), number);
+            }
+            at += length + 3 & ~3;
+        }
+        return options;
     }
 
     /// <summary>Whether it is an entry of a bridge's forwarding database, and so means something on a port of that bridge alone.</summary>

@@ -26,6 +26,7 @@ internal sealed class LinkDependents
     {
         var read = new LinkDependents();
         var same = links.ToDictionary(l => l.Index, l => l.Index);
+        var taps = links.Where(l => l.Tun is not null).Select(l => l.Index).ToHashSet();
         foreach (var link in links)
         {
             read._things[link.Index] = [];
@@ -41,6 +42,12 @@ internal sealed class LinkDependents
         }
         foreach (var (index, thing, why) in Things(route, same, links.ToDictionary(l => l.Index, l => l.Address)))
         {
+            // The kernel takes a nexthop object on a link with a carrier alone, and a tap has none until a program opens it.
+            if (taps.Contains(index) && CarriedKinds.NeedsCarrier(thing))
+            {
+                read._stuck[index].Add($"{thing.Text} (a new tap has no carrier for a nexthop object)");
+                continue;
+            }
             read._things[index].Add(thing);
             if (why is not null)
             {

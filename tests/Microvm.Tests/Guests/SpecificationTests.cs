@@ -90,8 +90,8 @@ public sealed class SpecificationTests : IDisposable
     }
 
     [Theory]
-    [InlineData(2, ByHandTap, "lacks multi_queue and the VM has more than one vCPU")]
-    [InlineData(1, ByHandTap + " multi_queue", "is multi_queue and the VM has one vCPU")]
+    [InlineData(2, ByHandTap, "lacks multi_queue and the VM has more than one queue pair")]
+    [InlineData(1, ByHandTap + " multi_queue", "is multi_queue and the VM has one queue pair")]
     public void More_than_one_cpu_core_needs_multi_queue_and_one_must_not_have_it(int vcpu, string command, string says)
     {
         ByHand(command);

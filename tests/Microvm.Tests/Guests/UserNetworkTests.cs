@@ -148,7 +148,7 @@ public sealed class UserNetworkTests : IDisposable
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         using var guest = Run("taken", Declare("taken", Forward(port)), null);
         Assert.Equal(1, guest.WaitForEnd());
-        Assert.Contains($"slirp4netns can't forward tcp port {port} of the host", guest.Console, StringComparison.Ordinal);
+        Assert.Contains($"tcp port {port} of the host is taken by process {Environment.ProcessId}", guest.Console, StringComparison.Ordinal);
         Assert.DoesNotContain("guest:", guest.Console, StringComparison.Ordinal);
         NothingIsLeft("taken");
     }

@@ -53,11 +53,6 @@ public sealed class CarryTests : IDisposable
             "route add default via 10.9.9.10 table 78",
             "-6 route add fd00:50::/32 via fd00:9::9 metric 9",
             "-6 route add fd00:52::/32 nexthop via fd00:9::9 nexthop via fd00:8::9",
-            "nexthop add id 901 via 10.9.9.11 dev vm-a1",
-            "nexthop add id 902 via 10.8.8.12 dev other0",
-            "nexthop add id 903 group 901/902,3",
-            "route add 10.54.0.0/16 nhid 901",
-            "route add 10.55.0.0/16 nhid 903",
             "rule add iif vm-a1 table 77 pref 500",
             "neigh add 10.9.9.9 lladdr 02:11:11:11:11:11 nud permanent dev vm-a1",
             "neigh add fd00:9::9 lladdr 02:11:11:11:11:12 nud permanent dev vm-a1",
@@ -73,7 +68,7 @@ public sealed class CarryTests : IDisposable
         Run("tc", "qdisc", "add", "dev", "vm-a1", "parent", "1:10", "handle", "10:", "tbf", "rate", "1mbit", "burst", "10kb", "latency", "50ms");
         Run("tc", "qdisc", "add", "dev", "vm-a1", "clsact");
         Run("tc", "filter", "add", "dev", "vm-a1", "ingress", "prio", "5", "protocol", "ip", "u32", "match", "ip", "dst", "10.1.1.1/32", "action", "mirred", "egress", "mirror", "dev", "other0");
-        Run("tc", "filter", "add", "dev", "vm-a1", "egress", "prio", "6", "protocol", "all", "u32", "match", "u32", "0", "0", "action", "drop");
+        Run("tc", "filter", "add", "dev", "vm-a1", "egress", "prio", "6", "protocol", "all", "u32", "match", "u32", "0", "0", "action", "mirred", "egress", "redirect", "dev", "other0");
         Sysctl("net.ipv4.conf.vm-a1.proxy_arp", "1");
         Sysctl("net.ipv4.conf.vm-a1.rp_filter", "2");
         Sysctl("net.ipv6.conf.vm-a1.accept_ra", "0");
@@ -138,6 +133,38 @@ public sealed class CarryTests : IDisposable
             }));
             Assert.Equal(before, Picture());
         }
+    }
+
+    private void Nexthops(string link) => Array.ForEach((string[])
+    [
+        $"addr add 10.7.7.1/24 dev {link}", $"nexthop add id 901 via 10.7.7.11 dev {link}", "nexthop add id 902 via 10.8.8.12 dev other0",
+        "nexthop add id 903 group 901/902,3", "route add 10.54.0.0/16 nhid 901", "route add 10.55.0.0/16 nhid 903",
+    ], w => Run("ip", w.Split(' ')));
+
+    [Fact]
+    public void Nexthop_objects_and_their_routes_go_along_with_a_macvtap()
+    {
+        _host.Done("up", _host.Declare("m", 1, NetworkHost.Macvtap("vm-m1", "other0", "bridge")));
+        Nexthops("vm-m1");
+        var (index, before) = (_host.Link("vm-m1").GetProperty("ifindex").GetInt32(), Run("ip", "nexthop") + Run("ip", "route"));
+        _host.Done("up", _host.Declare("m", 1, NetworkHost.Macvtap("vm-m1", "other0", "passthru")));
+        Assert.NotEqual(index, _host.Link("vm-m1").GetProperty("ifindex").GetInt32());
+        Assert.Equal(before, Run("ip", "nexthop") + Run("ip", "route"));
+    }
+
+    /// <summary>The kernel has them on a link with a carrier alone, and a new tap has none.</summary>
+    [Fact]
+    public void Nexthop_objects_on_a_tap_that_is_open_are_named_and_ask_for_consent()
+    {
+        using var open = new Holder(_host.Net.Name, "vm-a1");
+        Nexthops("vm-a1");
+        var more = _host.Declare("a", 2, _one, _two);
+        var refused = _host.Microvm("up", "--replace-running", more);
+        Assert.Equal(1, refused.Code);
+        Assert.Contains("nexthop 901 (a new tap has no carrier for a nexthop object)", refused.Err);
+        Assert.Contains("--replace", refused.Err);
+        _host.Done("up", "--replace-running", "--replace", more);
+        Assert.Contains("10.7.7.1/24", Run("ip", "addr", "show", "dev", "vm-a1"));
     }
 
     [Fact]
