@@ -61,14 +61,14 @@ internal sealed class CarriedKinds(IReadOnlyDictionary<int, int> indexes)
         return request.Done($"{new IPAddress(local.IsEmpty ? address : local)}/{body[1]}", RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
     }
 
-    /// <summary>Whether it is a nexthop object, or a route that names one: nh_create_ipv4() and its siblings in net/ipv4/nexthop.c refuse a
-    /// link without a carrier.</summary>
+    /// <summary>Whether it lives on a link with a carrier alone: a nexthop object, or a route that names one (rtm_to_nh_config() in
+    /// net/ipv4/nexthop.c), and a proxy entry, which goes with the carrier (neigh_carrier_down() in net/core/neighbour.c).</summary>
     internal static bool NeedsCarrier(Carried thing)
     {
         const ushort RTA_NH_ID = 30;
         if (thing.Type != RTM_NEWROUTE)
         {
-            return thing.Type == RTM_NEWNEXTHOP;
+            return thing.Type == RTM_NEWNEXTHOP || thing.Type == RTM_NEWNEIGH && (thing.Body[10] & NTF_PROXY) != 0;
         }
         var reader = new AttributeReader(thing.Body.AsSpan(12));
         while (reader.Read())

@@ -9,7 +9,7 @@ internal sealed class LinkDependents
 {
     // What goes back as it was told. Of the others the kernel wants more than it tells.
     private static readonly HashSet<string> s_qdiscs = ["noqueue", "pfifo", "bfifo", "pfifo_fast", "tbf", "htb", "prio", "fq", "fq_codel", "sfq", "clsact", "ingress"];
-    private static readonly HashSet<string> s_filters = ["u32", "matchall", "flower"];
+    private static readonly HashSet<string> s_filters = ["matchall", "flower"];
     private static readonly HashSet<string> s_actions = ["mirred", "gact", "skbedit"];
     private readonly Dictionary<int, List<Carried>> _things = [];
     private readonly Dictionary<int, LinkSettings> _settings = [];
@@ -42,17 +42,18 @@ internal sealed class LinkDependents
         }
         foreach (var (index, thing, why) in Things(route, same, links.ToDictionary(l => l.Index, l => l.Address)))
         {
-            // The kernel takes a nexthop object on a link with a carrier alone, and a tap has none until a program opens it.
+            // A tap has no carrier until a program opens it.
             if (taps.Contains(index) && CarriedKinds.NeedsCarrier(thing))
             {
-                read._stuck[index].Add($"{thing.Text} (a new tap has no carrier for a nexthop object)");
+                read._stuck[index].Add($"{thing.Text} (the kernel keeps it on a link with a carrier alone, which a new tap has not)");
                 continue;
             }
-            read._things[index].Add(thing);
             if (why is not null)
             {
                 read._stuck[index].Add(why);
+                continue;
             }
+            read._things[index].Add(thing);
         }
         return read;
     }

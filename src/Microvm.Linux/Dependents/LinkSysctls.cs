@@ -48,7 +48,9 @@ internal sealed class LinkSysctls
         }
         foreach (var folder in s_folders)
         {
-            _defaults.AddRange(FolderNames.Of($"/proc/sys/net/{folder}/default").Where(n => !s_others.Contains(n)).Select(n => (folder, n, Value(folder, "default", n))));
+            // A network namespace but the first has no defaults of neighbours to show; its loopback has them.
+            var usual = Directory.Exists($"/proc/sys/net/{folder}/default") ? "default" : "lo";
+            _defaults.AddRange(FolderNames.Of($"/proc/sys/net/{folder}/{usual}").Where(n => !s_others.Contains(n)).Select(n => (folder, n, Value(folder, usual, n))));
         }
     }
 
