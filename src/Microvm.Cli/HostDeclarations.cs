@@ -15,9 +15,6 @@ internal sealed record HostVm(VmDirectory Directory, MicrovmConfig Config);
 /// <param name="user">Who is to have the links; null for the user that the units give them to.</param>
 internal sealed class HostDeclarations(StateDirectory? state, uint? user = null)
 {
-    /// <summary>A larger file is none of ours.</summary>
-    private const long MaxBytes = 64 * 1024 * 1024;
-
     private readonly Dictionary<string, MicrovmConfig?> _read = [];
     private string[] _started = [];
 
@@ -97,7 +94,7 @@ internal sealed class HostDeclarations(StateDirectory? state, uint? user = null)
         var diagnostics = new DiagnosticBag();
         try
         {
-            if (new FileInfo(path).Length <= MaxBytes && JsonFrontDoor.Read(path, File.ReadAllBytes(path), diagnostics) is { } node
+            if (BoundedInput.File(path) is { } bytes && JsonFrontDoor.Read(path, bytes, diagnostics) is { } node
                 && new DeclarationReader(diagnostics).Read(node) is { } config && HypervisorTable.Find(config.Hypervisor) is not null)
             {
                 return config with { Name = name.Value };

@@ -7,16 +7,12 @@ namespace Microvm.Linux;
 /// a time and no symbolic link followed, so that nobody who moves, exchanges or replaces parts of its path has the work done elsewhere.
 /// What is put in place was written whole under a name that nobody can guess, brought to the disk, and renamed.</summary>
 /// <remarks>The one way in which this program makes, replaces and removes files and directories.</remarks>
-internal sealed unsafe class HeldFolder : IDisposable
+internal sealed unsafe partial class HeldFolder : IDisposable
 {
     private const int O_RDONLY = 0, O_WRONLY = 1, O_CREAT = 0x40, O_EXCL = 0x80, O_NOCTTY = 0x100, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
-    private const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200, Tries = 1000;
+    private const int AT_FDCWD = -100, AT_REMOVEDIR = 0x200;
     private const uint RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2;
     private const string Begin = ".microvm-new-";
-
-    // fcntl.h: these two differ between processors.
-    private static readonly bool s_arm = RuntimeInformation.OSArchitecture == Architecture.Arm64;
-    private static readonly int s_folder = s_arm ? 0x4000 : 0x10000, s_noFollow = s_arm ? 0x8000 : 0x20000;
 
     private readonly FileDescriptor _folder;
 
@@ -28,7 +24,7 @@ internal sealed unsafe class HeldFolder : IDisposable
     /// <summary>Opens the directory of a path that the user of this process named; links in it are followed.</summary>
     /// <exception cref="LinuxException">It is not there, or no directory.</exception>
     public static HeldFolder Open(string path) =>
-        new((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_RDONLY | s_folder | O_CLOEXEC, 0), $"open the directory {path}"), path);
+        new((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_RDONLY | Libc.O_DIRECTORY | O_CLOEXEC, 0), $"open the directory {path}"), path);
 
     /// <summary>As <see cref="Open"/>, and makes what is missing of the path, with permission bits 0755.</summary>
     /// <param name="mode">Those of the last directory, where it is made.</param>
@@ -46,34 +42,6 @@ internal sealed unsafe class HeldFolder : IDisposable
         return folder;
     }
 
-    /// <summary>Removes a file, a link itself, or a directory with all in it.</summary>
-    /// <returns>Whether something was there.</returns>
-    /// <exception cref="LinuxException">It can't be removed.</exception>
-    public static bool RemoveAt(string path)
-    {
-        path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        if (FileStatus.Of(path) is null)
-        {
-            return false;
-        }
-        using var above = Open(System.IO.Path.GetDirectoryName(path) ?? "/");
-        return above.Remove(System.IO.Path.GetFileName(path));
-    }
-
-    /// <summary>Removes a directory if nothing is in it.</summary>
-    public static void RemoveIfEmpty(string path)
-    {
-        path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
-        if (FileStatus.Of(path) is { IsDirectory: true })
-        {
-            using var above = Open(System.IO.Path.GetDirectoryName(path) ?? "/");
-            if (Libc.unlinkat(above._folder.Value, System.IO.Path.GetFileName(path), AT_REMOVEDIR) != 0 && Marshal.GetLastPInvokeError() is var errno and not (Errno.ENOTEMPTY or Errno.ENOENT or Errno.EEXIST))
-            {
-                throw new LinuxException($"remove {path}", errno);
-            }
-        }
-    }
-
     /// <summary>What the kernel says of it.</summary>
     public FileStatus Status => FileStatus.Of(_folder);
 
@@ -88,7 +56,7 @@ internal sealed unsafe class HeldFolder : IDisposable
     /// <summary>The directory of that name, held open; null where there is none, a link or other file included.</summary>
     public HeldFolder? Find(string name)
     {
-        var fd = Libc.openat(_folder.Value, Component(name), O_RDONLY | s_folder | s_noFollow | O_CLOEXEC, 0);
+        var fd = Libc.openat(_folder.Value, Component(name), O_RDONLY | Libc.O_DIRECTORY | Libc.O_NOFOLLOW | O_CLOEXEC, 0);
         return fd >= 0 ? new(fd, At(name))
             : Marshal.GetLastPInvokeError() is var errno && errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP ? null : throw new LinuxException($"open the directory {At(name)}", errno);
     }
@@ -132,7 +100,7 @@ internal sealed unsafe class HeldFolder : IDisposable
     /// <param name="trusted">Only one that nobody but root and the user of this process could have written or linked here.</param>
     public byte[]? Read(string name, int most = 1 << 20, bool trusted = false)
     {
-        var fd = Libc.openat(_folder.Value, Component(name), O_RDONLY | s_noFollow | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
+        var fd = Libc.openat(_folder.Value, Component(name), O_RDONLY | Libc.O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0);
         if (fd < 0)
         {
             return null;
@@ -164,7 +132,7 @@ internal sealed unsafe class HeldFolder : IDisposable
     public FileDescriptor OpenPrivate(string name)
     {
         const int O_RDWR = 2;
-        var file = new FileDescriptor((int)Libc.Check(Libc.openat(_folder.Value, Component(name), O_RDWR | O_CREAT | s_noFollow | O_NONBLOCK | O_CLOEXEC, 0x180 /* 0600 */), $"open {At(name)}"));
+        var file = new FileDescriptor((int)Libc.Check(Libc.openat(_folder.Value, Component(name), O_RDWR | O_CREAT | Libc.O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0x180 /* 0600 */), $"open {At(name)}"));
         if (FileStatus.Of(file) is { IsRegular: true } status && status.User == Libc.geteuid() && (status.Mode & 0x3f /* 0077 */) == 0)
         {
             return file;
@@ -201,22 +169,13 @@ internal sealed unsafe class HeldFolder : IDisposable
     /// <exception cref="LinuxException">EEXIST: something is there; or it can't be made.</exception>
     public void PutFilled(string name, long size, Action<string> fill)
     {
-        var fresh = Fresh();
-        try
+        Place(name, RENAME_NOREPLACE, fresh =>
         {
-            using (var file = new FileStream(new Microsoft.Win32.SafeHandles.SafeFileHandle(Create(fresh, 0x1b6 /* 0666, from which the umask takes */), ownsHandle: true), FileAccess.Write))
-            {
-                file.SetLength(size);
-                fill(At(fresh));
-                file.Flush(flushToDisk: true);
-            }
-            Rename(fresh, name, RENAME_NOREPLACE);
-        }
-        catch
-        {
-            _ = Libc.unlinkat(_folder.Value, fresh, 0);
-            throw;
-        }
+            using var file = new FileStream(new Microsoft.Win32.SafeHandles.SafeFileHandle(Create(fresh, 0x1b6 /* 0666, from which the umask takes */), ownsHandle: true), FileAccess.Write);
+            file.SetLength(size);
+            fill(At(fresh));
+            file.Flush(flushToDisk: true);
+        });
         Flush();
     }
 
@@ -225,35 +184,31 @@ internal sealed unsafe class HeldFolder : IDisposable
     /// <exception cref="LinuxException">EPERM: no CAP_MKNOD; or it can't be made.</exception>
     public void PutCharacterDevice(string name, ulong device)
     {
-        var fresh = Fresh();
-        Libc.Check(Libc.mknodat(_folder.Value, fresh, 0x2180 /* S_IFCHR | 0600 */, device), $"make the node {At(name)}");
-        try
-        {
-            Rename(fresh, name, 0);
-        }
-        catch
-        {
-            _ = Libc.unlinkat(_folder.Value, fresh, 0);
-            throw;
-        }
+        Place(name, 0, fresh => Libc.Check(Libc.mknodat(_folder.Value, fresh, 0x2180 /* S_IFCHR | 0600 */, device), $"make the node {At(name)}"));
     }
 
     /// <summary>Puts a symbolic link in place; a file or link of that name is replaced, not followed.</summary>
     /// <exception cref="LinuxException">It can't be made; what was there is as it was.</exception>
     public void PutLink(string name, string target)
     {
+        Place(name, 0, fresh => Libc.Check(Libc.symlinkat(target, _folder.Value, fresh), $"make the link {At(name)}"));
+        Flush();
+    }
+
+    /// <summary>Makes something under a name that nobody can guess, and renames it; where that fails, nothing of it is left.</summary>
+    private void Place(string name, uint flags, Action<string> make)
+    {
         var fresh = Fresh();
-        Libc.Check(Libc.symlinkat(target, _folder.Value, fresh), $"make the link {At(name)}");
         try
         {
-            Rename(fresh, name, 0);
+            make(fresh);
+            Rename(fresh, name, flags);
         }
         catch
         {
             _ = Libc.unlinkat(_folder.Value, fresh, 0);
             throw;
         }
-        Flush();
     }
 
     /// <summary>Puts a directory with all its files in place, in one step.</summary>
@@ -305,120 +260,8 @@ internal sealed unsafe class HeldFolder : IDisposable
         Flush();
     }
 
-    /// <summary>Removes a file, a link itself, or a directory with all in it: below descriptors, never by path, and nothing that is
-    /// mounted there.</summary>
-    /// <returns>Whether something was there.</returns>
-    /// <exception cref="LinuxException">It can't be removed; EBUSY: something is mounted in it.</exception>
-    public bool Remove(string name)
-    {
-        if (Look(name) is not { } status)
-        {
-            return false;
-        }
-        if (!status.IsDirectory && Libc.unlinkat(_folder.Value, name, 0) == 0)
-        {
-            return true;
-        }
-        if (status.IsDirectory && status.FileSystem != Status.FileSystem)
-        {
-            throw new LinuxException($"remove {At(name)}: another file system is mounted there", Errno.EBUSY);
-        }
-        // Out of everybody's reach first: whoever may write in it can't follow the path any more. Directories are then emptied one by
-        // one beside each other, so that neither depth nor a swap of one for a link leads anywhere.
-        var grave = Fresh();
-        using (var reach = Make(grave, 0x1c0 /* 0700 */))
-        {
-            try
-            {
-                MoveTo(name, reach, "0");
-            }
-            catch (LinuxException e) when (e.Errno == Errno.ENOENT)
-            {
-                _ = Libc.unlinkat(_folder.Value, grave, AT_REMOVEDIR);
-                return false;
-            }
-            reach.Clear();
-        }
-        Libc.Check(Libc.unlinkat(_folder.Value, grave, AT_REMOVEDIR), $"remove {At(name)}");
-        return true;
-    }
-
-    /// <summary>What an earlier process left that was killed while it put something in place, or removed it.</summary>
-    public void RemoveLeftovers()
-    {
-        foreach (var name in Names().Where(n => n.StartsWith(Begin, StringComparison.Ordinal)))
-        {
-            try
-            {
-                Remove(name);
-            }
-            catch (LinuxException)
-            {
-                // Something is mounted there, say. It is in nobody's way.
-            }
-        }
-    }
-
-    private void Clear()
-    {
-        for (var tries = 0; RawNames() is { Count: > 0 } names; tries++)
-        {
-            if (tries > Tries)
-            {
-                throw new LinuxException($"remove what was in {Path}: somebody keeps adding to it", Errno.ENOTEMPTY);
-            }
-            foreach (var name in names)
-            {
-                fixed (byte* p = name)
-                {
-                    if (Libc.unlinkat(_folder.Value, p, 0) == 0)
-                    {
-                        continue;
-                    }
-                    var fd = Libc.openat(_folder.Value, p, O_RDONLY | s_folder | s_noFollow | O_CLOEXEC, 0);
-                    if (fd < 0)
-                    {
-                        throw new LinuxException($"remove {Encoding.UTF8.GetString(name.AsSpan(0, name.Length - 1))}", Marshal.GetLastPInvokeError());
-                    }
-                    using (var folder = new HeldFolder(fd, Path))
-                    {
-                        folder.EmptyInto(this);
-                    }
-                    if (Libc.unlinkat(_folder.Value, p, AT_REMOVEDIR) != 0 && Marshal.GetLastPInvokeError() is var errno and not Errno.ENOTEMPTY)
-                    {
-                        throw new LinuxException($"remove {Encoding.UTF8.GetString(name.AsSpan(0, name.Length - 1))}", errno);
-                    }
-                }
-            }
-        }
-    }
-
-    /// <summary>Unlinks the files, and moves the directories up into <paramref name="upper"/>.</summary>
-    private void EmptyInto(HeldFolder upper)
-    {
-        // Its owner may have taken the rights away that emptying takes.
-        _ = Libc.fchmod(_folder.Value, 0x1c0);
-        foreach (var name in RawNames())
-        {
-            fixed (byte* p = name)
-            {
-                if (Libc.unlinkat(_folder.Value, p, 0) == 0)
-                {
-                    continue;
-                }
-                fixed (byte* q = Encoding.UTF8.GetBytes(Fresh() + "\0"))
-                {
-                    if (Libc.renameat2(_folder.Value, p, upper._folder.Value, q, RENAME_NOREPLACE) != 0 && Marshal.GetLastPInvokeError() is var errno and not Errno.ENOENT)
-                    {
-                        throw new LinuxException($"remove {Encoding.UTF8.GetString(name.AsSpan(0, name.Length - 1))}", errno);
-                    }
-                }
-            }
-        }
-    }
-
     private int Create(string name, uint mode) =>
-        (int)Libc.Check(Libc.openat(_folder.Value, name, O_WRONLY | O_CREAT | O_EXCL | s_noFollow | O_CLOEXEC, mode), $"write in {Path}");
+        (int)Libc.Check(Libc.openat(_folder.Value, name, O_WRONLY | O_CREAT | O_EXCL | Libc.O_NOFOLLOW | O_CLOEXEC, mode), $"write in {Path}");
 
     private void Write(string name, ReadOnlySpan<byte> content, uint mode, bool umask, FileStatus? like = null)
     {
@@ -451,7 +294,7 @@ internal sealed unsafe class HeldFolder : IDisposable
     private List<byte[]> RawNames()
     {
         // A descriptor of its own, since closedir(3) closes it and reading moves its offset.
-        var fd = (int)Libc.Check(Libc.openat(_folder.Value, ".", O_RDONLY | s_folder | O_CLOEXEC, 0), $"list {Path}");
+        var fd = (int)Libc.Check(Libc.openat(_folder.Value, ".", O_RDONLY | Libc.O_DIRECTORY | O_CLOEXEC, 0), $"list {Path}");
         var stream = Libc.fdopendir(fd);
         if (stream == 0)
         {

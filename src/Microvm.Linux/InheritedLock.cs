@@ -7,7 +7,7 @@ namespace Microvm.Linux;
 /// the kernel lets go of it when the last holder ends.</summary>
 internal sealed unsafe class InheritedLock : IDisposable
 {
-    private const int O_RDONLY = 0, O_CREAT = 0x40, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, O_NONBLOCK = 0x800, LOCK_EX = 2, LOCK_NB = 4;
+    private const int O_RDONLY = 0, O_CREAT = 0x40, O_CLOEXEC = 0x80000, O_NONBLOCK = 0x800, LOCK_EX = 2, LOCK_NB = 4;
     private readonly FileDescriptor _file;
 
     private InheritedLock(FileDescriptor file) => _file = file;
@@ -22,8 +22,8 @@ internal sealed unsafe class InheritedLock : IDisposable
     public static bool TryTake(string path, bool create, out InheritedLock? file)
     {
         file = null;
-        var fd = create ? Libc.open(path, O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0x180 /* 0600 */)
-            : Libc.open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        var fd = create ? Libc.open(path, O_RDONLY | O_CREAT | Libc.O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0x180 /* 0600 */)
+            : Libc.open(path, O_RDONLY | Libc.O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         if (fd < 0)
         {
             return true;

@@ -5,6 +5,11 @@ namespace Microvm.Linux;
 /// <summary>Files below an open directory.</summary>
 internal static unsafe partial class Libc
 {
+    /// <summary>These two of fcntl.h differ between processors.</summary>
+    internal static readonly int O_DIRECTORY = IsArm ? 0x4000 : 0x10000, O_NOFOLLOW = IsArm ? 0x8000 : 0x20000;
+
+    private static bool IsArm => RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
+
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial nint getxattr(string path, string name, byte* value, nuint size);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int openat(int folder, string path, int flags, uint mode);
     [LibraryImport("libc", SetLastError = true)] internal static partial int openat(int folder, byte* path, int flags, uint mode);

@@ -15,7 +15,7 @@ public static unsafe class MacvtapDevice
     // Beside the kernel's own nodes: /run is mounted nodev on most systems, and a node there could not be opened.
     private const string Private = "/dev/microvm";
     private const string DeviceFolder = "/sys/dev/char";
-    private const int O_RDWR = 2, O_PATH = 0x200000, O_NOFOLLOW = 0x20000, O_CLOEXEC = 0x80000, AT_EMPTY_PATH = 0x1000;
+    private const int O_RDWR = 2, O_PATH = 0x200000, O_CLOEXEC = 0x80000, AT_EMPTY_PATH = 0x1000;
 
     /// <summary>The numbers N of every tapN device on the machine, in whichever network namespace: devtmpfs is one for all.</summary>
     internal static IReadOnlySet<int> UsedNumbers() => Devices().Select(d => d.Number).ToHashSet();
@@ -61,7 +61,7 @@ public static unsafe class MacvtapDevice
             node = node with { Path = path };
         }
         // Opened once and checked: a path looked up twice could name two things.
-        using var file = new FileDescriptor((int)Libc.Check(Libc.open(node.Path, O_PATH | O_NOFOLLOW | O_CLOEXEC), $"open {node.Path}"));
+        using var file = new FileDescriptor((int)Libc.Check(Libc.open(node.Path, O_PATH | Libc.O_NOFOLLOW | O_CLOEXEC), $"open {node.Path}"));
         if (FileStatus.Of(file) is not { IsCharacterDevice: true } status || status.Device != FileStatus.Pack(node.Major, node.Minor))
         {
             throw new LinuxException($"give {node.Path} to its user: it is not the device {node.Major}:{node.Minor}", Errno.EIO);
@@ -78,7 +78,7 @@ public static unsafe class MacvtapDevice
     /// <exception cref="LinuxException">EACCES: the node belongs to somebody else; EBUSY: all 256 queues are open.</exception>
     public static SafeHandle OpenQueue(MacvtapNode node)
     {
-        var file = new FileDescriptor((int)Libc.Check(Libc.open(node.Path, O_RDWR | O_NOFOLLOW | O_CLOEXEC), $"open {node.Path}"));
+        var file = new FileDescriptor((int)Libc.Check(Libc.open(node.Path, O_RDWR | Libc.O_NOFOLLOW | O_CLOEXEC), $"open {node.Path}"));
         if (FileStatus.Of(file).Device != FileStatus.Pack(node.Major, node.Minor))
         {
             file.Dispose();

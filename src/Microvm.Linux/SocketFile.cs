@@ -39,9 +39,8 @@ internal static class SocketFile
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void SetMode(string path, UnixFileMode mode)
     {
-        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000, O_NOFOLLOW = 0x20000, O_NOFOLLOW_ARM = 0x8000;
-        var noFollow = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture == System.Runtime.InteropServices.Architecture.Arm64 ? O_NOFOLLOW_ARM : O_NOFOLLOW;
-        using var file = new FileDescriptor((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_PATH | noFollow | O_CLOEXEC, 0), $"open {path}"));
+        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000;
+        using var file = new FileDescriptor((int)Libc.Check(Libc.openat(AT_FDCWD, path, O_PATH | Libc.O_NOFOLLOW | O_CLOEXEC, 0), $"open {path}"));
         if (FileStatus.Of(file).IsSocket)
         {
             Libc.Check(Libc.fchmodat(AT_FDCWD, $"/proc/self/fd/{file.Value}", (uint)mode, 0), $"set the mode of {path}");

@@ -62,14 +62,14 @@ internal static class DoctorCommand
         findings = [.. findings.DistinctBy(f => (f.Severity, f.Found))];
         foreach (var finding in findings.OrderByDescending(f => f.Severity).Where(f => all || f.Severity != Severity.Ok))
         {
-            Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{Word(finding.Severity),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Printable(finding.Found), width - 9))}");
+            Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{Word(finding.Severity),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Shown(finding.Found), width - 9))}");
             if (finding.Why is { } why)
             {
-                Console.WriteLine($"         {terminal.Paint(Style.Dim, string.Join("\n         ", Reference.HelpScreen.Wrap(Printable(why), width - 9)))}");
+                Console.WriteLine($"         {terminal.Paint(Style.Dim, string.Join("\n         ", Reference.HelpScreen.Wrap(Shown(why), width - 9)))}");
             }
             if (finding.Mend is { } mend)
             {
-                Console.WriteLine($"         {terminal.Paint(Style.Cyan, "$ " + Printable(mend))}");
+                Console.WriteLine($"         {terminal.Paint(Style.Cyan, "$ " + Shown(mend))}");
             }
         }
         int Count(Severity severity) => findings.Count(f => f.Severity == severity);
@@ -80,7 +80,7 @@ internal static class DoctorCommand
     private static string Number(int count, string word) => $"{(count == 0 ? "no" : count)} {word}{(count == 1 ? "" : "s")}";
     private static string Word(Severity severity) => severity.ToString().ToLowerInvariant();
     // A command is never cut, whatever its length; only what a terminal would obey is taken out.
-    private static string Printable(string text) => string.Concat(text.Select(c => char.IsControl(c) ? '?' : c));
+    private static string Shown(string text) => Printable.Of(text, int.MaxValue);
     private static Style Look(Severity severity) => severity switch { Severity.Problem => Style.BoldRed, Severity.Warning => Style.BoldYellow, Severity.Note => Style.Blue, _ => Style.Green };
 
     private static Person Caller()

@@ -139,11 +139,12 @@ internal static class RunCommand
     /// <summary>The MTU of each interface's link: of the bridge, where qemu-bridge-helper makes a tap with that.</summary>
     private static Dictionary<string, uint> Mtus(IReadOnlyList<Attachment> attachments, HostState state, RouteSocket route)
     {
-        var links = attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper) && state.Links.Count == 0 ? route.Links(statistics: false) : state.Links;
+        var seen = attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper) && state.Links.Count == 0 ? HostState.Of(route.Links(statistics: false)) : state;
         return (from a in attachments
                 let name = a.Kind == AttachmentKind.BridgeHelper ? a.Interface.Bridge?.Value : a.Kind is AttachmentKind.UserMode or AttachmentKind.UserNamespace ? null : a.Interface.Id.Value
-                join l in links on name equals l.Name
-                select (a.Interface.Id.Value, l.Mtu)).ToDictionary();
+                let mtu = name is null ? null : seen.MtuOf(name)
+                where mtu is not null
+                select (a.Interface.Id.Value, mtu.Value)).ToDictionary();
     }
 
     private static bool Told(List<string> faults)
@@ -157,7 +158,7 @@ internal static class RunCommand
     {
         var end = vm.Socket is null ? "end that one first" : $"end that one first: microvm shutdown {Shell.Quote(file)}";
         // kvmtool chooses the path by itself.
-        var path = vm.Hypervisor == "kvmtool" ? $"{Environment.GetEnvironmentVariable("HOME")}/.lkvm/{vm.Name}.sock" : vm.Socket;
+        var path = vm.Hypervisor == "kvmtool" ? StaleSocket.OfKvmtool(vm.Name) : vm.Socket;
         if (path is { } socket && !inside && ControlSocketGuard.Holder(socket) is { } server)
         {
             yield return $"the control socket {Printable.Of(socket)} is served by {server} already, so '{vm.Name}' runs; {end}";

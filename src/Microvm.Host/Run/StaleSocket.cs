@@ -9,7 +9,10 @@ internal static class StaleSocket
 {
     /// <summary>Where a VM that takes commands has its socket.</summary>
     internal static string PathOf(ControlSocket control) =>
-        control.Kind == ControlKind.Kvmtool ? $"{Environment.GetEnvironmentVariable("HOME")}/.lkvm/{System.IO.Path.GetFileNameWithoutExtension(control.Path)}.sock" : control.Path;
+        control.Kind == ControlKind.Kvmtool ? OfKvmtool(System.IO.Path.GetFileNameWithoutExtension(control.Path)) : control.Path;
+
+    /// <summary>The path that kvmtool chooses for a VM.</summary>
+    internal static string OfKvmtool(string vm) => $"{Environment.GetEnvironmentVariable("HOME")}/.lkvm/{vm}.sock";
 
     /// <summary>Removes it where it is a socket of ours and nobody is behind it; whatever else is there stays. To be called as the user
     /// as whom the hypervisor runs.</summary>

@@ -8,7 +8,7 @@ namespace Microvm.Linux;
 internal sealed class LinkDependents
 {
     // What goes back as it was told. Of the others the kernel wants more than it tells.
-    private static readonly HashSet<string> s_qdiscs = ["noqueue", "pfifo", "bfifo", "pfifo_fast", "tbf", "htb", "prio", "fq", "fq_codel", "sfq", "clsact", "ingress"];
+    private static readonly HashSet<string> s_qdiscs = ["pfifo", "bfifo", "pfifo_fast", "tbf", "htb", "prio", "fq", "fq_codel", "sfq", "clsact", "ingress"];
     private static readonly HashSet<string> s_filters = ["matchall", "flower"];
     private static readonly HashSet<string> s_actions = ["mirred", "gact", "skbedit"];
     private readonly Dictionary<int, List<Carried>> _things = [];
@@ -163,7 +163,8 @@ internal sealed class LinkDependents
         var parents = new HashSet<(int Index, uint Parent)>();
         foreach (var body in messages)
         {
-            if (kinds.Traffic(CarriedKinds.RTM_NEWQDISC, body, out var kind) is { } qdisc)
+            // A tap is made with noqueue, which has neither classes nor filters: thousands of links are not asked for them one by one.
+            if (kinds.Traffic(CarriedKinds.RTM_NEWQDISC, body, out var kind) is { } qdisc && kind != "noqueue")
             {
                 var index = BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(4));
                 var handle = BinaryPrimitives.ReadUInt32LittleEndian(body.AsSpan(8));
