@@ -35,6 +35,9 @@ internal sealed class HostDeclarations(StateDirectory? state, uint? user = null)
     /// <summary>Every VM of the host: as it was started, else as its next start will have it.</summary>
     internal IReadOnlyList<HostVm> All() => [.. Directories().Select(d => Read(d, d.IsBooted && d.DeclarationFile("booted") is not null ? "booted" : "current")).OfType<HostVm>()];
 
+    /// <summary>Every VM whose runner we keep, with why that is not what was built.</summary>
+    internal IReadOnlyList<(string Vm, string? Fault)> Runners() => [.. Directories().Where(d => d.IsMoved).Select(d => (d.Name.Value, RunnerStore.Fault(d)))];
+
     /// <summary>Looks again at what was started; files that were read stay known.</summary>
     internal void Refresh()
     {

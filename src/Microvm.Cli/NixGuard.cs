@@ -1,17 +1,19 @@
 using System.Globalization;
+using Microvm.Host;
 using Microvm.Linux;
 
 namespace Microvm.Cli;
 
 /// <summary>What stands between us and nix: <c>microvm evaluator PARENT USER:GROUP FILE PROGRAM …</c> gives up all that it may do, becomes
-/// the person whose declaration it is, and then the program, which ends with us, whatever ends us.</summary>
+/// the person whose declaration it is, and then the program, which ends with us, whatever ends us. With <c>build</c> in the place of the
+/// person it stays who it is: nix has to write to its store.</summary>
 internal static class NixGuard
 {
-    internal const string Name = "evaluator";
+    internal const string Name = FlakeBuild.Evaluator;
     private const string Unchanged = "-";
 
-    /// <summary>Most memory for data, in bytes: enough for NixOS itself with some guests.</summary>
-    private const ulong MostMemory = 8UL << 30;
+    /// <summary>Most memory for data, in bytes: for a file, whose evaluation may take seconds; and for a flake, enough for NixOS itself with some guests.</summary>
+    private const ulong MostMemory = 3UL << 29, MostMemoryOfFlake = 8UL << 30;
 
     /// <summary>The words that come before nix's own command line.</summary>
     /// <param name="file">What is read: who may not read it is not become.</param>
@@ -31,6 +33,12 @@ internal static class NixGuard
         }
         try
         {
+            if (args[2] == FlakeBuild.AsBuilder)
+            {
+                PosixProcess.EndWith(parent);
+                PosixProcess.Exec(args[4..]);
+                return 1;
+            }
             var ids = args[2].Split(':');
             Privileges.LeaveNetwork();
             if (ids.Length == 2 && uint.TryParse(ids[0], NumberStyles.None, CultureInfo.InvariantCulture, out var user) && uint.TryParse(ids[1], NumberStyles.None, CultureInfo.InvariantCulture, out var group))
@@ -42,7 +50,7 @@ internal static class NixGuard
                 Caller.BecomeReader((0, 0), "");
             }
             Privileges.Limit(default);
-            PosixProcess.LimitData(MostMemory);
+            PosixProcess.LimitData(Path.GetFileName(args[3]) is "flake.nix" or "" ? MostMemoryOfFlake : MostMemory);
             // After all changes of ids, which the kernel takes for a reason to forget it.
             PosixProcess.EndWith(parent);
             PosixProcess.Exec(args[4..]);

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Microvm.Declaration;
+using Microvm.Host.Run;
 using Microvm.Network;
 using Microvm.Observation;
 
@@ -14,13 +15,21 @@ internal static class PlanOutput
     /// <summary>What the declarations have run, as whom and with which rights; nothing where they have nothing run.</summary>
     internal static void PrintPrograms(IEnumerable<MicrovmConfig> vms)
     {
-        foreach (var (vm, program) in vms.SelectMany(v => Microvm.Host.Run.DeclaredPrograms.Of(v).Select(p => (v.Name, p))))
+        foreach (var (vm, program) in Programs(vms))
         {
-            Console.WriteLine($"'{vm}' has run: {Printable.Of(program.What)}, as {program.Who}, with {program.Rights}");
+            Console.WriteLine(Words(vm, program));
         }
     }
 
-    internal static void Print(Plan plan, bool json)
+    /// <summary>The same for programs.</summary>
+    internal static IReadOnlyList<ProgramReport> ProgramReports(IEnumerable<MicrovmConfig> vms) => [.. Programs(vms).Select(p => new ProgramReport(p.Vm, p.Program.What, p.Program.Who, p.Program.Rights))];
+
+    internal static string Words(string vm, DeclaredProgram program) => $"'{Printable.Of(vm)}' has run: {Printable.Of(program.What)}, as {Printable.Of(program.Who)}, with {program.Rights}";
+
+    private static IEnumerable<(string Vm, DeclaredProgram Program)> Programs(IEnumerable<MicrovmConfig> vms) => vms.SelectMany(v => DeclaredPrograms.Of(v).Select(p => (v.Name, p)));
+
+    /// <param name="vms">Whose programs <c>plan</c> lists besides; none where the plan was carried out.</param>
+    internal static void Print(Plan plan, bool json, IReadOnlyList<MicrovmConfig>? vms = null)
     {
         foreach (var refusal in plan.Refusals)
         {
@@ -29,7 +38,7 @@ internal static class PlanOutput
         if (json)
         {
             var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(Look(s.Kind).Word, s.Vm, s.Name, s.Reason))],
-                [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))]);
+                [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))], vms is null ? null : ProgramReports(vms));
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
         }
@@ -41,6 +50,7 @@ internal static class PlanOutput
         }
         text.Append(plan.Refusals.Count > 0 ? "nothing was changed" : plan.HasChanges ? Sums(plan.Steps, Terminal.Output) : "nothing to do");
         Console.WriteLine(text);
+        PrintPrograms(vms ?? []);
     }
 
     private static void Append(StringBuilder text, Step step, Terminal terminal)

@@ -84,6 +84,7 @@ internal static class Privilege
             else
             {
                 Caller.Keep(Files(result));
+                Caller.KeepNobody();
             }
             Privileges.Prepare(s_runAsAnother);
         }
@@ -96,6 +97,10 @@ internal static class Privilege
         if (result.CommandResult.Command.Name is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
         {
             Caller.Part();
+        }
+        else if (result.CommandResult.Command.Name is "run")
+        {
+            Caller.LeaveNobody();
         }
     }
 

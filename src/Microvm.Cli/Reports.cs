@@ -3,9 +3,13 @@ using System.Text.Json.Serialization;
 namespace Microvm.Cli;
 
 internal sealed record DiagnosticReport(string Severity, string File, int Line, int Column, string Message);
-internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<string> NotLookedAt, IReadOnlyList<DiagnosticReport> Diagnostics);
+internal sealed record CheckReport(bool Ok, IReadOnlyList<string> Vms, IReadOnlyList<string> NotLookedAt, IReadOnlyList<DiagnosticReport> Diagnostics, IReadOnlyList<ProgramReport> Runs);
 internal sealed record StepReport(string Action, string Vm, string Id, string Reason);
-internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals, IReadOnlyList<RefusalReport> Refused);
+internal sealed record PlanReport(bool Changes, IReadOnlyList<StepReport> Steps, IReadOnlyList<string> Refusals, IReadOnlyList<RefusalReport> Refused,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<ProgramReport>? Runs = null);
+
+/// <summary>What a declaration has run: as whom, and with which rights.</summary>
+internal sealed record ProgramReport(string Vm, string What, string As, string With);
 
 internal sealed record RefusalReport(string Kind, string Vm, string Link, string Text);
 

@@ -13,11 +13,15 @@ namespace Microvm.Cli;
 internal static class VmHost
 {
     internal const string DefaultState = "/var/lib/microvms";
-    internal static readonly Option<string> State = new("--state-dir") { Description = "Where each VM has its directory", HelpName = "DIR", DefaultValueFactory = _ => DefaultState };
+    internal static readonly Option<string> State = new("--state-dir") { Description = "Where each VM has its directory (without it, what stateDir of /etc/microvm.conf says)", HelpName = "DIR", DefaultValueFactory = _ => DefaultState };
     internal static readonly Argument<string> Name = new("NAME") { Description = "The VM's name" };
     internal static readonly Argument<string[]> Names = new("NAME") { Description = "The VMs' names", Arity = ArgumentArity.OneOrMore };
 
-    internal static StateDirectory Directory(ParseResult result) => new(result.GetValue(State)!);
+    internal static StateDirectory Directory(ParseResult result) => new(StatePath(result));
+
+    /// <summary>The administrator's word: the option, which units give, else the file in /etc.</summary>
+    internal static string StatePath(ParseResult result) =>
+        result.GetResult(State) is { Implicit: false } ? result.GetValue(State)! : HostSettings.StateDirectory(HostSettings.File) ?? DefaultState;
 
     /// <summary>The path that runners and units call: what was started, whatever link it was started through.</summary>
     internal static string Binary => Environment.ProcessPath ?? throw new IOException("/proc/self/exe can't be read");
@@ -47,7 +51,8 @@ internal static class VmHost
     }
 
     /// <summary>Reads one VM's declaration under its name and publishes its runner; null after diagnostics were printed.</summary>
-    internal static bool? Publish(StateDirectory state, VmName name, string file)
+    /// <exception cref="UsageException">What it has run was not agreed to.</exception>
+    internal static bool? Publish(ParseResult result, StateDirectory state, VmName name, string file)
     {
         var diagnostics = new DiagnosticBag();
         var node = Declarations.Open(file, diagnostics);
@@ -70,10 +75,23 @@ internal static class VmHost
             }
         }
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
-        return diagnostics.HasErrors || config is null ? null : Publish(state, name, config, (ObjectNode)node!, file);
+        if (diagnostics.HasErrors || config is null)
+        {
+            return null;
+        }
+        Consent.AskForUnits(result, file, [(state.Of(name), config)]);
+        return Publish(state, name, config, (ObjectNode)node!, file);
     }
 
-    /// <summary>Publishes a runner after a look whether its hypervisor can serve it; null after a refusal was printed.</summary>
+    /// <summary>Has nix build a VM's runner out of a flake, and publishes it.</summary>
+    /// <exception cref="UsageException">The flake was not agreed to.</exception>
+    internal static bool? PublishFlake(ParseResult result, StateDirectory state, VmName name, string flake)
+    {
+        Consent.AskForFlakes(result, null, [(state.Of(name), flake)]);
+        return Registry(state).Publish(name, flake);
+    }
+
+    /// <summary>Publishes a runner, of which what it has run is agreed to, after a look whether its hypervisor can serve it; null after a refusal was printed.</summary>
     internal static bool? Publish(StateDirectory state, VmName name, MicrovmConfig config, ObjectNode declaration, string file)
     {
         var refusal = "";

@@ -10,6 +10,7 @@ internal static unsafe class Caller
     private static uint s_user, s_group;
     private const uint Nobody = 65534;
     private static bool s_known, s_starts, s_nobody;
+    private static uint[] s_groupsBefore = [];
     private static string s_home = "/nonexistent";
 
     /// <summary>Keeps the person as the real user and group of this process, so that it can act as them without any capability
@@ -38,8 +39,8 @@ internal static unsafe class Caller
         s_home = AccountFile.Entries(AccountFile.Users).FirstOrDefault(f => f.Length > 5 && f[2] == user.ToString(CultureInfo.InvariantCulture))?[5] ?? s_home;
     }
 
-    /// <summary>After <see cref="Keep"/>, where nobody is behind root: what <see cref="ActFor"/> reads is read as the user nobody. Only for
-    /// a command that starts nothing as root, since nobody becomes its real user. Does nothing where we are not root.</summary>
+    /// <summary>After <see cref="Keep"/>, where nobody is behind root: what <see cref="ActFor"/> reads is read as the user nobody. A command
+    /// that starts something as root calls <see cref="LeaveNobody"/> before, since nobody becomes its real user. Does nothing where we are not root.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void KeepNobody()
     {
@@ -47,11 +48,28 @@ internal static unsafe class Caller
         {
             return;
         }
+        s_groupsBefore = [.. OwnGroups()];
         var group = Nobody;
         Libc.Check(Libc.setgroups(1, &group), "take nobody's groups");
         Libc.Check(Libc.setresgid(Nobody, Unchanged, Unchanged), "keep nobody's group");
         Libc.Check(Libc.setresuid(Nobody, Unchanged, Unchanged), "keep nobody");
         s_nobody = true;
+    }
+
+    /// <summary>Takes <see cref="KeepNobody"/> back: root again in all its ids, with its own groups. It takes CAP_SETGID.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void LeaveNobody()
+    {
+        if (s_nobody)
+        {
+            Libc.Check(Libc.setresuid(0, 0, 0), "be root alone");
+            Libc.Check(Libc.setresgid(0, 0, 0), "be root's group alone");
+            fixed (uint* groups = s_groupsBefore)
+            {
+                Libc.Check(Libc.setgroups((nuint)s_groupsBefore.Length, groups), "give root's groups back");
+            }
+            s_nobody = false;
+        }
     }
 
     /// <summary>As whom a program that looks at a file of somebody else's is to run, where we are root: the caller behind sudo, else the
@@ -176,13 +194,18 @@ internal static unsafe class Caller
     {
         get
         {
-            var groups = new uint[Math.Max(0, Libc.getgroups(0, null))];
-            fixed (uint* first = groups)
-            {
-                _ = Libc.getgroups(groups.Length, first);
-            }
-            return new HashSet<uint>(groups) { s_starts ? s_group : Libc.getegid() };
+            return new HashSet<uint>(OwnGroups()) { s_starts ? s_group : Libc.getegid() };
         }
+    }
+
+    private static uint[] OwnGroups()
+    {
+        var groups = new uint[Math.Max(0, Libc.getgroups(0, null))];
+        fixed (uint* first = groups)
+        {
+            _ = Libc.getgroups(groups.Length, first);
+        }
+        return groups;
     }
 
     /// <summary>The user as whom programs are started: the one of <see cref="StartAs"/>, the caller behind sudo, else the effective user.</summary>

@@ -30,7 +30,8 @@ internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulo
 
     /// <summary>The part of a path that somebody else than root and the user of this process could change or exchange; null for none.
     /// Where links lead is looked at too.</summary>
-    internal static unsafe string? OpenToOthers(string path)
+    /// <param name="user">Another user who may be able to: theirs is the path then as well.</param>
+    internal static unsafe string? OpenToOthers(string path, uint user = 0)
     {
         const int O_PATH = 0x200000, O_CLOEXEC = 0x80000, Most = 4096, Sticky = 0x200;
         List<string> paths = [Path.GetFullPath(path)];
@@ -49,7 +50,7 @@ internal readonly record struct FileStatus(uint Mode, uint User, uint Group, ulo
         {
             for (var part = each; part is not null; part = Path.GetDirectoryName(part))
             {
-                if (Of(part) is { IsTrusted: false } status && !(status.IsDirectory && (status.Mode & Sticky) != 0 && (status.User == 0 || status.User == Libc.geteuid())))
+                if (Of(part) is { IsTrusted: false } status && !(user != 0 && status.User == user && (status.IsLink || (status.Mode & 2) == 0)) && !(status.IsDirectory && (status.Mode & Sticky) != 0 && (status.User == 0 || status.User == Libc.geteuid())))
                 {
                     return part;
                 }

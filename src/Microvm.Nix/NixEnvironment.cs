@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Linux;
 
 namespace Microvm.Nix;
 
@@ -33,14 +34,7 @@ internal static class NixEnvironment
     {
         var start = Start(options, ["--option", "extra-experimental-features", "nix-command flakes", "--arg", "online", "true", .. arguments]);
         Clean(start, [.. s_passes, .. s_passesOnline]);
-        // A repository's own settings make git run programs.
-        (string Key, string Value)[] safe = [("core.fsmonitor", "false"), ("core.hooksPath", "/dev/null"), ("protocol.ext.allow", "never")];
-        start.Environment["GIT_CONFIG_COUNT"] = safe.Length.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        for (var i = 0; i < safe.Length; i++)
-        {
-            (start.Environment[$"GIT_CONFIG_KEY_{i}"], start.Environment[$"GIT_CONFIG_VALUE_{i}"]) = safe[i];
-        }
-        start.Environment["GIT_TERMINAL_PROMPT"] = "0";
+        DisarmedGit.In(start);
         return start;
     }
 

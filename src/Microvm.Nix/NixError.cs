@@ -156,6 +156,7 @@ internal static class NixError
     private static string Hint(string message, string line) => message switch
     {
         _ when message.Contains("file 'nixpkgs' was not found", StringComparison.Ordinal) => "; set NIX_PATH=nixpkgs=/path/to/nixpkgs, or do without",
+        _ when message.Contains("out of memory", StringComparison.Ordinal) => "; the evaluation of a file may take 1.5 GiB, that of a flake 8 GiB",
         _ when message.Contains("stack overflow", StringComparison.Ordinal) => "; is there an endless recursion in the declaration?",
         _ when message.Contains("infinite recursion", StringComparison.Ordinal) =>
             "; a value is made from itself: see what stands here, what 'imports' asks for (it can't depend on 'config'), and arguments that come from _module.args",

@@ -23,7 +23,7 @@ internal static class CheckCommand
         if (result.GetValue(CommonOptions.Json))
         {
             var report = new CheckReport(!diagnostics.HasErrors, [.. vms.Select(v => v.Name)], survey.NotLookedAt,
-                [.. diagnostics.All.Select(d => new DiagnosticReport(d.Severity == Severity.Error ? "error" : "warning", d.At.File, d.At.Line, d.At.Column, d.Message))]);
+                [.. diagnostics.All.Select(d => new DiagnosticReport(d.Severity == Severity.Error ? "error" : "warning", d.At.File, d.At.Line, d.At.Column, d.Message))], PlanOutput.ProgramReports(vms));
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.CheckReport));
         }
         else

@@ -11,7 +11,7 @@ internal static class CreateCommand
 
     internal static Command Create() => Verb.Define("create", "Create a VM on this host, from a declaration or a flake",
         ["sudo microvm create web --file web.nix", "sudo microvm create web --flake git+https://example.org/infra --autostart"], Run,
-        VmHost.Name, s_file, s_flake, s_autostart, VmHost.State);
+        VmHost.Name, s_file, s_flake, s_autostart, Consent.Trust, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -30,7 +30,7 @@ internal static class CreateCommand
         {
             throw new UsageException($"there is a VM '{name}' already; change it with: microvm update {name}");
         }
-        var changed = flake is not null ? VmHost.Registry(state).Publish(name, flake) : VmHost.Publish(state, name, file!);
+        var changed = flake is not null ? VmHost.PublishFlake(result, state, name, flake) : VmHost.Publish(result, state, name, file!);
         if (changed is null)
         {
             return 2;

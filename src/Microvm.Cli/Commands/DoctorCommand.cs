@@ -39,6 +39,7 @@ internal static class DoctorCommand
             Person = Caller(),
             Netns = result.GetValue(CommonOptions.Netns),
             Statuses = survey.Take,
+            Runners = host?.Runners() ?? [],
             Remake = interfaces => survey.Mend(result, interfaces),
             Restart = vm => host?.Started.Any(v => v.Config.Name == vm) == true ? $"sudo microvm restart {Shell.Quote(vm)}" : null,
         });

@@ -16,7 +16,7 @@ internal static class FleetCommand
     {
         var fleet = new Command("fleet", "All VMs of one file together");
         fleet.Add(Verb.Define("up", "Create or update all VMs of the file, start those that don't run, and set which start with the host",
-            ["sudo microvm fleet up host.nix", "sudo microvm fleet up host.json --no-start"], Up, s_file, s_noStart, VmHost.State));
+            ["sudo microvm fleet up host.nix", "sudo microvm fleet up host.json --no-start"], Up, s_file, s_noStart, Consent.Trust, VmHost.State));
         fleet.Add(Verb.Define("down", "Stop all VMs of the file", ["sudo microvm fleet down host.nix"], Down, s_file, VmHost.State));
         return fleet;
     }
@@ -79,6 +79,8 @@ internal static class FleetCommand
         {
             return 2;
         }
+        Consent.AskForUnits(result, file, fleet.Vms.Where(v => v.Config is not null).Select(v => (state.Of(VmName.Parse(v.Name)), v.Config!)));
+        Consent.AskForFlakes(result, file, fleet.Vms.Where(v => v.Flake is not null).Select(v => (state.Of(VmName.Parse(v.Name)), v.Flake!)));
         var restart = new List<string>();
         foreach (var it in fleet.Vms)
         {

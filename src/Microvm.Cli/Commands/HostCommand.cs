@@ -31,7 +31,7 @@ internal static class HostCommand
         host.Add(Hidden("ready", Ready));
         host.Add(Hidden("pause", Pause));
         var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
-            result => { _ = new HostConfiguration("/").Update([], result.GetValue(VmHost.State)!); return 0; }, VmHost.State);
+            result => { _ = new HostConfiguration("/").Update([], VmHost.StatePath(result)); return 0; }, VmHost.State);
         var move = Verb.Define("move", "For the package: what steers the VMs goes to where only root writes", ["microvm host move"], Move, VmHost.State);
         (release.Hidden, move.Hidden) = (true, true);
         host.Add(move);
@@ -80,7 +80,7 @@ internal static class HostCommand
             throw new UsageException("--stop-timeout takes 1 to 86400 seconds");
         }
         var binary = result.GetValue(s_binary) ?? (IsThisHost(result) ? VmHost.Binary : $"{Prefix(result)}/bin/microvm");
-        var settings = new UnitSettings(binary, result.GetValue(VmHost.State)!, TimeSpan.FromSeconds(result.GetValue(s_stop)));
+        var settings = new UnitSettings(binary, IsThisHost(result) ? VmHost.StatePath(result) : result.GetValue(VmHost.State)!, TimeSpan.FromSeconds(result.GetValue(s_stop)));
         var dryRun = result.GetValue(s_dryRun);
         var steps = Installer(result).Install(HostFile.Of(Prefix(result), settings), dryRun);
         Print(result, steps);

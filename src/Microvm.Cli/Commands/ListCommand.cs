@@ -50,7 +50,7 @@ internal static class ListCommand
             }
             else if (RunnerStore.Fault(vm) is { } fault)
             {
-                Console.Error.WriteLine($"microvm: '{vm.Name}': {Printable.Of(fault)}; build it again with: sudo microvm update {vm.Name}");
+                Console.Error.WriteLine($"microvm: '{vm.Name}': {Printable.Of(fault, int.MaxValue)}; build it again with: sudo microvm update {vm.Name}");
             }
         }
         return 0;

@@ -21,11 +21,7 @@ internal static class PlanCommand
         }
         using var network = new HostNetwork();
         var plan = HostSession.SpareTheNameless(network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms)));
-        PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));
-        if (!result.GetValue(CommonOptions.Json))
-        {
-            PlanOutput.PrintPrograms(vms);
-        }
+        PlanOutput.Print(plan, result.GetValue(CommonOptions.Json), vms);
         foreach (var vm in vms.Where(v => v.Vcpu > 1))
         {
             // User networks have one whatever the hypervisor does.

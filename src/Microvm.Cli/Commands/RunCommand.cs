@@ -19,7 +19,7 @@ internal static class RunCommand
 
     internal static Command Create() => Verb.Define("run", "Start the VM in the place of this process",
         ["microvm run vm.nix", "microvm run --dry-run vm.nix", "microvm run --attachment net=user-namespace vm.nix"], Run,
-        CommonOptions.Files, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Inside);
+        CommonOptions.Files, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Consent.Trust, Inside);
 
     private static int Run(ParseResult result)
     {
@@ -61,8 +61,13 @@ internal static class RunCommand
             Console.Error.WriteLine($"microvm: the VM runs as {owner.Name}, whom its declaration and its taps belong to");
             user = owner;
         }
-        Privilege.StartAs(user);
         var dry = result.GetValue(s_dry);
+        if (!dry && inside is null)
+        {
+            var (id, name) = user is null ? (Caller.User, $"user {Caller.User}") : (user.Id, $"user {user.Name}");
+            Consent.AskOnce(result, file, vm, DeclaredPrograms.OfRun(vm, name), id);
+        }
+        Privilege.StartAs(user);
         // First of all who has it already: nothing else that is told helps then.
         var faults = Held(file, vm, wanted, state, inside is not null).ToList();
         faults.AddRange(Prerequisites.Faults(vm, attachments, inside is not null));

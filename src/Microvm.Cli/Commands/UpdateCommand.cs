@@ -14,7 +14,7 @@ internal static class UpdateCommand
 
     internal static Command Create() => Verb.Define("update", "Build VMs again from their declaration or flake; it applies on the next start",
         ["sudo microvm update web", "sudo microvm update --restart web db", "sudo microvm update web --autostart false"], Run,
-        VmHost.Names, s_restart, s_file, s_flake, s_adopt, s_autostart, VmHost.State);
+        VmHost.Names, s_restart, s_file, s_flake, s_adopt, s_autostart, Consent.Trust, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -29,9 +29,9 @@ internal static class UpdateCommand
         var code = 0;
         foreach (var vm in vms)
         {
-            var changed = file is not null ? VmHost.Publish(state, vm.Name, file)
-                : flake is not null ? VmHost.Registry(state).Publish(vm.Name, flake)
-                : result.GetValue(s_adopt) && vm.Source == VmSource.Unknown ? false : Build(state, vm);
+            var changed = file is not null ? VmHost.Publish(result, state, vm.Name, file)
+                : flake is not null ? VmHost.PublishFlake(result, state, vm.Name, flake)
+                : result.GetValue(s_adopt) && vm.Source == VmSource.Unknown ? false : Build(result, state, vm);
             if (changed is null)
             {
                 code = 2;
@@ -51,20 +51,27 @@ internal static class UpdateCommand
         return code;
     }
 
-    private static bool? Build(StateDirectory state, VmDirectory vm) => vm.Source switch
+    private static bool? Build(ParseResult result, StateDirectory state, VmDirectory vm) => vm.Source switch
     {
-        VmSource.File => Again(state, vm),
+        VmSource.File => Again(result, state, vm),
         VmSource.Flake => VmHost.Registry(state).Publish(vm.Name, vm.Reference!),
         VmSource.Toplevel => throw new UsageException($"'{vm.Name}' is declared in this host's NixOS configuration; change it there and rebuild the host"),
         _ => throw new UsageException($"nothing in {vm.Path} tells what '{vm.Name}' is made from; give --file FILE"),
     };
 
-    private static bool? Again(StateDirectory state, VmDirectory vm)
+    private static bool? Again(ParseResult result, StateDirectory state, VmDirectory vm)
     {
         // A VM out of a fleet file is looked up there under its name.
         var reference = vm.Reference!;
-        return FleetCommand.Find(reference, vm.Name.Value) is { } found ? found is { Config: { } config, Declaration: { } declaration }
-                ? VmHost.Publish(state, vm.Name, config, declaration, reference) : null
-            : VmHost.Publish(state, vm.Name, reference);
+        if (FleetCommand.Find(reference, vm.Name.Value) is not { } found)
+        {
+            return VmHost.Publish(result, state, vm.Name, reference);
+        }
+        if (found is not { Config: { } config, Declaration: { } declaration })
+        {
+            return null;
+        }
+        Consent.AskForUnits(result, reference, [(vm, config)]);
+        return VmHost.Publish(state, vm.Name, config, declaration, reference);
     }
 }

@@ -11,7 +11,7 @@ internal static class VirtiofsdCommand
     private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print the command line of each share, and start nothing" };
 
     internal static Command Create() => Verb.Define("virtiofsd", "Start the virtiofsd of each share and stay beside them; they end with the VM, or with SIGTERM or Ctrl-C",
-        ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, s_dry);
+        ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, s_dry, Consent.Trust);
 
     private static int Run(ParseResult result)
     {
@@ -23,6 +23,10 @@ internal static class VirtiofsdCommand
         if (!vm.HasVirtiofsd)
         {
             throw new UsageException($"'{vm.Name}' has no share of proto virtiofs{(vm.Hypervisor == "vfkit" ? " that vfkit doesn't serve itself" : "")}");
+        }
+        if (!result.GetValue(s_dry))
+        {
+            Consent.AskOnce(result, result.GetValue(CommonOptions.Files)![0], vm, DeclaredPrograms.OfShares(vm), 0);
         }
         var program = VirtiofsdProgram.Find(vm);
         List<(Share, IReadOnlyList<string>)> lines = [.. vm.Shares.Where(s => s.IsVirtiofs).Select(s => (s, program.Words(vm, s)))];

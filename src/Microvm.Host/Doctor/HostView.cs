@@ -58,6 +58,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The command that starts a VM anew; null where it is not one of this host's.</summary>
     internal Func<string, string?> Restart { get; init; } = _ => null;
 
+    /// <summary>The VMs whose runners this host keeps, each with why its runner is not what was built; null where it is.</summary>
+    internal IReadOnlyList<(string Vm, string? Fault)> Runners { get; init; } = [];
+
     /// <summary>Who will run VMs, as far as one can tell: the caller behind sudo, else the caller.</summary>
     public Person Person { get; init; } = new("root", 0, []);
 

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using Microvm.Linux;
 
 namespace Microvm.Host;
@@ -12,12 +14,27 @@ public static class FlakeBuild
         $"{flake}#nixosConfigurations.\"{vm.Value}\".config.microvm.declaredRunner",
     ];
 
+    /// <summary>What the <c>microvm</c> binary is called with to become a program that ends with us; with <see cref="AsBuilder"/> it stays who it is.</summary>
+    internal const string Evaluator = "evaluator", AsBuilder = "build";
+
+    /// <summary>Of the caller's environment nix gets what finds its store, its network and its words; no credentials, and nothing that steers git.</summary>
+    private static readonly string[] s_passes = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TERM", "TMPDIR", "LOCALE_ARCHIVE", "SSL_CERT_FILE",
+        "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+    /// <param name="binary">The path of the <c>microvm</c> binary, through which nix is started so that it ends with us.</param>
     /// <exception cref="IOException">nix is not there, or did not build it; what it said is on the terminal.</exception>
-    public static void Run(string flake, VmName vm, string link)
+    public static void Run(string flake, VmName vm, string link, string binary)
     {
         try
         {
-            using var nix = SearchPath.Start(new("nix", Arguments(flake, vm, link)));
+            var program = SearchPath.Find("nix") ?? throw new System.ComponentModel.Win32Exception(2);
+            var start = new ProcessStartInfo(binary, [Evaluator, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), AsBuilder, "/", program, .. Arguments(flake, vm, link)]);
+            foreach (var name in start.Environment.Keys.Where(k => !s_passes.Contains(k) && !k.StartsWith("NIX_", StringComparison.Ordinal) && !k.StartsWith("LC_", StringComparison.Ordinal)).ToList())
+            {
+                start.Environment.Remove(name);
+            }
+            DisarmedGit.In(start);
+            using var nix = SearchPath.Start(start);
             nix.WaitForExit();
             if (nix.ExitCode != 0)
             {

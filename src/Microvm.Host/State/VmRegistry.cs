@@ -34,7 +34,7 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         try
         {
             // Minutes perhaps: not under the lock that a start waits for. nix puts the link in its place in one step.
-            FlakeBuild.Run(flake, name, vm.Steer("current"));
+            FlakeBuild.Run(flake, name, vm.Steer("current"), binary);
         }
         catch when (isNew)
         {
