@@ -17,15 +17,22 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var steps = plan.Steps;
         try
         {
-            RememberRedirects(steps, state);
-            var change = new LinkChange(state);
-            var deleted = Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
-            StepAside(LinkChange.InTheWay(steps), change);
-            Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
-            Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
-            Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
-            Redirect(steps);
-            Checkpoint();
+            if (steps.All(s => s.Kind is StepKind.Keep or StepKind.Delete))
+            {
+                DeleteAlone([.. steps.Where(s => s.Kind == StepKind.Delete).Select(s => s.Observed!)], state);
+            }
+            else
+            {
+                RememberRedirects(steps, state);
+                var change = new LinkChange(state);
+                var deleted = Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
+                StepAside(LinkChange.InTheWay(steps), change);
+                Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
+                Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
+                Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
+                Redirect(steps);
+                Checkpoint();
+            }
             verify();
         }
         catch (Exception e)
@@ -71,9 +78,40 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var links = steps.Select(s => s.Observed!).ToList();
         var restoration = new Restoration(route, links, state, LinkDependents.Read(route, links, state.Links));
         restoration.Remember(_undo);
-        var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
-        _remover.Remove([.. links.Select(l => l.Index)], l => l.Alias == aliases[l.Index] && Ownership.Vm(l.Alias) is not null);
+        _remover.Remove([.. links.Select(l => l.Index)], AsSeen(links));
         return restoration;
+    }
+
+    private static Func<Link, bool> AsSeen(IReadOnlyList<Link> links)
+    {
+        var aliases = links.ToDictionary(l => l.Index, l => l.Alias);
+        return l => l.Alias == aliases.GetValueOrDefault(l.Index) && Ownership.Vm(l.Alias) is not null;
+    }
+
+    /// <summary>Deletes links where nothing else is to be done. The kernel deletes them all or none, in one request, and nothing follows
+    /// that could fail: no link ever has to be made again, and what depends on them need not be read.</summary>
+    private void DeleteAlone(IReadOnlyList<Link> links, HostState state)
+    {
+        if (links.Count == 0)
+        {
+            return;
+        }
+        Checkpoint();
+        _undo.Push(() => Restoration.PutBackIntoGroups(route, links));
+        var isAsSeen = AsSeen(links);
+        try
+        {
+            _remover.Remove([.. links.Select(l => l.Index)], isAsSeen, state.Links);
+        }
+        catch (LinuxException)
+        {
+            var indexes = links.Select(l => l.Index).ToHashSet();
+            if (route.Links(statistics: false).Any(l => indexes.Contains(l.Index) && isAsSeen(l)))
+            {
+                throw;
+            }
+            // They are gone: only the answer was lost.
+        }
     }
 
     /// <summary>Gives what depended on the replaced links to the new ones.</summary>

@@ -9,16 +9,17 @@ internal sealed class LinkRemover(RouteSocket route)
 
     /// <summary>Deletes the links that still are what they were seen to be; those that are gone are no error.</summary>
     /// <param name="isOurs">Whether a link with one of these ifindexes is the one that was seen.</param>
+    /// <param name="seen">All links of the namespace, where they were listed just now; they are listed otherwise.</param>
     /// <param name="despiteRefusals">Deletes what can be deleted, and tells of refusals at the end.</param>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    internal void Remove(IReadOnlyCollection<int> indexes, Func<Link, bool> isOurs, bool despiteRefusals = false)
+    internal void Remove(IReadOnlyCollection<int> indexes, Func<Link, bool> isOurs, IReadOnlyList<Link>? seen = null, bool despiteRefusals = false)
     {
         if (indexes.Count == 0)
         {
             return;
         }
         var wanted = indexes.ToHashSet();
-        var links = route.Links(statistics: false);
+        var links = seen ?? route.Links(statistics: false);
         var there = links.Where(l => wanted.Contains(l.Index) && isOurs(l)).ToList();
         if (there.Count > 1)
         {
@@ -53,19 +54,17 @@ internal sealed class LinkRemover(RouteSocket route)
         }
         var mine = there.Select(l => l.Index).ToHashSet();
         var members = route.Links(statistics: false).Where(l => l.Group == group).ToList();
-        if (members.Exists(l => !mine.Contains(l.Index) || !isOurs(l)))
+        var others = members.Where(l => !mine.Contains(l.Index) || !isOurs(l)).ToList();
+        if (others.Count > 0)
         {
-            // Somebody else's link took an ifindex in between: one by one then, only what is ours.
-            foreach (var link in members.Where(l => mine.Contains(l.Index) && isOurs(l)))
-            {
-                _batch.Delete(link.Index, link.Name);
-            }
-            foreach (var link in members.Where(l => !isOurs(l)))
+            // Somebody else's link took an ifindex in between: it leaves the group before that is deleted.
+            foreach (var link in others)
             {
                 _batch.SetGroup(link.Index, link.Name, all.FirstOrDefault(a => a.Name == link.Name)?.Group ?? 0);
             }
+            route.CommitToWhatIsThere(_batch);
         }
-        else if (members.Count > 0)
+        if (members.Count > others.Count)
         {
             _batch.DeleteGroup(group);
         }

@@ -9,11 +9,11 @@ internal sealed class Restoration(RouteSocket route, IReadOnlyList<Link> links, 
     internal void Remember(UndoLog undo)
     {
         undo.Push(MakeAgain);
-        undo.Push(PutBackIntoGroups);
+        undo.Push(() => PutBackIntoGroups(route, links));
     }
 
     /// <summary>Links that were only moved into the group which was to be deleted.</summary>
-    private void PutBackIntoGroups()
+    internal static void PutBackIntoGroups(RouteSocket route, IReadOnlyList<Link> links)
     {
         var there = route.Links(statistics: false).ToDictionary(l => l.Index);
         var batch = new RouteBatch();

@@ -27,10 +27,11 @@ internal sealed class LinkDependents
         var read = new LinkDependents();
         var same = links.ToDictionary(l => l.Index, l => l.Index);
         var taps = links.Where(l => l.Tun is not null).Select(l => l.Index).ToHashSet();
+        var onTop = all.Where(l => l.Index != l.Lower && l.LowerNamespace is null && l.Kind != "veth").ToLookup(l => l.Lower);
         foreach (var link in links)
         {
             read._things[link.Index] = [];
-            read._stuck[link.Index] = [.. all.Where(l => l.Index != link.Index && l.Lower == link.Index && l.LowerNamespace is null && l.Kind != "veth").Select(l => $"the link '{l.Name}' on top of it")];
+            read._stuck[link.Index] = [.. onTop[link.Index].Select(l => $"the link '{l.Name}' on top of it")];
         }
         foreach (var settings in LinkSettings.Read(route, same.Keys))
         {

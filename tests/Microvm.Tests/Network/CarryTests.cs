@@ -118,15 +118,17 @@ public sealed class CarryTests : IDisposable
     {
         Hang();
         var before = Picture();
-        Attachment[] attachments = [Attach("vm-a1", null), Attach("vm-a2", "br0")];
         foreach (var replaced in (bool[])[true, false])
         {
             Assert.Throws<InvalidOperationException>(() => _host.Inside(route =>
             {
-                IReadOnlyList<DesiredLink> wanted = [.. DesiredLink.Of(replaced ? attachments : [], 0, 0)];
+                // Replaced in one plan; in the other deleted, while another tap is made.
+                Attachment[] attachments = replaced ? [Attach("vm-a1", null), Attach("vm-a2", "br0")] : [Attach("vm-a9", null)];
+                IReadOnlyList<DesiredLink> wanted = [.. DesiredLink.Of(attachments, 0, 0)];
                 var state = HostState.Read(route, wanted, vms: ["a"]);
                 var plan = Plan.ForUp(wanted, state, new() { Vms = ["a"] });
-                Assert.All(plan.Steps, s => Assert.Equal(replaced ? StepKind.Replace : StepKind.Delete, s.Kind));
+                Assert.All(plan.Steps, s => Assert.Equal(replaced ? StepKind.Replace : s.Name == "vm-a9" ? StepKind.Create : StepKind.Delete, s.Kind));
+                Assert.Equal(replaced ? 2 : 3, plan.Steps.Count);
                 new Applier(route).Apply(plan, state, () => throw new InvalidOperationException());
                 return 0;
             }));
@@ -204,18 +206,24 @@ public sealed class CarryTests : IDisposable
     }
 
     [Fact]
-    public void An_up_that_replaces_nothing_dumps_the_links_alone()
+    public void An_up_that_replaces_nothing_and_a_down_dump_the_links_alone()
+    {
+        var file = _host.Declare("a", 1, _one, _two, NetworkHost.Tap("vm-a3"));
+        // Before, and to verify; a down looks whose names these are, and at what it is about to delete, as well.
+        Assert.All(Dumps("up", file, 2), l => Assert.Matches("nlmsg_type=(0x12 |RTM_GETLINK)", l));
+        Assert.All(Dumps("down", file, 4), l => Assert.Matches("nlmsg_type=(0x12 |RTM_GETLINK)", l));
+    }
+
+    private List<string> Dumps(string command, string file, int count)
     {
         var log = Path.GetTempFileName();
         try
         {
-            var file = _host.Declare("a", 1, _one, _two, NetworkHost.Tap("vm-a3"));
-            Assert.Equal(0, Binary.Run("strace", null, "-f", "-o", log, "-e", "trace=sendto", Binary.Path, "up", "--netns", _host.Net.Name, file).Code);
+            Assert.Equal(0, Binary.Run("strace", null, "-f", "-o", log, "-e", "trace=sendto", Binary.Path, command, "--netns", _host.Net.Name, file).Code);
             // NLM_F_DUMP of RTM_GETLINK: strace knows the words of its own namespace's sockets alone.
             var dumps = File.ReadLines(log).Where(l => l.Contains("|0x300", StringComparison.Ordinal) || l.Contains("NLM_F_DUMP", StringComparison.Ordinal)).ToList();
-            // Before, and to verify.
-            Assert.Equal(2, dumps.Count);
-            Assert.All(dumps, l => Assert.Matches("nlmsg_type=(0x12 |RTM_GETLINK)", l));
+            Assert.Equal(count, dumps.Count);
+            return dumps;
         }
         finally
         {
