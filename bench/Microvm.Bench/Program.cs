@@ -1,7 +1,7 @@
 using System.Globalization;
 using Microvm.Bench;
 
-// Runs inside a network and mount namespace of its own, which run.sh makes: bench MICROVM LIMIT FIRST RESULTS [--quick]
+// Runs inside a network and mount namespace of its own, which run.sh makes: bench MICROVM LIMIT FIRST RESULTS [--quick] [--looking]
 if (args.Length < 4)
 {
     Console.Error.WriteLine("usage: bench/run.sh [--quick]");
@@ -13,6 +13,22 @@ var folder = Directory.CreateTempSubdirectory("microvm-bench-").FullName;
 try
 {
     var tools = new Tools(args[0], args[1], args[2], folder);
+    Directory.CreateDirectory(args[3]);
+    var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
+    var machine = $"{cpu}, {Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}";
+    var looking = new List<Result>();
+    foreach (var n in quick ? [100, 1000] : (int[])[1000, 10_000])
+    {
+        Looking.Measure(looking, tools, n);
+    }
+    var looks = string.Join('\n', Looking.Table(looking)) + "\n";
+    Results.Write(Path.Combine(args[3], "looking.json"), machine, looking);
+    File.WriteAllText(Path.Combine(args[3], "looking.md"), looks);
+    Console.WriteLine(looks);
+    if (args.Contains("--looking"))
+    {
+        return 0;
+    }
     var results = new List<Result>();
     foreach (var n in quick ? [1, 10, 100, 500] : (int[])[1, 10, 100, 500, 1000, 4000])
     {
@@ -28,9 +44,7 @@ try
     Works.Check(results, tools);
     Works.PeakMemory(results, tools, quick ? 500 : 4000);
     Works.KernelMemory(results, tools, quick ? 100 : 1000);
-    var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
-    Directory.CreateDirectory(args[3]);
-    Results.Write(Path.Combine(args[3], "results.json"), $"{cpu}, {Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}", results);
+    Results.Write(Path.Combine(args[3], "results.json"), machine, results);
     File.WriteAllText(Path.Combine(args[3], "tap-up.svg"), Chart.Draw("Making multi-queue taps: time against number of links", "tap up", results));
     File.WriteAllText(Path.Combine(args[3], "tap-down.svg"), Chart.Draw("Deleting multi-queue taps: time against number of links", "tap down", results));
     var table = string.Join('\n', (string[])[.. Results.Table(results), "", .. Results.Others(results), "", .. Targets.Table(results)]) + "\n";

@@ -6,7 +6,10 @@ for n in 1 2; do declaration web ',"vcpu":'"$n" >"$work/v$n.json"; done
 names=()
 for try in $(seq 8); do
     for n in 1 2; do
-        strace -f -qq -o /dev/null -e trace=renameat2,rename,symlink,symlinkat -e inject=renameat2,rename,symlink,symlinkat:delay_enter=$((try % 4 * 9000 + 1000)) \
+        # In every other try one is slow between writing its runner and pointing at it, so that the other can clear that away.
+        slow=renameat2,rename,symlink,symlinkat pause=$((try % 4 * 9000 + 1000))
+        [ $((try % 2)) = 0 ] || { slow=symlink,symlinkat pause=1; [ "$n" = $((try % 4 / 2 + 1)) ] || pause=60000; }
+        strace -f -qq -o /dev/null -e trace=$slow -e inject=$slow:delay_enter=$pause \
             "$microvm" update web --file "$work/v$n.json" --state-dir "$state" >/dev/null 2>&1 &
     done
     wait
