@@ -71,7 +71,7 @@ public static class HypervisorTable
     {
         foreach (var kind in hypervisor.Accepts(i.Type))
         {
-            if (i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper))
+            if ((i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper)) && (kind != AttachmentKind.BridgeHelper || !IsTooLongForHelper(i)))
             {
                 return kind;
             }
@@ -79,8 +79,15 @@ public static class HypervisorTable
         return null;
     }
 
+    // It copies the name into IFNAMSIZ bytes (qemu-bridge-helper.c); a bridge's altname may be longer.
+    private static bool IsTooLongForHelper(NetworkInterface i) => i.Bridge is { } bridge && System.Text.Encoding.UTF8.GetByteCount(bridge.Value) > InterfaceName.MaxBytes;
+
     private static string Refusal(IHypervisor hypervisor, NetworkInterface i)
     {
+        if (i.BridgeHelper == true && IsTooLongForHelper(i) && hypervisor.Accepts(i.Type).Contains(AttachmentKind.BridgeHelper))
+        {
+            return $"qemu-bridge-helper takes no name of more than {InterfaceName.MaxBytes} bytes, as '{i.Bridge}' is; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
+        }
         var type = i.Type.ToString().ToLowerInvariant();
         if (i.BridgeHelper == true && hypervisor.Accepts(i.Type).Count > 0)
         {

@@ -24,6 +24,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
 
     private readonly Dictionary<int, Link> _byIndex = links.DistinctBy(l => l.Index).ToDictionary(l => l.Index);
     private readonly ILookup<int, Link> _on = links.Where(l => l.Lower is not null && l.Kind is { } kind && s_stacked.Contains(kind)).ToLookup(l => l.Lower!.Value);
+    private ILookup<int, Link>? _above;
     private readonly ILookup<int, Link> _ports = links.Where(l => l.Master is not null).ToLookup(l => l.Master!.Value);
 
     /// <summary>Why no macvtap or macvlan can stand on a device, as the end of "'ID' wants the lower device 'NAME', ..."; null where one can.</summary>
@@ -60,6 +61,10 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
         : _on[device.Index].FirstOrDefault(l => l.Macvlan is not null && l.Up && l.Address == mac && isOther(l)) is { } twin
             ? $"on which '{twin.Name}' has the MAC that is declared already; give the interface another: microvm mac" : null;
 
+    /// <summary>Why a bridge takes no further port, as the end of "'ID' wants the bridge 'NAME', ..."; null where it does.</summary>
+    internal string? Bridge(Link bridge) => Height(bridge, MostLevels) >= MostLevels
+        ? $"to which nothing more can be attached: {MostLevels - 1} links stand upon each other on it, and the kernel allows {MostLevels} levels; take the uppermost away" : null;
+
     /// <summary>How many ports a bridge has.</summary>
     internal int Ports(int bridge) => _ports[bridge].Count();
 
@@ -76,6 +81,19 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
         var below = (link.Under ?? (link.Kind is { } kind && s_stacked.Contains(kind) ? link.Lower : null)) is { } lower && _byIndex.TryGetValue(lower, out var device) ? [device] : _ports[link.Index];
         return 1 + below.Select(l => Level(l, limit - 1)).DefaultIfEmpty(0).Max();
     }
+
+    /// <summary>How many levels a link and what stands on it are (upper_level in struct net_device).</summary>
+    private int Height(Link link, int limit)
+    {
+        if (limit <= 1)
+        {
+            return 1;
+        }
+        var above = Above[link.Index].Concat(link.Master is { } master && _byIndex.TryGetValue(master, out var upper) ? [upper] : []);
+        return 1 + above.Select(l => Height(l, limit - 1)).DefaultIfEmpty(0).Max();
+    }
+
+    private ILookup<int, Link> Above => _above ??= links.Where(l => l.Under is not null || (l.Lower is not null && l.Kind is { } kind && s_stacked.Contains(kind))).ToLookup(l => l.Under ?? l.Lower!.Value);
 
     private static string Article(string kind) => $"{(kind[0] is 'a' or 'e' or 'i' or 'o' or 'u' ? "an" : "a")} {kind}";
 }

@@ -1,3 +1,5 @@
+using System.Text;
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Network;
@@ -250,7 +252,7 @@ internal sealed class Planner
         if (found is null)
         {
             var renamed = _byAlias.GetValueOrDefault(want.Alias) is { MasterKind: "bridge", Master: { } now } ? Renamed(want, now, bridge) : null;
-            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; {renamed ?? $"make it first: ip link add {bridge} type bridge"}");
+            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; {renamed ?? MakeBridge(bridge)}");
             return false;
         }
         if (found.Kind != "bridge")
@@ -260,6 +262,10 @@ internal sealed class Planner
         }
         return true;
     }
+
+    // A name that is longer than a link's can only be given to a link that is there.
+    private static string MakeBridge(string name) => Encoding.UTF8.GetByteCount(name) <= InterfaceName.MaxBytes ? $"make it first: ip link add {name} type bridge"
+        : $"it is too long for a link's own name, so give it to your bridge as an altname: ip link property add dev br0 altname {name}";
 
     /// <summary>What to type where a device is there under another name than the declared.</summary>
     private string? Renamed(DesiredLink want, int index, string name) => _byIndex.GetValueOrDefault(index) is not { } now ? null
@@ -323,6 +329,11 @@ internal sealed class Planner
         if (link is not null && link.Alias == want.Alias && Rules.Port(link) is { } held)
         {
             Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', but {held}");
+            return false;
+        }
+        if (Rules.Bridge(_byIndex[bridge]) is { } full)
+        {
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', {full}");
             return false;
         }
         if (!_newPorts.TryGetValue(bridge, out var ports))

@@ -45,7 +45,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private readonly Contest _contest = new();
 
     /// <summary>The last settings that each of the links had as a port, by alias; the kernel forgets them with the port.</summary>
-    private readonly Dictionary<string, (string Bridge, BridgePort Port)> _ports = [];
+    private readonly Dictionary<string, (Link Bridge, BridgePort Port)> _ports = [];
     private HashSet<int> _indexes = [];
     private HashSet<string> _told = [], _noted = [];
     private long _repairs;
@@ -166,7 +166,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
                     waiting.Add(want.Alias);
                     continue;
                 }
-                if (step.Port is null && want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge == bridge
+                if (step.Port is null && want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge.IsNamed(bridge)
                     && (step.Kind != StepKind.Change || step.Differs.HasFlag(Difference.Master)))
                 {
                     steps.Add(step with { Port = had.Port });
@@ -192,7 +192,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private void Remember(IReadOnlyList<Link> links)
     {
         _indexes = [];
-        Dictionary<int, string>? bridges = null;
+        Dictionary<int, Link>? bridges = null;
         foreach (var link in links)
         {
             var ours = Ownership.Vm(link.Alias) is { } vm && _vms.Contains(vm);
@@ -202,7 +202,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             }
             if (ours && link is { MasterKind: "bridge", Master: { } master })
             {
-                bridges ??= links.Where(l => l.Kind == "bridge").ToDictionary(l => l.Index, l => l.Name);
+                bridges ??= links.Where(l => l.Kind == "bridge").ToDictionary(l => l.Index);
                 if (link.Port is null || !bridges.TryGetValue(master, out var bridge))
                 {
                     _ports.Remove(link.Alias!);

@@ -71,7 +71,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         {
             diagnostics.Error(it.PositionOf("bridge"), $"'bridge' goes with type bridge or tap, not with {it.Text("type")}");
         }
-        return Name(it, "bridge", "bridge");
+        return Name(it, "bridge", "bridge", isDevice: true);
     }
 
     private bool? BridgeHelper(ObjectNode it, InterfaceType? type)
@@ -124,7 +124,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             "source" => MacvtapMode.Source,
             _ => null,
         };
-        return (Name(macvtap, "link", "macvtap.link"), mode, Sources(macvtap, mode));
+        return (Name(macvtap, "link", "macvtap.link", isDevice: true), mode, Sources(macvtap, mode));
     }
 
     private List<MacAddress>? Sources(ObjectNode macvtap, MacvtapMode? mode)
@@ -161,13 +161,14 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         return sources;
     }
 
-    private InterfaceName? Name(ObjectNode it, string option, string what)
+    /// <param name="isDevice">It is a device that is there, which may go by an altname too.</param>
+    private InterfaceName? Name(ObjectNode it, string option, string what, bool isDevice = false)
     {
         if (it[option] is not StringNode node)
         {
             return null;
         }
-        if (InterfaceName.TryParse(node.Value, out var name, out var why))
+        if (isDevice ? InterfaceName.TryParseOfDevice(node.Value, out var name, out var why) : InterfaceName.TryParse(node.Value, out name, out why))
         {
             return name;
         }

@@ -1,3 +1,4 @@
+using System.Text;
 using Microvm.Declaration;
 
 namespace Microvm.Host.Doctor;
@@ -15,6 +16,8 @@ public sealed class BridgeLinks : ICheck
             var quoted = Shell.Quote(bridge);
             yield return link switch
             {
+                null when Encoding.UTF8.GetByteCount(bridge) > InterfaceName.MaxBytes => new(Name, Severity.Problem, $"no link has the name {bridge}",
+                    $"it is too long for a link's own name, so a bridge has it as an altname or not at all: ip link property add dev br0 altname {quoted}"),
                 null => new(Name, Severity.Problem, $"there is no bridge {bridge}", "interfaces are attached to it; we never make or change the host's own bridges",
                     $"{host.Sudo($"ip link add {quoted} type bridge")} && {host.Sudo($"ip link set {quoted} up")}"),
                 { Kind: not "bridge" } => new(Name, Severity.Problem, $"{bridge} is no bridge but a link of kind {link.Kind ?? "none"}", "nothing can be attached to it"),

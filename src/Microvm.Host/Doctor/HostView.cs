@@ -70,7 +70,7 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The taps and what bridge each is on: where one is attached now, whoever did it, else where the declaration will have it. The tap of a VM that its
     /// hypervisor makes has no name yet.</summary>
     public IEnumerable<(string Bridge, string? Tap)> Bridged =>
-        Interfaces.Where(i => Master(i.Id.Value) is null && i.Bridge is not null).Select(i => (i.Bridge!.Value.Value, i.Type == InterfaceType.Tap ? i.Id.Value : null))
+        Interfaces.Where(i => Master(i.Id.Value) is null && i.Bridge is not null).Select(i => (NameOf(i.Bridge!.Value.Value), i.Type == InterfaceType.Tap ? i.Id.Value : null))
             .Concat(Links.Where(l => l.Master is not null && IsOurs(l) && Master(l.Name)?.Kind == "bridge").Select(l => (Master(l.Name)!.Name, (string?)l.Name))).Distinct();
 
     /// <summary>The taps that nothing attaches to a bridge or another link, so that the host routes what they send.</summary>
@@ -84,6 +84,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
 
     /// <summary>The links' indexes by name.</summary>
     public IReadOnlyDictionary<string, int> Indexes => _indexes ??= Links.GroupBy(l => l.Name).ToDictionary(g => g.Key, g => g.First().Index);
+
+    /// <summary>The name by which the kernel and firewalls know a device that a declaration may name by an altname.</summary>
+    internal string NameOf(string name) => Links.FirstOrDefault(l => l.IsNamed(name))?.Name ?? name;
 
     private Link? Master(string name) => Links.Count > 0 && Indexes.TryGetValue(name, out var index) && ByIndex[index].Master is { } master ? ByIndex.GetValueOrDefault(master) : null;
 

@@ -27,7 +27,7 @@ public sealed class LowerDevices : ICheck
             {
                 yield return new(Name, Severity.Problem, $"{lower} can carry no macvtap", $"it is a device {unfit}");
             }
-            else if (host.Exists($"/sys/class/net/{lower}/phy80211"))
+            else if (host.Exists($"/sys/class/net/{link.Name}/phy80211"))
             {
                 yield return new(Name, Severity.Problem, $"{lower} is a wireless card", "access points drop frames from a MAC that did not join; use type user, or a tap with NAT");
             }

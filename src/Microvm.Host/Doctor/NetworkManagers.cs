@@ -14,7 +14,7 @@ public sealed class NetworkManagers : ICheck
 
     public IEnumerable<Finding> Look(HostView host)
     {
-        var declared = DesiredLink.Of(host.Attachments, null, null).Select(d => new ManagedLink(d.Name, d.Kind == LinkKind.Tap ? "tun" : d.Kind.ToString().ToLowerInvariant()) { Bridge = d.Bridge }).ToList();
+        var declared = DesiredLink.Of(host.Attachments, null, null).Select(d => new ManagedLink(d.Name, d.Kind == LinkKind.Tap ? "tun" : d.Kind.ToString().ToLowerInvariant()) { Bridge = d.Bridge is { } bridge ? host.NameOf(bridge) : null }).ToList();
         var known = declared.Select(d => d.Name).ToHashSet();
         List<ManagedLink> links = [.. declared, .. host.Links.Where(l => host.IsOurs(l) && !known.Contains(l.Name)).Select(l => new ManagedLink(l.Name, l.Kind ?? ""))];
         Finding[] found = [.. NetworkManager(host, links), .. Networkd(host, links)];

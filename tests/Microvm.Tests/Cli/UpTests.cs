@@ -191,6 +191,21 @@ public sealed class UpTests : IDisposable
     }
 
     [Fact]
+    public void A_tap_that_is_to_have_one_queue_pair_is_said_so_and_not_by_the_number_of_vCPUs()
+    {
+        string Declared(string hypervisor) => _folder.File($"{hypervisor}.json",
+            $$"""{"networking":{"hostName":"a"},"microvm":{"hypervisor":"{{hypervisor}}","vcpu":4,"interfaces":[{{NetworkHost.Tap("vm-a1")}}] } }""");
+        Assert.Equal(0, Run("up", Declared("cloud-hypervisor")).Code);
+        foreach (var command in (string[])["plan", "up"])
+        {
+            var told = Run(command, Declared("firecracker")).Out;
+            Assert.Contains("it is multi_queue and the VM has one queue pair", told);
+            Assert.DoesNotContain("one vCPU", told);
+        }
+        Assert.False(Link("vm-a1").GetProperty("linkinfo").GetProperty("info_data").GetProperty("multi_queue").GetBoolean());
+    }
+
+    [Fact]
     public void A_fleet_file_is_checked_planned_made_told_and_taken_down_as_one()
     {
         var fleet = _folder.File("fleet.json", """

@@ -18,12 +18,22 @@ public class ValueTests
     [InlineData("all", false)]
     [InlineData("default", false)]
     [InlineData("all1", true)]
+    [InlineData("bonding_masters", false)]
     [InlineData("a/b", false)]
     [InlineData("a:b", false)]
     [InlineData("a b", false)]
     [InlineData("a\u0001", false)]
     [InlineData("tap%d", false)]
     public void An_id_is_a_name_that_Linux_accepts(string text, bool good) => Assert.Equal(good, InterfaceName.TryParse(text, out _, out _));
+
+    [Theory]
+    [InlineData("sixteen-bytes-xx", true)]
+    [InlineData("br0", true)]
+    [InlineData(127, true)]
+    [InlineData(128, false)]
+    [InlineData("a b", false)]
+    public void A_device_of_the_host_may_go_by_an_altname(object text, bool good) =>
+        Assert.Equal(good, InterfaceName.TryParseOfDevice(text as string ?? new('n', (int)text), out _, out _));
 
     [Theory]
     [InlineData("02:00:00:00:00:01", true)]

@@ -63,6 +63,10 @@ public sealed class SystemdTests(SystemdHost host)
         }
     }
 
+    private string Steers(string vm, string name) => host.Do("readlink", $"/var/lib/microvms/.host/{vm}/{name}").Trim();
+
+    private static void Says(string words) => Assert.Contains(words, string.Join(' ', File.ReadAllText(Path.Combine(Binary.Root, "docs/host.md")).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)));
+
     [Fact]
     public void Interfaces_are_made_before_the_vm_and_removed_after_it()
     {
@@ -75,11 +79,14 @@ public sealed class SystemdTests(SystemdHost host)
         Assert.True(ulong.Parse(host.Property("microvm-tap-interfaces@life.service", "ActiveEnterTimestampMonotonic")) <= ulong.Parse(host.Property("microvm@life.service", "ExecMainStartTimestampMonotonic")));
         host.Until("the guest's console in the journal", () => host.Run("/usr/local/bin/microvm", "logs", "life").Out.Contains("Linux version", StringComparison.Ordinal));
         Assert.Equal(("running", "current"), (Listed("life", "state"), Listed("life", "runner")));
+        Assert.Equal(Steers("life", "current"), Steers("life", "booted"));
         Assert.Equal(1, host.Run("/usr/local/bin/microvm", "remove", "life").Code);
         host.Microvm("stop", "life");
         Assert.Null(host.Index("vm-l1"));
         Assert.Null(host.Index("vm-l2"));
         Assert.Equal(("stopped", "not booted"), (Listed("life", "state"), Listed("life", "runner")));
+        Says("It goes when the VM is stopped and its interfaces were taken down");
+        Assert.Equal(1, host.Run("test", "-L", "/var/lib/microvms/.host/life/booted").Code);
         Gone("life");
         Assert.Equal(1, host.Run("test", "-e", "/var/lib/microvms/life").Code);
     }
@@ -112,9 +119,19 @@ public sealed class SystemdTests(SystemdHost host)
         host.Microvm("start", "crash");
         var (index, pid) = (host.Index("vm-c1"), host.Property("microvm@crash.service", "MainPID"));
         Assert.NotNull(index);
+        var first = Steers("crash", "booted");
+        host.Write("/root/crash.json", Vm("crash", 1, "vm-c1", "vm-c2"));
+        host.Microvm("update", "crash");
+        Assert.Equal("stale", Listed("crash", "runner"));
+        Assert.Equal(first, Steers("crash", "booted"));
         host.Do("kill", "-KILL", pid);
         host.Until("another hypervisor", () => host.Property("microvm@crash.service", "MainPID") is var now && now != pid && now != "0" && host.Property("microvm@crash.service", "SubState") == "running");
         Assert.Equal(index, host.Index("vm-c1"));
+        Says("the runner that was started last: noted at each start, also at one after a crash");
+        Says("is started again from `current`, so after `update` a crash applies the new declaration too");
+        Assert.NotEqual(first, Steers("crash", "booted"));
+        Assert.Equal(Steers("crash", "current"), Steers("crash", "booted"));
+        Assert.NotNull(host.Index("vm-c2"));
         Gone("crash");
     }
 

@@ -41,7 +41,7 @@ public sealed partial class BridgeStaysTests : IDisposable
         Bridge(9000);
         var before = Address("br0");
         Assert.Equal(0, Binary.Run("ip", null, "netns", "exec", _lan.Name, "ping", "-c", "1", "-w", "20", "192.0.2.1").Code);
-        using var ping = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", _lan.Name, "ping", "-i", "0.02", "-W", "2", "192.0.2.1"]) { RedirectStandardOutput = true })!;
+        using var ping = Process.Start(new ProcessStartInfo("ip", ["netns", "exec", _lan.Name, "ping", "-i", "0.02", "-W", "2", "-s", "8000", "-M", "do", "192.0.2.1"]) { RedirectStandardOutput = true })!;
         ping.StandardOutput.ReadLine();
         _host.Done("up", _host.Declare("a", 1, [.. Enumerable.Range(0, 40).Select(n => NetworkHost.Tap($"vm-a{n}", "br0"))]));
         _host.Done("up", _host.Declare("b", 2, [.. Enumerable.Range(0, 10).Select(n => NetworkHost.Tap($"vm-b{n}", "br0"))]));

@@ -1,8 +1,46 @@
 namespace Microvm.Tests;
 
-/// <summary>Every refusal that register_netdevice(), macvlan_common_newlink(), br_add_if() and tun_set_iff() can give for a link of ours: provoked
-/// with the kernel that is here, and said by `plan` or `run --dry-run` before. What br_add_if() refuses of other devices (the loopback, a bridge,
-/// what is no Ethernet device, IFF_DONT_BRIDGE) no tap of ours is; a bridge that is full stands in UpTests.</summary>
+/// <summary>Every refusal that register_netdevice(), macvlan_common_newlink(), br_add_if() and tun_set_iff() of Linux 6.18 can give for a link of
+/// ours: provoked with the kernel that is here, and said by `plan` or `run --dry-run` before.</summary>
+/// <remarks>
+/// <para>register_netdevice(), net/core/dev.c (also behind tun_set_iff() and macvlan_common_newlink()):</para>
+/// <list type="table">
+/// <item>dev_get_valid_name(): EINVAL of a name that is none: `check`, ValueTests.An_id_is_a_name_that_Linux_accepts and HostileNameTests;
+/// EEXIST of a name or altname that is taken: here.</item>
+/// <item>ethtool_check_ops(), the VLAN filter's EINVAL: a driver's mistake, of neither tun nor macvlan.</item>
+/// <item>ndo_init (tun_net_init(), macvlan_init()), netdev_do_alloc_pcpu_stats(), netdev_name_node_head_alloc(), kobjects: ENOMEM; nothing can be
+/// told of it before, and UndoTests and FaultTests show what follows.</item>
+/// <item>dev_index_reserve(): EBUSY of an ifindex that is taken: we choose one that no link has; of one that is taken meanwhile,
+/// ApplyTests.A_name_in_the_hands_of_somebody_else_is_refused_by_the_kernel_and_that_link_is_not_marked.</item>
+/// <item>netdev_register_kobject(): EEXIST of `bonding_masters`: `check`, ValueTests.</item>
+/// <item>NETDEV_REGISTER notifiers: sysctl_dev_name_is_allowed(), EINVAL of `all` and `default`: MacvtapTests.An_interface_named_like_a_setting_of_all_interfaces_….</item>
+/// </list>
+/// <para>macvlan_common_newlink(), drivers/net/macvlan.c:</para>
+/// <list type="table">
+/// <item>EINVAL without IFLA_LINK, and of an MTU above the lower device's: our request has the one and no MTU but its own (BridgeStaysTests).</item>
+/// <item>ENODEV; macvlan_port_create(): EINVAL of the loopback, of no Ethernet device and of IFF_NO_RX_HANDLER (a VRF), EBUSY of an rx_handler that is
+/// taken (a port, ipvlan, macsec); EINVAL beside or in mode passthru: here, by `check` too (CheckTests).</item>
+/// <item>macvlan_validate(), macvlan_changelink_sources(): EADDRNOTAVAIL of a MAC that is none: `check`, ValueTests.A_mac_is_six_unicast_octets.</item>
+/// <item>netdev_upper_dev_link(): EMLINK: here; EBUSY and EEXIST need a link that is there already. NETDEV_PRECHANGEUPPER: a switch's driver
+/// refuses what it can't carry in hardware, which no look tells.</item>
+/// <item>macvlan_open(): EADDRINUSE: here. dev_set_mac_address() of the lower device in mode passthru: a driver without IFF_LIVE_ADDR_CHANGE, which no
+/// look tells, says EBUSY while it is up; `up` tells the kernel's reason and undoes.</item>
+/// </list>
+/// <para>br_add_if(), net/bridge/br_if.c, behind do_set_master():</para>
+/// <list type="table">
+/// <item>EOPNOTSUPP of what is no bridge: here.</item>
+/// <item>EINVAL of the loopback, of no Ethernet device and of a MAC that is none, ELOOP of a bridge, EOPNOTSUPP of IFF_DONT_BRIDGE: no tap of ours is.</item>
+/// <item>EBUSY of a port elsewhere: do_set_master() takes it off first (ApplyTests); of an rx_handler that is taken: here.</item>
+/// <item>EXFULL of find_portno(): UpTests.A_bridge_that_would_have_too_many_ports_is_told_before_anything_is_made. EMLINK: here.</item>
+/// </list>
+/// <para>tun_set_iff(), drivers/net/tun.c:</para>
+/// <list type="table">
+/// <item>EBUSY of IFF_TUN_EXCL where the link is there, EINVAL of a link that is no tun, of the other kind and of multi_queue, EPERM of
+/// tun_not_capable(), EBUSY of tun_attach() for a tap with one queue: here. A second `run` of one with more: HeldLinkTests.</item>
+/// <item>E2BIG of more than MAX_TAP_QUEUES (256): no hypervisor gets more (NetworkTableTests).</item>
+/// <item>EBADFD: the tap is being deleted. A security module's refusal, ENOMEM: nothing can be told of it before.</item>
+/// </list>
+/// </remarks>
 public sealed class KernelRefusalTests : IDisposable
 {
     private readonly NetworkHost _host = new();
@@ -18,6 +56,7 @@ public sealed class KernelRefusalTests : IDisposable
     private const string Veth = "link add eth0 type veth peer name far0";
     private static readonly string s_mac = NetworkHost.MacOf("vm-a1");
     private const string Nested = "link add v1 type vxlan id 1 dstport 4801 dev eth0 group 239.1.1.1";
+    private static readonly string s_upon = string.Concat(Enumerable.Range(2, 6).Select(n => $"\nlink add v{n} type vxlan id {n} dstport {4800 + n} dev v{n - 1} group 239.1.1.1"));
 
     /// <param name="setUp">Commands of ip(8), one a line.</param>
     /// <param name="attempt">What the kernel is to refuse; lines before the last are to work.</param>
@@ -35,6 +74,8 @@ public sealed class KernelRefusalTests : IDisposable
     [InlineData(Veth + "\nlink add link eth0 name m0 type macvlan mode bridge", "link add link eth0 name vm-a1 type macvtap mode passthru", "Invalid argument", "eth0 passthru", "wants it alone, but 'm0' uses it")]
     // netdev_upper_dev_link(): EMLINK.
     [InlineData("NESTED", "link add link v7 name vm-a1 type macvtap", "Too many links", "v7 bridge", "on which no further link can stand")]
+    // The same from br_add_if(), of what stands on the bridge.
+    [InlineData("NESTEDBRIDGE", "tuntap add t0 mode tap\nlink set t0 master br0", "Too many links", "tap:br0", "to which nothing more can be attached")]
     // macvlan_open(): EADDRINUSE.
     [InlineData("link add eth0 address MAC type veth peer name far0", "link add link eth0 name vm-a1 address MAC type macvtap\nlink set vm-a1 up", "Address already in use", "eth0 bridge", "whose own MAC is the one that is declared")]
     [InlineData(Veth + "\nlink set eth0 up\nlink add link eth0 name m0 address MAC type macvlan mode bridge\nlink set m0 up",
@@ -49,7 +90,7 @@ public sealed class KernelRefusalTests : IDisposable
     [InlineData(Veth, "tuntap add t0 mode tap\nlink set t0 master eth0", "Operation not supported", "tap:eth0", "'vm-a1' wants the bridge 'eth0', but that link is a veth")]
     public void What_the_kernel_refuses_plan_has_said(string setUp, string attempt, string kernel, string lower, string said)
     {
-        setUp = setUp == "NESTED" ? $"{Veth}\n{Nested}\n{string.Join('\n', Enumerable.Range(2, 6).Select(n => $"link add v{n} type vxlan id {n} dstport {4800 + n} dev v{n - 1} group 239.1.1.1"))}" : setUp;
+        setUp = setUp == "NESTEDBRIDGE" ? $"link add br0 type bridge\n{Nested.Replace("eth0", "br0", StringComparison.Ordinal)}{s_upon}" : setUp == "NESTED" ? $"{Veth}\n{Nested}{s_upon}" : setUp;
         Array.ForEach(setUp.Replace("MAC", s_mac).Split('\n', StringSplitOptions.RemoveEmptyEntries), Ip);
         var before = _host.Net.Links();
         var file = _host.Declare("a", 1, lower.Split(':', ' ') switch

@@ -115,6 +115,72 @@ public sealed class LateTests : IDisposable
         Assert.Equal(before, _host.Picture());
     }
 
+    private const string LongLan = "the-lan-of-the-second-floor", LongWan = "enxa0b1c2d3e4f5-and-more";
+
+    [Fact]
+    public void An_altname_may_be_longer_than_a_links_own_name_for_bridge_and_lower_device_and_not_for_id()
+    {
+        Veth("wan", "far0");
+        _host.Net.Ip("link", "add", "lan", "type", "bridge");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", LongLan), NetworkHost.Macvtap("vm-a2", LongWan, "bridge"));
+        Assert.Equal(0, Binary.Microvm("check", file).Code);
+        // Nobody can make a link of such a name, and nobody is told to.
+        var missing = _host.Microvm("plan", file);
+        Assert.Equal(1, missing.Code);
+        Assert.DoesNotContain("ip link add", missing.Err);
+        Assert.Contains($"ip link property add dev br0 altname {LongLan}", missing.Err);
+        Assert.Contains($"'{LongWan}', which is not there", missing.Err);
+        Assert.DoesNotContain(_host.Microvm("doctor", file).Out.Split('\n'), l => l.Contains("ip link add", StringComparison.Ordinal));
+        using (var watch = new WatchProcess(["--netns", _host.Net.Name, file]))
+        {
+            watch.WaitFor($"'{LongLan}', which is not there");
+            _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", LongLan);
+            _host.Net.Ip("link", "property", "add", "dev", "wan", "altname", LongWan);
+            WatchProcess.Until(() => _host.Has("vm-a2") && _host.Has("vm-a1") && On("vm-a1", "master") == "lan", () => watch.Printed);
+            // It goes and comes back, and the port has the settings that somebody gave it.
+            Assert.Equal(0, Binary.Run("bridge", null, "-n", _host.Net.Name, "link", "set", "dev", "vm-a1", "isolated", "on").Code);
+            Thread.Sleep(500);
+            _host.Net.Ip("link", "del", "lan");
+            _host.Net.Ip("link", "del", "wan");
+            Veth("wan", "far0");
+            _host.Net.Ip("link", "add", "lan", "type", "bridge");
+            _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", LongLan);
+            _host.Net.Ip("link", "property", "add", "dev", "wan", "altname", LongWan);
+            WatchProcess.Until(() => _host.Has("vm-a2") && On("vm-a1", "master") == "lan", () => watch.Printed);
+            Assert.True(_host.Link("vm-a1").GetProperty("linkinfo").GetProperty("info_slave_data").GetProperty("isolated").GetBoolean());
+            Assert.Equal(0, watch.End("TERM"));
+        }
+        Assert.Equal(("lan", "wan"), (On("vm-a1", "master"), On("vm-a2", "link")));
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+        Assert.Equal(0, _host.Microvm("status", "--exit-code", file).Code);
+        // Renamed, it still has that name.
+        _host.Net.Ip("link", "set", "lan", "name", "lan2");
+        Assert.Contains("nothing to do", _host.Done("up", file).Out);
+        var told = Binary.Microvm("check", _host.Declare("b", 1, NetworkHost.Tap(LongLan)));
+        Assert.Equal(2, told.Code);
+        Assert.Contains("Linux allows 15", told.Out);
+        Assert.Contains("Linux allows 127", Binary.Microvm("check", _host.Declare("c", 1, NetworkHost.Tap("vm-c1", new('n', 128)))).Out);
+        // qemu-bridge-helper copies the name into 16 bytes.
+        string Helped(string more) => Binary.Microvm("check", _host.Declare("d", 1, $$"""{"type":"bridge","id":"vm-d1","mac":"02:00:00:00:00:0d","bridge":"{{LongLan}}"{{more}}}""")).Out;
+        Assert.Contains("qemu-bridge-helper takes no name of more than 15 bytes", Helped(",\"bridgeHelper\":true"));
+        Assert.DoesNotContain("error", Helped(""));
+    }
+
+    [Fact]
+    public void A_firewall_is_judged_by_the_bridges_own_name_where_a_declaration_has_its_altname()
+    {
+        _host.Net.Ip("link", "add", "lan", "type", "bridge");
+        _host.Net.Ip("link", "set", "lan", "up", "type", "bridge", "nf_call_iptables", "1", "nf_call_ip6tables", "1");
+        _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", "br0");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"));
+        void Nft(string rules) => Assert.Equal(0, Binary.Run("ip", null, "netns", "exec", _host.Net.Name, "nft", rules).Code);
+        bool Drops() => _host.Microvm("doctor", file).Out.Contains("bridged frames go through the firewall", StringComparison.Ordinal);
+        Nft("add table inet fw; add chain inet fw f { type filter hook forward priority 0; policy drop; }");
+        Assert.True(Drops());
+        Nft("add rule inet fw f iifname lan oifname lan accept");
+        Assert.False(Drops());
+    }
+
     [Fact]
     public void A_lower_device_without_carrier_is_told_and_nothing_is_changed_for_it()
     {
