@@ -20,15 +20,18 @@ done
 cp README.md "$root/usr/share/doc/microvm/"
 cp -r docs "$root/usr/share/doc/microvm/"
 gzip -9nc CHANGELOG.md >"$root/usr/share/doc/microvm/changelog.gz"
-cat >"$root/usr/share/doc/microvm/copyright" <<'COPYRIGHT'
+{
+    cat <<'COPYRIGHT'
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Microvm.Net
 
 Files: *
-Copyright: the authors of Microvm.Net
-License: none-stated
- The authors have not stated a licence yet: ask them before you hand this package on.
+Copyright: 2026 The Microvm.Net authors
+License: Expat
 COPYRIGHT
+    # Debian's name of this one of MIT's licences; its text, indented, with a dot for each empty line.
+    sed -n '5,$s/^/ /p' LICENSE | sed 's/^ $/ ./'
+} >"$root/usr/share/doc/microvm/copyright"
 mkdir "$root/DEBIAN"
 (cd "$root" && find usr -type f -print0 | LC_ALL=C sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
 cat >"$root/DEBIAN/control" <<CONTROL

@@ -174,4 +174,12 @@ public sealed class CheckTests : IDisposable
         Assert.DoesNotContain("   at ", outcome.Out + outcome.Err);
         Assert.DoesNotContain("Unhandled", outcome.Out + outcome.Err);
     }
+
+    [Fact]
+    public void A_source_mode_macvtap_without_sources_is_an_error()
+    {
+        var outcome = Binary.Run(Binary.Path, """{"microvm":{"interfaces":[{"type":"macvtap","id":"m","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"source"}}]}}""", "check", "-");
+        Assert.Equal(2, outcome.Code);
+        Assert.Contains("it would drop every frame", outcome.Out);
+    }
 }

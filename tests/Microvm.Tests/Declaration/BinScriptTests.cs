@@ -2,6 +2,7 @@ using Microvm.Declaration;
 
 namespace Microvm.Tests;
 
+[Trait("needs", "nothing")]
 public sealed class BinScriptTests
 {
     private static BinScript Read(string json, out DiagnosticBag diagnostics)

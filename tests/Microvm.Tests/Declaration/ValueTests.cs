@@ -5,6 +5,7 @@ using Microvm.Network;
 
 namespace Microvm.Tests;
 
+[Trait("needs", "nothing")]
 public class ValueTests
 {
     [Theory]

@@ -29,6 +29,17 @@ public sealed class ClaimTests : IDisposable
         Assert.DoesNotContain(Sources(), s => Regex.IsMatch(s.Text, @"Vcpu > 1.*multi_queue"));
     }
 
+    /// <summary>CONTRIBUTING.md: what <c>./test.sh --unit</c> runs needs neither root nor other programs, not even the native binary.</summary>
+    [Fact]
+    public void What_is_marked_as_needing_nothing_starts_nothing()
+    {
+        Assert.Contains("--filter-trait needs=nothing", File.ReadAllText(Path.Combine(Binary.Root, "test.sh")));
+        var marked = Directory.EnumerateFiles(Path.Combine(Binary.Root, "tests/Microvm.Tests"), "*Tests.cs", SearchOption.AllDirectories)
+            .Select(f => (Name: Path.GetFileName(f), Text: File.ReadAllText(f))).Where(f => Regex.IsMatch(f.Text, """(?m)^\[Trait\("needs", "nothing"\)\]""")).ToList();
+        Assert.True(marked.Count >= 10);
+        Assert.All(marked, f => Assert.False(Regex.IsMatch(f.Text, @"\bBinary\.(Microvm|Run|Path)\b|\bProcess\.Start|new (Namespace|NetworkHost|IllHost)\("), f.Name));
+    }
+
     /// <summary>docs/reliability.md and docs/architecture.md: marked, then made to persist, then brought up.</summary>
     [Fact]
     public void A_tap_is_marked_then_persists_then_comes_up()

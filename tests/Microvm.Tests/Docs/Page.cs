@@ -17,9 +17,9 @@ internal sealed record Block(string Language, int Line, string Text, IReadOnlyLi
 /// <summary>A page of the documentation, taken apart.</summary>
 internal sealed partial record Page(string Path, string Text, IReadOnlyList<Block> Blocks)
 {
-    /// <summary>README.md and all of docs/, by their paths from the root.</summary>
+    /// <summary>The pages of the root and all of docs/, by their paths from the root.</summary>
     internal static IEnumerable<string> All => Directory.GetFiles(System.IO.Path.Combine(Binary.Root, "docs"), "*.md", SearchOption.AllDirectories)
-        .Select(f => System.IO.Path.GetRelativePath(Binary.Root, f)).Append("README.md").Order(StringComparer.Ordinal);
+        .Select(f => System.IO.Path.GetRelativePath(Binary.Root, f)).Concat(["README.md", "CONTRIBUTING.md", "SECURITY.md"]).Order(StringComparer.Ordinal);
 
     internal static Page Read(string path)
     {

@@ -155,7 +155,7 @@ public sealed partial class PageTests : IDisposable
     public void Every_page_is_in_the_index_of_the_book()
     {
         var index = Page.Read("docs/README.md").Text;
-        Assert.All(Page.All.Where(p => p is not ("README.md" or "docs/README.md")), p => Assert.Contains($"({p["docs/".Length..]})", index));
+        Assert.All(Page.All.Where(p => p.StartsWith("docs/", StringComparison.Ordinal) && p != "docs/README.md"), p => Assert.Contains($"({p["docs/".Length..]})", index));
     }
 
     // The repository's own scripts are what CI runs.

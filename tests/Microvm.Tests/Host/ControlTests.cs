@@ -8,6 +8,7 @@ namespace Microvm.Tests;
 
 /// <summary>The control sockets of hypervisors that can't be had here, as their published API definitions have them; QEMU's own is
 /// tried with a real QEMU in <see cref="StopTests"/>.</summary>
+[Trait("needs", "nothing")]
 public sealed class ControlTests : IDisposable
 {
     private readonly Folder _folder = new();

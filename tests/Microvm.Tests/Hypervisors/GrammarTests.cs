@@ -7,6 +7,7 @@ using Microvm.Hypervisors;
 namespace Microvm.Tests;
 
 /// <summary>Every option and key that is rendered stands in the hypervisor's published grammar (the files beside this one).</summary>
+[Trait("needs", "nothing")]
 public sealed class GrammarTests
 {
     private static readonly string s_folder = Path.Combine(Binary.Root, "tests", "Microvm.Tests", "Hypervisors");

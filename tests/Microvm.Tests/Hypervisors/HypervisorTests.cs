@@ -6,6 +6,7 @@ using Microvm.Hypervisors;
 namespace Microvm.Tests;
 
 /// <summary>What each hypervisor is given, without starting one.</summary>
+[Trait("needs", "nothing")]
 public sealed class HypervisorTests
 {
     private static readonly HostFacts s_host = new(Kvm: true);
@@ -261,14 +262,6 @@ public sealed class HypervisorTests
     [Fact]
     public void Exactly_2048_MiB_on_QEMU_is_warned_about() =>
         Assert.Contains(Findings("""{"mem":2048}"""), d => d.Severity == Severity.Warning && d.Message.Contains("2048"));
-
-    [Fact]
-    public void A_source_mode_macvtap_without_sources_is_an_error()
-    {
-        var outcome = Binary.Run(Binary.Path, """{"microvm":{"interfaces":[{"type":"macvtap","id":"m","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"source"}}]}}""", "check", "-");
-        Assert.Equal(2, outcome.Code);
-        Assert.Contains("it would drop every frame", outcome.Out);
-    }
 
     [Fact]
     public void The_static_address_of_kvmtools_user_network_is_told_and_passed_on_request()

@@ -5,6 +5,7 @@ using Microvm.Hypervisors;
 namespace Microvm.Tests;
 
 /// <summary>The committed table: type x hypervisor x {1, 4} vCPUs, with the words that each hypervisor is given.</summary>
+[Trait("needs", "nothing")]
 public sealed class NetworkTableTests
 {
     private static readonly string s_table = Path.Combine(Binary.Root, "tests", "Microvm.Tests", "Hypervisors", "network.tsv");

@@ -4,6 +4,7 @@ using Microvm.Linux;
 namespace Microvm.Tests;
 
 /// <summary>The message writer and readers, against each other and against bytes that no kernel would send.</summary>
+[Trait("needs", "nothing")]
 public sealed class NetlinkTests
 {
     private static readonly Gen<(ushort Type, byte[] Value)[]> s_attributes =

@@ -3,6 +3,7 @@ using Microvm.Network;
 
 namespace Microvm.Tests.Network;
 
+[Trait("needs", "nothing")]
 public sealed class PaceTests
 {
     /// <summary>Whatever the events' times: a look comes within the promised time of each, and never more of them than the bucket allows.</summary>

@@ -5,6 +5,7 @@ using Microvm.Network;
 namespace Microvm.Tests;
 
 /// <summary>The planner alone: pure, so any host can be made up.</summary>
+[Trait("needs", "nothing")]
 public sealed class PlannerTests
 {
     private static readonly PlanOptions s_force = new() { ReplaceRunning = true };

@@ -43,6 +43,9 @@ public sealed class DebTests : IDisposable
             Assert.StartsWith("#!/bin/sh\nset -e\n", File.ReadAllText($"{root}/DEBIAN/{script}"), StringComparison.Ordinal);
             Good("sh", "-n", $"{root}/DEBIAN/{script}");
         }
+        var copyright = File.ReadAllText($"{root}/usr/share/doc/microvm/copyright");
+        Assert.Contains("\nLicense: Expat\n Permission is hereby granted", copyright, StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"(?m)^\S(?!.*: )", copyright);
         Good("env", "-C", root, "md5sum", "--check", "--quiet", "DEBIAN/md5sums");
         Assert.Equal(files.Count(f => !f.StartsWith("DEBIAN/", StringComparison.Ordinal) && new FileInfo(Path.Combine(root, f)).LinkTarget is null), File.ReadAllLines($"{root}/DEBIAN/md5sums").Length);
         Assert.Equal(["microvm", Good("dpkg", "--print-architecture").Trim()], Good("dpkg-deb", "--field", deb, "Package", "Architecture").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(": ")[1]));

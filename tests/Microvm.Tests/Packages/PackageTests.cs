@@ -37,6 +37,7 @@ public sealed class PackageTests(PackageFeed feed) : IClassFixture<PackageFeed>,
         var metadata = XDocument.Load(nuspec).Root!;
         var ns = metadata.Name.Namespace;
         Assert.Equal("README.md", metadata.Descendants(ns + "readme").Single().Value);
+        Assert.Equal("MIT", metadata.Descendants(ns + "license").Single().Value);
         Assert.DoesNotContain("Package Description", metadata.Descendants(ns + "description").Single().Value, StringComparison.Ordinal);
         Assert.Equal(dependencies, string.Join(' ', metadata.Descendants(ns + "dependency").Select(d => d.Attribute("id")!.Value).Order(StringComparer.Ordinal)));
     }
