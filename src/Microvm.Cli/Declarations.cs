@@ -66,6 +66,7 @@ internal static class Declarations
             diagnostics.Error(new("''", 0, 0), "a declaration needs a name; is a variable of your script empty?");
             return null;
         }
+        DiagnosticOutput.ShowTo(file);
         var here = new SourcePosition(Printable.Of(file), 0, 0);
         try
         {

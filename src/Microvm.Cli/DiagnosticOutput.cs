@@ -6,6 +6,20 @@ namespace Microvm.Cli;
 /// <summary>Prints diagnostics: in a pipe one line each, as compilers do; on a terminal also the source line, with what is meant underlined.</summary>
 internal static class DiagnosticOutput
 {
+    private const ulong MostBytes = 4 * 1024 * 1024;
+
+    /// <summary>For whom the declarations are read; empty where we are not root.</summary>
+    private static readonly HashSet<(uint User, uint Group)> s_readers = [];
+
+    /// <summary>Lines are shown of what those can read for whom this declaration is read: a message may name any file.</summary>
+    internal static void ShowTo(string file)
+    {
+        if (Linux.Caller.Author(file) is { } reader)
+        {
+            s_readers.Add(reader);
+        }
+    }
+
     internal static void Print(IEnumerable<Diagnostic> diagnostics, Terminal terminal, TextWriter to)
     {
         var sources = new Dictionary<string, string[]>();
@@ -71,7 +85,7 @@ internal static class DiagnosticOutput
         {
             try
             {
-                lines = new FileInfo(at.File) is { Exists: true, Length: < 4 * 1024 * 1024 } ? File.ReadAllLines(at.File) : [];
+                lines = Linux.ShownFile.Lines(at.File, MostBytes, s_readers.All(r => r.User == 0) ? null : s_readers);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
             {

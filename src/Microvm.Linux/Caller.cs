@@ -84,6 +84,10 @@ internal static unsafe class Caller
         return person.Item1 == 0 ? (Nobody, Nobody) : person;
     }
 
+    /// <summary>For whom root reads a file: the caller behind sudo, else its owner, who may be root; null where we are not root.</summary>
+    public static (uint User, uint Group)? Author(string path) =>
+        Libc.geteuid() != 0 ? null : Number("SUDO_UID") is { } sudo && Number("SUDO_GID") is { } group ? (sudo, group) : Owner(path);
+
     /// <summary>Becomes a user with that group alone, if that user may read the file; does nothing otherwise. Whoever we are afterwards we
     /// are in all ids.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
