@@ -108,16 +108,7 @@ public static partial class HypervisorProcess
     {
         try
         {
-            using var process = SearchPath.Start(new(program, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true });
-            process.StandardInput.Close();
-            var told = process.StandardOutput.ReadToEndAsync();
-            _ = process.StandardError.ReadToEndAsync();
-            if (!process.WaitForExit(s_patience))
-            {
-                process.Kill();
-                return null;
-            }
-            return Number().Match(told.Result) is { Success: true } match && Version.TryParse(match.Value, out var version) ? version : null;
+            return ProgramAnswer.Of(program, "--version", s_patience) is { } told && Number().Match(told) is { Success: true } match && Version.TryParse(match.Value, out var version) ? version : null;
         }
         catch (Win32Exception)
         {

@@ -12,6 +12,8 @@ namespace Microvm.Host.Run;
 /// <param name="IsOfQemu">Whether it is the one in C.</param>
 internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
 {
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(5);
+
     /// <summary>Where distributions keep it besides the PATH: Debian 13 and Fedora, Arch, Debian 12 and Ubuntu 22.04.</summary>
     public static IReadOnlyList<string> Places { get; } = ["/usr/libexec/virtiofsd", "/usr/lib/virtiofsd", "/usr/lib/qemu/virtiofsd"];
 
@@ -28,10 +30,8 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
         }
         try
         {
-            using var version = SearchPath.Start(new(path, ["--version"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-            var errors = version.StandardError.ReadToEndAsync();
-            var text = version.StandardOutput.ReadToEnd() + errors.Result;
-            version.WaitForExit();
+            var text = ProgramAnswer.Of(path, "--version", s_patience)
+                ?? throw new IOException($"{path} does not tell its version within {s_patience.TotalSeconds:0} s; is it a virtiofsd?");
             return new(path, text.Contains("FUSE kernel interface", StringComparison.Ordinal));
         }
         catch (Win32Exception e)
