@@ -10,8 +10,8 @@
 #
 # `given` are the arguments that a person gave (--arg), `offered` those that the flake around a file would give, and
 # `openFlake` opens a flake's folder, or gives null where it is not here. `leftOut` gives the empty module for a file of an
-# input that is not here, and null for any other.
-{ lib, pkgs, modulesPath, load, options, given ? { }, offered ? { }, openFlake ? _: null, leftOut ? _: null, missing ? { } }:
+# input that is not here, and null for any other. With `boots`, what NixOS builds for a guest to start from is asked for.
+{ lib, pkgs, modulesPath, load, options, given ? { }, offered ? { }, openFlake ? _: null, leftOut ? _: null, missing ? { }, boots ? false }:
 let
   inherit (builtins) all any attrNames concatMap elem filter foldl' head intersectAttrs isAttrs isFunction isList isPath isString length map mapAttrs removeAttrs sort stringLength;
 
@@ -440,11 +440,24 @@ let
             ++ concatMap (o: if vm.${o} or null == null then [ ] else [ { n = o; p = null; v = vm.${o}; } ]) [ "updateFlake" "autostart" "restartIfChanged" ]
             ++ (if flake == null then [ ] else [ { n = "flake"; p = null; v = toString flake; } ]);
         };
+      # What the guest starts from, where the declaration does not say it: as microvm.nix takes it of NixOS. Only a VM that is
+      # to be started needs it, and it costs the evaluation of the whole guest.
+      build = system.config.system.build or { };
+      boot = system.config.boot or { };
+      path = n: v: { inherit n; p = null; v = "${v}"; };
+      kernel = if cfg.kernel or null != null then cfg.kernel else boot.kernelPackages.kernel or null;
+      started = declared: if !boots || !(cfg ? interfaces || cfg ? hypervisor) then declared else declared ++ filter (m: !any (d: d.n == m.n && (d.v or null) != null) declared) (
+        (if kernel == null then [ ] else [ (if isAttrs kernel && kernel ? dev then { n = "kernel"; p = null; v.m = [ (path "outPath" kernel) (path "dev" kernel.dev) ]; } else path "kernel" kernel) ])
+        ++ (if cfg.initrdPath or null != null then [ (path "initrdPath" cfg.initrdPath) ]
+          else if build ? initialRamdisk then [ (path "initrdPath" "${build.initialRamdisk}/${boot.loader.initrdFile or system.config.system.boot.loader.initrdFile or "initrd"}") ] else [ ])
+        ++ (if cfg.storeOnDisk or false && cfg.storeDisk or null != null then [ (path "storeDisk" cfg.storeDisk) ] else [ ])
+        ++ (if build ? toplevel then [ ({ n = "kernelParams"; } // given (boot.kernelParams or [ ] ++ [ "init=${build.toplevel}/init" ])) ] else [ ]));
+      whole = if tree == null then data system.config.microvm else { p = null; v.m = fromOptions [ "microvm" ] tree known ++ hosted; };
     in
     {
       p = null;
       v.m = [
-        ({ n = "microvm"; } // (if tree == null then data system.config.microvm else { p = null; v.m = fromOptions [ "microvm" ] tree known ++ hosted; }))
+        ({ n = "microvm"; } // whole // { v.m = started whole.v.m; })
         { n = "networking"; p = null; v.m = [ { n = "hostName"; p = null; v = system.config.networking.hostName or "nixos"; } ]; }
       ];
     };

@@ -1,6 +1,6 @@
 # The front door's way in: which `lib` serves, and what is evaluated with it.
 { functions, properties, types, modules, packages, declaration, flakes, options }:
-{ file ? null, flake ? null, name ? null, online ? false, given ? { } }:
+{ file ? null, flake ? null, name ? null, online ? false, given ? { }, boots ? false }:
 let
   inherit (builtins) attrNames concatStringsSep filter isAttrs isString pathExists substring stringLength tryEval;
 
@@ -21,7 +21,7 @@ let
   lib = if usable then functions lib // nixpkgsLib else standalone;
   # A package of the stand-in means the host's own program, which is there to be run; nixpkgs adds what it lacks.
   host = packages standalone;
-  pkgs = if usable && pathExists (root + "/default.nix") then import root { config = { }; overlays = [ ]; } // removeAttrs host [ "path" "stdenv" ] // { inherit lib; } else host // { inherit lib; };
+  pkgs = if usable && pathExists (root + "/default.nix") then import root { config = { }; overlays = [ ]; } // removeAttrs host [ "path" "stdenv" ] // { inherit lib; } else host // { inherit lib; nixos = configuration: system { modules = lib.toList configuration; }; };
   nowhere = "/nixpkgs-is-not-here";
   modulesPath = if usable then root + "/nixos/modules" else nowhere + "/nixos/modules";
 
@@ -74,7 +74,7 @@ let
     (evaluator { }).evaluate { name = null; modules = modules ++ extraModules; specialArgs = extraArgs // specialArgs; guestPkgs = pkgs; };
   flakeSupport = flakes { inherit load lib pkgs note nowhere system standalone; nixpkgsRoot = if usable then root else null; };
   openFlake = reference: let at = folderOf reference; in if at == null then null else (flakeSupport.open at).self;
-  evaluator = more: declaration ({ inherit lib pkgs modulesPath load options given openFlake leftOut; } // more);
+  evaluator = more: declaration ({ inherit lib pkgs modulesPath load options given openFlake leftOut boots; } // more);
 
   # The nearest folder at or above a file that has a flake.nix.
   flakeAbove = folder:

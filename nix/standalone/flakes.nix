@@ -11,7 +11,11 @@ let
   # A flake's folder, opened: { self; inputs }.
   open = folder:
     let lockFile = folder + "/flake.lock"; in
-    at { inherit folder; lock = if pathExists lockFile then fromJSON (readFile lockFile) else null; node = null; top = folder; };
+    at { inherit folder; lock = if pathExists lockFile then known lockFile (fromJSON (readFile lockFile)) else null; node = null; top = folder; };
+  # The versions of lock files that nix has had up to 2.34.
+  known = file: lock:
+    if elem (lock.version or 0) [ 5 6 7 ] then lock
+    else throw "the lock file ${file} has version ${toString (lock.version or 0)}, and 5 to 7 are known here: it is newer than this; write it anew with the nix at hand: nix flake lock ${dirOf file}";
 
   # One flake, with the lock of the one that it was reached from.
   at = { folder, lock, node, top }:

@@ -77,12 +77,15 @@ let
         (concatMap (m: concatMap (c: lib.peel (lib.definition m.file c)) m.configs) loaded.list);
 
       freeform = whole.config._module.freeformType;
-      # Rebuilt as sets around the values that have no option, for the freeform type to merge.
-      loose = map (s: lib.definition s.d.file (lib.setAttrByPath s.path (reseal s.d))) whole.strays;
+      # Rebuilt as sets around the values that have no option, for the freeform type to merge: each name by itself, so that
+      # which names one set has may depend on the value of another.
+      loose = map (s: lib.definition s.d.file (lib.setAttrByPath s.path (reseal s.d)));
+      freely = name: strays: (freeform.merge prefix (loose strays)).${name};
       reseal = d: lib.mkIf d.when (lib.mkOverride d.priority (lib.mkOrder d.order d.value));
       config =
         if freeform == null then whole.config
-        else lib.recursiveUpdate (freeform.merge prefix loose) whole.config;
+        else mapAttrs (name: freely name) (builtins.groupBy (s: head s.path) whole.unknown)
+          // mapAttrs (name: value: if whole.inside ? ${name} && whole.inside.${name} != [ ] then lib.recursiveUpdate (freely name whole.inside.${name}) value else value) whole.config;
       stray = head whole.strays;
       checked = value:
         if freeform == null && whole.config._module.check && whole.strays != [ ] then
@@ -115,15 +118,18 @@ let
         else level path here found;
       children = mapAttrs child names;
       groups = filter (name: children.${name} ? strays) (attrNames children);
+      # What has no option: here, and below each set of options.
+      unknown = concatMap (d: map (name: { path = [ name ];  d = d // { value = d.value.${name}; }; }) (filter (name: !names ? ${name}) (attrNames d.value))) definitions;
+      inside = builtins.listToAttrs (map (name: { inherit name; value = map (s: s // { path = [ name ] ++ s.path; }) children.${name}.strays; }) groups);
       checked = value: if wrong != [ ] then throw "`${lib.showOption loc}' is a set of options, not a value:${lib.showDefs wrong}" else value;
     in
     {
       # Which options there are depends on no definition, so that a module may ask `options ? NAME` before it defines one.
       options = mapAttrs (_: c: c.options) children;
       config = checked (mapAttrs (_: c: c.config) children);
-      strays = checked
-        (concatMap (d: map (name: { path = [ name ];  d = d // { value = d.value.${name}; }; }) (filter (name: !names ? ${name}) (attrNames d.value))) definitions
-        ++ concatMap (name: map (s: s // { path = [ name ] ++ s.path; }) children.${name}.strays) groups);
+      unknown = checked unknown;
+      inherit inside;
+      strays = checked (unknown ++ concatMap (name: inside.${name}) groups);
     };
 
   option = loc: declarations: definitions:

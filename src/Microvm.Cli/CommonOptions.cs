@@ -50,6 +50,9 @@ internal static class CommonOptions
         return [.. joined];
     }
 
+    /// <summary>The commands that need what a VM starts from.</summary>
+    private static readonly string[] s_starting = ["run", "command", "build", "create", "update"];
+
     /// <summary>What a command line says about evaluating declarations in Nix.</summary>
     internal static Nix.NixOptions NixOptionsOf(System.CommandLine.ParseResult result)
     {
@@ -60,6 +63,7 @@ internal static class CommonOptions
         return new()
         {
             Online = result.GetValue(Online),
+            Boots = s_starting.Contains(result.CommandResult.Command.Name),
             Arguments = [.. Given(result.GetValue(Arg), false), .. Given(result.GetValue(ArgText), true)],
         };
     }

@@ -95,7 +95,7 @@ internal static class VmHost
     internal static bool? Publish(StateDirectory state, VmName name, MicrovmConfig config, ObjectNode declaration, string file)
     {
         var refusal = "";
-        if (HostSession.Attach([config]) is null || (refusal = HypervisorTable.Missing(config)) is not null)
+        if (HostSession.Attach([config]) is null || (refusal = HypervisorTable.Missing(config, Nix.NixFrontDoor.IsFlake(file))) is not null)
         {
             if (refusal is { Length: > 0 })
             {
@@ -103,7 +103,7 @@ internal static class VmHost
             }
             return null;
         }
-        var changed = Registry(state).Publish(name, config, declaration, file);
+        var changed = Registry(state).Publish(name, config, declaration, file, NotedArguments.Lines(Declarations.Evaluation.Arguments));
         return changed;
     }
 

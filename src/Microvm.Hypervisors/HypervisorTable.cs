@@ -60,8 +60,11 @@ public static class HypervisorTable
     public static int QueuePairs(MicrovmConfig vm, NetworkInterface i, AttachmentKind kind) => Math.Min(vm.Vcpu, Find(vm.Hypervisor)!.MaxQueuePairs(kind, i.Vhost));
 
     /// <summary>What a declaration lacks for a start, or null. An interface can be made without it.</summary>
-    public static string? Missing(MicrovmConfig vm) =>
-        vm.Kernel is null ? "there is no microvm.kernel to boot; set it to the path of a kernel image" : null;
+    /// <param name="ofFlake">It was read from a flake (REF#NAME), whose NixOS would have a kernel.</param>
+    public static string? Missing(MicrovmConfig vm, bool ofFlake = false) =>
+        vm.Kernel is not null ? null
+        : ofFlake ? "there is no kernel to boot: the flake's nixpkgs is not on this machine, or its configuration has none; let nix fetch it with --online, or set microvm.kernel and microvm.initrdPath to paths"
+        : "there is no microvm.kernel to boot; set it to the path of a kernel image, and microvm.initrdPath to its initial RAM disk's, or name the flake whose NixOS builds both: DIR#NAME";
 
     /// <summary>The file that its hypervisor boots; null where there is no kernel.</summary>
     public static string? KernelPath(MicrovmConfig vm, HostFacts host) =>

@@ -41,7 +41,7 @@ internal static class NixEnvironment
     private static ProcessStartInfo Start(NixOptions options, string[] arguments)
     {
         // The expression goes in through standard input: one argument of a process has at most 128 KiB (MAX_ARG_STRLEN).
-        string[] all = ["--eval", "--json", "--strict", "--show-trace", "--option", "allow-import-from-derivation", "false", "-", .. Given(options), .. arguments];
+        string[] all = ["--eval", "--json", "--strict", "--show-trace", "--option", "allow-import-from-derivation", "false", "-", .. Given(options), .. options.Boots ? (string[])["--arg", "boots", "true"] : [], .. arguments];
         return new ProcessStartInfo("nix-instantiate", all) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
     }
 

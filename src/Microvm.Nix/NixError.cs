@@ -158,6 +158,9 @@ internal static class NixError
         _ when message.Contains("file 'nixpkgs' was not found", StringComparison.Ordinal) => "; set NIX_PATH=nixpkgs=/path/to/nixpkgs, or do without",
         _ when message.Contains("out of memory", StringComparison.Ordinal) => "; the evaluation of a file may take 1.5 GiB, that of a flake 8 GiB",
         _ when message.Contains("stack overflow", StringComparison.Ordinal) => "; is there an endless recursion in the declaration?",
+        _ when message.Contains("unexpected invalid token", StringComparison.Ordinal) => "; the nix at hand does not know this syntax: is it a newer nix's ('|>' needs its pipe-operators)?",
+        _ when message.Contains("No such file or directory", StringComparison.Ordinal) =>
+            "; the declaration names this file, and it isn't there: was it kept out of the repository, or is it made by something that has to run first?",
         _ when message.Contains("infinite recursion", StringComparison.Ordinal) =>
             "; a value is made from itself: see what stands here, what 'imports' asks for (it can't depend on 'config'), and arguments that come from _module.args",
         _ when message.StartsWith("attribute '", StringComparison.Ordinal) && message.Contains("missing", StringComparison.Ordinal) => MissingHint(message, line),
@@ -178,11 +181,11 @@ internal static class NixError
         }
         if (line.Contains("lib.", StringComparison.Ordinal) && !line.Contains("config.", StringComparison.Ordinal))
         {
-            return "; neither the stand-in nor nixpkgs' lib has it, or only a newer one: set NIX_PATH=nixpkgs=/path/to/nixpkgs";
+            return "; neither the stand-in nor nixpkgs' lib has it, or only a newer one: set NIX_PATH=nixpkgs=/path/to/nixpkgs; where a flake adds it to lib, check that flake: DIR#NAME";
         }
         return line.Contains("config", StringComparison.Ordinal) || line.Contains("cfg", StringComparison.Ordinal)
             ? "; no module here defines it, and where it is NixOS's own value, it is not here: set it in the declaration, or check the flake whose NixOS has it (NIX_PATH=nixpkgs=/path/to/nixpkgs gives lib and pkgs, no configuration)"
-            : "";
+            : "; the set that it is looked up in has no such name: an argument of this module is not what its author gives it; give it with --arg NAME EXPR, or check the flake that gives it, DIR#NAME";
     }
 
     private static string WithoutColour(string text)

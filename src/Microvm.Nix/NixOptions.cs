@@ -9,6 +9,10 @@ public sealed record NixOptions
     /// <summary>Whether nix may use the network, the caller's PATH (git, ssh) and the real store, to fetch a flake and its inputs.</summary>
     public bool Online { get; init; }
 
+    /// <summary>Whether a VM is to be started: then the kernel, initial ramdisk, store disk and kernel parameters that a flake's NixOS would
+    /// build are part of the declaration, where it does not name its own. It costs the evaluation of the whole guest.</summary>
+    public bool Boots { get; init; }
+
     /// <summary>Arguments for the modules of a declaration, and of what they import, that nobody else gives.</summary>
     public IReadOnlyList<NixArgument> Arguments { get; init; } = [];
 

@@ -19,8 +19,10 @@ let
     else v;
 
   interface = i: { inherit (i) type id mac; }
-    // lib.optionalAttrs (i.type == "macvtap") { inherit (i) macvtap; }
+    // lib.optionalAttrs (i.type == "macvtap") { macvtap = { inherit (i.macvtap) link mode; } // lib.optionalAttrs (i.macvtap.sourceMacs != [ ]) { inherit (i.macvtap) sourceMacs; }; }
     // lib.optionalAttrs (i.bridge != null || i.detached) { inherit (i) bridge; }
+    // lib.optionalAttrs (i.bridgeHelper != null) { inherit (i) bridgeHelper; }
+    // lib.optionalAttrs i.user.kernelIp { inherit (i) user; }
     // lib.optionalAttrs i.tap.vhost { inherit (i) tap; };
 
   # Of a kernel package the file that the hypervisor boots; a path as it is.

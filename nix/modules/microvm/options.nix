@@ -149,6 +149,7 @@ in
         options = {
           bus = mkOption { type = types.enum [ "pci" "usb" ]; example = "pci"; description = "The bus that the device is on."; };
           path = text "0000:01:00.0" "Where on the bus: a PCI address, or `vendorid=…,productid=…`.";
+          deviceExtraArgs = maybe types.str "x-igd-opregion=on" "As `qemu.deviceExtraArgs`.";
           qemu.id = maybe types.str "card" "QEMU's name for it.";
           qemu.bus = maybe types.str "pci_port_0" "The QEMU bus that it is attached to.";
           qemu.deviceExtraArgs = maybe types.str "x-igd-opregion=on" "Further properties of QEMU's device.";

@@ -35,7 +35,11 @@ internal static class BuildCommand
         {
             return 2;
         }
-        if (HypervisorTable.Missing(vm) is { } missing)
+        foreach (var words in StoreBuild.Words(result.GetValue(s_file)!, vm))
+        {
+            Console.Error.WriteLine($"microvm: note: {words}");
+        }
+        if (HypervisorTable.Missing(vm, Nix.NixFrontDoor.IsFlake(result.GetValue(s_file)!)) is { } missing)
         {
             Console.Error.WriteLine($"microvm: '{vm.Name}': {missing}; until then the runner has no microvm-run");
         }

@@ -15,7 +15,7 @@ internal static class CommandCommand
 
     private static int Run(ParseResult result)
     {
-        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || Render(vms) is not { } lines)
+        if (HostSession.Read(result, CommonOptions.Files) is not { } vms || Render(vms, result.GetValue(CommonOptions.Files)!) is not { } lines)
         {
             return 2;
         }
@@ -27,7 +27,7 @@ internal static class CommandCommand
     }
 
     /// <summary>How each VM is started, or null after a refusal was printed.</summary>
-    internal static List<Invocation>? Render(IReadOnlyList<MicrovmConfig> vms)
+    internal static List<Invocation>? Render(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<string> files)
     {
         var host = new HostFacts(Accelerator.KvmUsable(), RuntimeInformation.OSArchitecture);
         var lines = new List<Invocation>();
@@ -37,10 +37,14 @@ internal static class CommandCommand
             {
                 return null;
             }
-            if (HypervisorTable.Missing(vm) is { } why)
+            if (HypervisorTable.Missing(vm, files.Any(Nix.NixFrontDoor.IsFlake)) is { } why)
             {
                 Console.Error.WriteLine($"microvm: '{vm.Name}': {why}");
                 return null;
+            }
+            foreach (var words in files.Take(1).SelectMany(f => StoreBuild.Words(f, vm)))
+            {
+                Console.Error.WriteLine($"microvm: note: {words}");
             }
             var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
             lines.Add(hypervisor.Render(vm, attachments, HypervisorProcess.Look(vm, attachments, hypervisor.Render(vm, attachments, host).Words[0], host)));

@@ -41,7 +41,7 @@ internal static class RunCommand
         {
             throw new UsageException("vfkit runs on macOS only; 'microvm command' prints its command line, or choose another microvm.hypervisor");
         }
-        if ((HypervisorTable.Missing(vm) ?? UserNetwork.Refusal(vm, attachments)) is { } missing)
+        if ((HypervisorTable.Missing(vm, Nix.NixFrontDoor.IsFlake(files[0])) ?? UserNetwork.Refusal(vm, attachments)) is { } missing)
         {
             Console.Error.WriteLine($"microvm: '{vm.Name}': {missing}");
             return 2;
@@ -71,6 +71,7 @@ internal static class RunCommand
         // First of all who has it already: nothing else that is told helps then.
         var faults = Held(file, vm, wanted, state, inside is not null).ToList();
         faults.AddRange(Prerequisites.Faults(vm, attachments, inside is not null));
+        faults.AddRange(StoreBuild.Words(file, vm));
         if (!dry && Told(faults))
         {
             return 1;

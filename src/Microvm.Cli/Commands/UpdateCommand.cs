@@ -27,8 +27,11 @@ internal static class UpdateCommand
         }
         var vms = names.Select(n => VmHost.Existing(state, n, result.GetValue(s_adopt), (file ?? flake) is not null)).ToList();
         var code = 0;
+        var told = Declarations.Evaluation;
         foreach (var vm in vms)
         {
+            // Evaluated as it was created, unless it is told otherwise now.
+            Declarations.Evaluation = told.Arguments.Count > 0 || file is not null ? told : told with { Arguments = NotedArguments.Parse(vm.Arguments) };
             var changed = file is not null ? VmHost.Publish(result, state, vm.Name, file)
                 : flake is not null ? VmHost.PublishFlake(result, state, vm.Name, flake)
                 : result.GetValue(s_adopt) && vm.Source == VmSource.Unknown ? false : Build(result, state, vm);

@@ -66,6 +66,9 @@ public sealed class VmDirectory
         _ => null,
     };
 
+    /// <summary>What its declaration is evaluated with besides (<c>--arg</c>, <c>--argstr</c>), one a line as it was noted.</summary>
+    internal IReadOnlyList<string> Arguments => File.Exists(Steer("arguments")) ? File.ReadAllLines(Steer("arguments")) : [];
+
     /// <summary>Told by what steers it.</summary>
     public VmSource Source =>
         File.Exists(Steer("file")) ? VmSource.File

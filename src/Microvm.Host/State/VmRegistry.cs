@@ -12,11 +12,23 @@ public sealed class VmRegistry(StateDirectory state, string binary)
 
     /// <summary>Writes a VM's runner from its declaration, and notes which file it came from.</summary>
     /// <returns>Whether <c>current</c> changed.</returns>
-    internal bool Publish(VmName name, MicrovmConfig config, ObjectNode declaration, string file)
+    /// <param name="arguments">What the file was evaluated with besides, one a line: the next update evaluates it so.</param>
+    internal bool Publish(VmName name, MicrovmConfig config, ObjectNode declaration, string file, IReadOnlyList<string> arguments)
     {
         var vm = state.Of(name);
         Claim(vm);
-        return RunnerStore.Publish(vm, Runner.Files(config, declaration, binary), steering => vm.Note(steering, "file", Path.GetFullPath(file)));
+        return RunnerStore.Publish(vm, Runner.Files(config, declaration, binary), steering =>
+        {
+            if (arguments.Count > 0)
+            {
+                steering.Put("arguments", System.Text.Encoding.UTF8.GetBytes(string.Concat(arguments.Select(a => a + "\n"))));
+            }
+            else
+            {
+                steering.Remove("arguments");
+            }
+            vm.Note(steering, "file", Path.GetFullPath(file));
+        });
     }
 
     /// <summary>Builds a VM's runner from a flake, and notes the flake.</summary>

@@ -40,6 +40,39 @@ public sealed class DeclarationPageTests
         Assert.Equal(names, MicrovmOptions.Microvm.All.Select(o => o.Name).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public void The_page_on_microvm_nix_says_what_becomes_of_every_option()
+    {
+        var page = File.ReadAllText(Path.Combine(Binary.Root, "docs", "migration", "microvm-nix.md"));
+        var table = page[page.IndexOf("**Every option**", StringComparison.Ordinal)..];
+        foreach (var option in MicrovmOptions.Microvm.All)
+        {
+            Assert.Matches($@"[`,{{.]{System.Text.RegularExpressions.Regex.Escape(option.Name)}[`,}}.]", table);
+        }
+        // nixos-modules/host/options.nix.
+        foreach (var name in (string[])["vms", "autostart", "stateDir", "host.enable", "host.startupTimeout", "host.useNotifySockets", "restartIfChanged", "updateFlake", "evaluatedConfig", "extraModules", "specialArgs", "nixpkgs"])
+        {
+            Assert.Contains(name, table, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void The_guest_module_has_every_option_of_the_table_and_the_table_every_one_of_the_module()
+    {
+        var documented = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--eval", "--json", "--strict", "--expr",
+            $"map (o: o.name) (builtins.filter (o: o.module == \"microvm\") (import {Binary.Root}/nix/options-doc.nix {{ lib = import {Binary.Root}/nix/standalone; }}))");
+        Assert.True(documented.Code == 0, documented.Err);
+        var module = System.Text.Json.JsonDocument.Parse(documented.Out).RootElement.EnumerateArray().Select(n => n.GetString()!).ToHashSet();
+        var table = Leaves(MicrovmOptions.Microvm).ToList();
+        // What NixOS makes of the others, for its own use, is no option that anybody sets.
+        string[] made = ["microvm.storeDisk", "microvm.bootDisk", "microvm.runner", "microvm.declaredRunner", "microvm.deploy"];
+        Assert.Empty(table.Where(t => !made.Contains(t) && !module.Any(m => m == t || m.StartsWith(t + ".", StringComparison.Ordinal))));
+        Assert.Empty(module.Where(m => !table.Any(t => m == t || m.StartsWith(t + ".", StringComparison.Ordinal) || t.StartsWith(m + ".*.", StringComparison.Ordinal))));
+    }
+
+    private static IEnumerable<string> Leaves(OptionSet set) => set.All.SelectMany(o =>
+        o.Type is SetType nested ? Leaves(nested.Options) : o.Type is ListType { Item: SetType item } ? Leaves(item.Options) : [$"{set.Path}.{o.Name}"]);
+
     private static void List(StringBuilder rows, OptionSet set)
     {
         foreach (var option in set.All)

@@ -1,0 +1,1 @@
+{ outputs = { self }: { nixosConfigurations.web.config.microvm.interfaces = [ ]; }; }

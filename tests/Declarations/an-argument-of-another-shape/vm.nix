@@ -1,0 +1,1 @@
+{ target, ... }: { networking.hostName = "web"; microvm = { inherit (target.sizes) mem; interfaces = [ ]; }; }

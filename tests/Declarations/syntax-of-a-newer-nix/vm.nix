@@ -1,0 +1,1 @@
+{ lib, ... }: { microvm.mem = 512 |> lib.id; microvm.interfaces = [ ]; }
