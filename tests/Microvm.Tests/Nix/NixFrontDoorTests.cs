@@ -113,6 +113,7 @@ public sealed class NixFrontDoorTests : IDisposable
     [InlineData("{ microvm.preStart = x: x; }", "a function can't be a value")]
     [InlineData("{ microvm = 5; }", ":1:3: error: ")]
     [InlineData("5", "attribute set")]
+    [InlineData("{ lib, ... }: { microvm.mem = 512 |> lib.id; }", "pipe-operators")]
     [InlineData("{ lib, inputs, ... }: { microvm.vcpu = inputs.a; }", "'inputs'")]
     public void What_nix_refuses_is_one_clear_error(string nix, string says)
     {

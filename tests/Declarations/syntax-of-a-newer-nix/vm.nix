@@ -1,1 +1,0 @@
-{ lib, ... }: { microvm.mem = 512 |> lib.id; microvm.interfaces = [ ]; }
