@@ -23,7 +23,7 @@ public static class Checkup
     public static IReadOnlyList<ICheck> All { get; } =
     [
         new KernelFeatures(), new TunPermissions(), new KvmAccess(), new VhostNet(), new Programs(), new BridgeHelper(), new BridgeLinks(), new LowerDevices(),
-        new BridgeNetfilter(), new ForwardPolicy(), new ReversePath(), new NetworkManagers(), new Clashes(), new Forwards(), new Runners(), new DeclaredInterfaces(),
+        new BridgeNetfilter(), new ForwardPolicy(), new ReversePath(), new NetworkManagers(), new Clashes(), new Refusals(), new Forwards(), new Runners(), new DeclaredInterfaces(),
     ];
 
     /// <summary>What every check found. One that can't look says so and does not keep the others from looking.</summary>

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace Microvm.Linux;
 
-/// <summary>A link's own settings that a link made anew does not have: MTU, queue length, flags, other names, those of a bridge's port, and sysctls.</summary>
+/// <summary>A link's own settings that a link made anew does not have: MTU, queue length, flags, other names, those of a bridge's port and its VLANs, and sysctls.</summary>
 internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint QueueLength, uint Flags, int Master, IReadOnlyList<string> OtherNames, IReadOnlyDictionary<ushort, byte[]> Port, string? Stuck)
 {
     private const ushort RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_SETLINK = 19, RTM_NEWLINKPROP = 108, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400, NLM_F_APPEND = 0x800;
@@ -22,7 +22,10 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
     /// <summary>Sysctls of the link that differ from those of a link made anew, by path below <c>/proc/sys/net</c> with NAME for the link's name.</summary>
     private IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Reads the settings of some links with one dump.</summary>
+    /// <summary>The VLANs that it is a member of as a bridge's port.</summary>
+    private PortVlans Vlans { get; init; } = PortVlans.None;
+
+    /// <summary>Reads the settings of some links with one dump, and one more where one of them is attached.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
     internal static IEnumerable<LinkSettings> Read(RouteSocket route, IEnumerable<int> indexes)
     {
@@ -32,7 +35,9 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
         byte[] request = [.. new byte[16], 8, 0, (byte)IFLA_EXT_MASK, 0, .. BitConverter.GetBytes(RTEXT_FILTER_SKIP_STATS)];
         route.Messages(RTM_GETLINK, RTM_NEWLINK, request, "list the links' settings", messages);
         var sysctls = new LinkSysctls(route);
-        return [.. messages.Where(m => wanted.Contains(BinaryPrimitives.ReadInt32LittleEndian(m.AsSpan(4)))).Select(m => Parse(m) is var settings ? settings with { Sysctls = sysctls.Read(settings.Name, settings.Index, m) } : settings)];
+        List<LinkSettings> found = [.. messages.Where(m => wanted.Contains(BinaryPrimitives.ReadInt32LittleEndian(m.AsSpan(4)))).Select(m => Parse(m) is var settings ? settings with { Sysctls = sysctls.Read(settings.Name, settings.Index, m) } : settings)];
+        var vlans = found.Exists(s => s.Master != 0) ? PortVlans.Read(route) : [];
+        return found.Select(s => vlans.TryGetValue(s.Index, out var its) ? s with { Vlans = its } : s);
     }
 
     private static LinkSettings Parse(byte[] body)
@@ -146,6 +151,10 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
                     port.ForEach(p => w.Attribute(p.Key, p.Value));
                     w.Close(data).Close(info);
                 }, type: RTM_NEWLINK);
+            }
+            if (samePort.Contains(was.Index))
+            {
+                was.Vlans.Give(link, has.Vlans, batch);
             }
             failures.AddRange(LinkSysctls.Write(link.Name, was.Sysctls, has.Sysctls));
         }

@@ -106,6 +106,11 @@ public sealed class KernelRefusalTests : IDisposable
             Assert.True(told.Code == 1, $"{command}: {told.Code}: {told.Out}{told.Err}");
             Assert.Contains(said, told.Err);
         }
+        // The doctor looks at the host in his own words, and names the same obstacle.
+        var findings = System.Text.Json.JsonDocument.Parse(_host.Microvm("doctor", "--json", file).Out).RootElement.GetProperty("findings").EnumerateArray()
+            .Where(f => f.GetProperty("severity").GetString() == "problem" && f.GetProperty("check").GetString() is "refusals" or "lower-devices" or "bridges" or "clashes" && !f.GetProperty("found").GetString()!.EndsWith("is down", StringComparison.Ordinal))
+            .Select(f => $"{f.GetProperty("check")}: {f.GetProperty("found")} {f.GetProperty("why")}").ToList();
+        Assert.True(findings.Exists(f => f.Contains("vm-a1", StringComparison.Ordinal) || f.Contains(lower.Split(':', ' ') is [not "tap", var d] ? lower.Split(' ')[0] : lower.Split(':')[^1], StringComparison.Ordinal)), $"doctor: {string.Join('\n', findings)}");
         Assert.Equal(before, _host.Net.Links());
         var lines = attempt.Replace("MAC", s_mac).Split('\n');
         Array.ForEach(lines[..^1], Ip);
