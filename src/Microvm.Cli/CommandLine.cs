@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Microvm.Cli.Commands;
 using Microvm.Cli.Reference;
+using Microvm.Host.Run;
 
 namespace Microvm.Cli;
 
@@ -47,6 +48,7 @@ internal static class CommandLine
         ("completions", CompletionsCommand.Create),
         ("man", ManCommand.Create),
         (UserNetworkCommand.Name, UserNetworkCommand.Create),
+        (ForegroundJob.Command, ForegroundJobCommand.Create),
     ];
 
     /// <summary>What the root's help shows first.</summary>

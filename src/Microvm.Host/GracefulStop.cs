@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microvm.Host.Control;
 using Microvm.Hypervisors;
 
@@ -28,12 +29,13 @@ public static class GracefulStop
     /// <summary>How long a guest may take to shut down, where nothing else is said. Below the 150 s that a unit of ours waits before it kills.</summary>
     public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(120);
 
-    /// <summary>How long the first way of asking is given before the guest is asked in the other way too.</summary>
-    private static readonly TimeSpan s_firstLimit = TimeSpan.FromSeconds(3);
+    /// <summary>How long the guest is given before it is asked again, in each way that there is: one that is still booting hears nothing, and
+    /// one that listens to ctrl-alt-del alone not the power button. A guest that is on its way down already stays with that.</summary>
+    private static readonly TimeSpan s_again = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan s_quitLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Asks the guest to shut down, waits for the hypervisor's end, and ends it after <paramref name="limit"/>.</summary>
+    /// <summary>Asks the guest to shut down, again every few seconds, waits for the hypervisor's end, and ends it after <paramref name="limit"/>.</summary>
     /// <param name="memoryMiB">The guest's declared memory.</param>
     /// <exception cref="ControlException">The hypervisor can't be talked to.</exception>
     public static StopOutcome Stop(ControlSocket socket, long memoryMiB, TimeSpan limit)
@@ -43,21 +45,35 @@ public static class GracefulStop
         {
             return StopOutcome.WasNotRunning;
         }
-        var first = limit < s_firstLimit ? limit : s_firstLimit;
+        var clock = Stopwatch.StartNew();
         control.RequestShutdown();
-        if (control.WaitForEnd(control.AsksGuest ? first : s_quitLimit))
-        {
-            return control.AsksGuest ? StopOutcome.ShutDown : StopOutcome.EndedUnasked;
-        }
         if (!control.AsksGuest)
         {
-            return StopOutcome.StillRunning;
+            return control.WaitForEnd(s_quitLimit) ? StopOutcome.EndedUnasked : StopOutcome.StillRunning;
         }
-        control.RequestOtherwise();
-        if (control.WaitForEnd(limit - first))
+        while (!control.WaitForEnd(Shorter(limit - clock.Elapsed, s_again)))
         {
-            return StopOutcome.ShutDown;
+            if (clock.Elapsed >= limit)
+            {
+                return control.Quit() && control.WaitForEnd(s_quitLimit) ? StopOutcome.Ended : StopOutcome.StillRunning;
+            }
+            AskAgain(control);
         }
-        return control.Quit() && control.WaitForEnd(s_quitLimit) ? StopOutcome.Ended : StopOutcome.StillRunning;
+        return StopOutcome.ShutDown;
     }
+
+    private static void AskAgain(IVmControl control)
+    {
+        try
+        {
+            control.RequestShutdown();
+            control.RequestOtherwise();
+        }
+        catch (ControlException)
+        {
+            // It took the first request; by now the guest may be off, or the hypervisor gone.
+        }
+    }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < TimeSpan.Zero ? TimeSpan.Zero : one < other ? one : other;
 }

@@ -28,6 +28,12 @@ public sealed record HostFacts(bool Kvm, Architecture Architecture = Architectur
     /// <summary>Whether the hypervisor was built with virtio-rng.</summary>
     public bool VirtioRng { get; init; } = true;
 
+    /// <summary>Whether the hypervisor was built with vhost-net.</summary>
+    public bool VhostNet { get; init; } = true;
+
+    /// <summary>Whether the hypervisor was built with vhost-vsock.</summary>
+    public bool VhostVsock { get; init; } = true;
+
     /// <summary>The MTU of an ethernet, which no guest has to be told.</summary>
     public const uint UsualMtu = 1500;
 

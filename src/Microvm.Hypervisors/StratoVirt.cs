@@ -17,7 +17,7 @@ public sealed class StratoVirt : IHypervisor
         KernelNote = "with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES=y, which Debian's kernels are built without; it takes an ELF for a flat image, and the guest dies without a word",
         OneQueuePair = "on its microvm machine the guest's driver fails with more (queue_select overflows)",
         Id = "the declared one, as the netdev's, and net_ID as the device's",
-        HostNote = "what it is built with: virtio-rng is left out where it has none, vhost_net and vhost_vsock are there only where it was built with them",
+        HostNote = "what it is built with: virtio-rng, vhost-net and vhost-vsock are left out where it has none",
     };
 
     public FactSheet Facts => s_facts;
@@ -54,7 +54,7 @@ public sealed class StratoVirt : IHypervisor
             ? $"fd={descriptor}" : $"ifname={i.Id}";
         return
         [
-            "-netdev", $"tap,id={i.Id},{end}{(i.Vhost ? ",vhost=on" : "")}",
+            "-netdev", $"tap,id={i.Id},{end}{(i.Vhost && host.VhostNet ? ",vhost=on" : "")}",
             "-device", $"virtio-net-device,id=net_{i.Id},netdev={i.Id},mac={i.Mac}",
         ];
     }
@@ -97,7 +97,7 @@ public sealed class StratoVirt : IHypervisor
             words.AddRange(["-chardev", $"socket,id=fs{n},path={share.Socket}", "-device", $"vhost-user-fs-device,chardev=fs{n},tag={share.Tag},id=fsdev{n}"]);
         }
         words.AddRange(Descriptors.Network(this, vm, attachments, host).SelectMany(w => w));
-        if (vm.VsockCid is { } cid)
+        if (vm.VsockCid is { } cid && host.VhostVsock)
         {
             words.AddRange(["-device", $"vhost-vsock-device,id=vsock,guest-cid={cid}"]);
         }

@@ -34,6 +34,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc")] internal static partial uint getegid();
     [LibraryImport("libc")] internal static partial int getppid();
     [LibraryImport("libc")] internal static partial int getpgrp();
+    [LibraryImport("libc")] internal static partial int pthread_sigmask(int how, ulong* set, ulong* before);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setpgid(int pid, int group);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setrlimit(int resource, ulong* limit);

@@ -15,15 +15,47 @@ internal static unsafe class PosixProcess
         _ = Libc.kill(Environment.ProcessId, SIGSTOP);
     }
 
+    /// <summary>Leaves the process group for one of its own; does nothing where it leads one.</summary>
+    public static void LeadGroup() => _ = Libc.setpgid(0, 0);
+
+    /// <summary>Whether other processes are in the process group of this one.</summary>
+    public static bool IsGroupShared()
+    {
+        var (group, self) = (Libc.getpgrp(), Environment.ProcessId);
+        foreach (var folder in Directory.EnumerateDirectories("/proc"))
+        {
+            try
+            {
+                // proc_pid_stat(5): what stands behind the name begins with state, parent and group.
+                if (int.TryParse(Path.GetFileName(folder.AsSpan()), out var process) && process != self
+                    && File.ReadAllText($"{folder}/stat") is var stat && stat[(stat.LastIndexOf(')') + 2)..].Split(' ') is [not "Z", _, var its, ..]
+                    && int.TryParse(its, out var number) && number == group)
+                {
+                    return true;
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // It has ended, or is not ours to see.
+            }
+        }
+        return false;
+    }
+
+    /// <summary>A copy of a descriptor that a started program inherits; the caller closes it.</summary>
+    /// <exception cref="LinuxException">No descriptor is free.</exception>
+    public static int Hand(int descriptor)
+    {
+        const int F_DUPFD = 0, High = 400;
+        return (int)Libc.Check(Libc.fcntl(descriptor, F_DUPFD, High), "hand over a descriptor");
+    }
+
     /// <summary>Asks a process to end (SIGTERM); does nothing where it has ended.</summary>
     public static void Terminate(int process)
     {
         const int SIGTERM = 15;
         _ = Libc.kill(process, SIGTERM);
     }
-
-    /// <summary>Leaves the process group for one of its own; does nothing where it leads one.</summary>
-    public static void LeadGroup() => _ = Libc.setpgid(0, 0);
 
     /// <summary>A variable as the program that takes the place of this process will have it; null where it is not set.</summary>
     public static string? Variable(string name) => Marshal.PtrToStringUTF8(Libc.getenv(name));

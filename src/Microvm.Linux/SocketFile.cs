@@ -18,21 +18,28 @@ internal static class SocketFile
         {
             throw new IOException($"{path} is there and is no socket; move it away, or choose another path");
         }
+        return IsRefused(path) && Remove(path, there);
+    }
+
+    /// <summary>Whether nobody has the socket at this path open. Where another answer comes, or none can be had, somebody may have it.</summary>
+    public static bool IsRefused(string path)
+    {
         using var probe = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
         try
         {
             probe.Connect(new UnixDomainSocketEndPoint(path));
+            return false;
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionRefused)
+        catch (SocketException e)
         {
-            Remove(path, there);
-            return true;
+            // One of another type says so, and one that is busy would block: only one that nobody has open refuses.
+            return e.SocketErrorCode == SocketError.ConnectionRefused;
         }
-        catch (SocketException)
+        catch (ArgumentException)
         {
-            // Of another kind, or busy: in use all the same.
+            // Longer than a socket's path can be.
+            return false;
         }
-        return false;
     }
 
     /// <summary>Sets who may connect; what is no socket stays as it is.</summary>
@@ -48,17 +55,15 @@ internal static class SocketFile
     }
 
     /// <summary>Removes the very socket that was there before, if it is still there.</summary>
-    public static void Remove(string path, FileStatus? made)
+    /// <returns>Whether it is gone.</returns>
+    public static bool Remove(string path, FileStatus? made)
     {
         var full = Path.GetFullPath(path);
         if (made is not { IsSocket: true } socket || FileStatus.Of(full) is not { } there || !there.Is(socket))
         {
-            return;
+            return false;
         }
         using var folder = HeldFolder.Open(Path.GetDirectoryName(full)!);
-        if (folder.Look(Path.GetFileName(full)) is { } still && still.Is(socket))
-        {
-            folder.Remove(Path.GetFileName(full));
-        }
+        return folder.Look(Path.GetFileName(full)) is { } still && still.Is(socket) && folder.Remove(Path.GetFileName(full));
     }
 }

@@ -57,6 +57,22 @@ internal static unsafe class TerminalDevice
         return IsTerminal(fd) && (Libc.ioctl(fd, TIOCGPGRP, &foreground) < 0 || foreground == Libc.getpgrp());
     }
 
+    /// <summary>Makes the process group of this process the foreground job of its terminal, also from the background.</summary>
+    public static void BringToForeground(int fd)
+    {
+        const nuint TIOCSPGRP = 0x5410;
+        const int SIG_BLOCK = 0, SIG_SETMASK = 2, SIGTTOU = 22;
+        // sigset_t of glibc and musl: 1024 bits. Who may not set a terminal is stopped, unless the signal is blocked.
+        var set = stackalloc ulong[16];
+        var before = stackalloc ulong[16];
+        new Span<ulong>(set, 16).Clear();
+        set[0] = 1UL << (SIGTTOU - 1);
+        var group = Libc.getpgrp();
+        _ = Libc.pthread_sigmask(SIG_BLOCK, set, before);
+        _ = Libc.ioctl(fd, TIOCSPGRP, &group);
+        _ = Libc.pthread_sigmask(SIG_SETMASK, before, null);
+    }
+
     /// <summary>Makes standard input a pseudo-terminal (pty(7)) that nobody types at. Its other end stays open in this process and in
     /// what takes its place, and so there is no end of file.</summary>
     /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>

@@ -30,6 +30,7 @@ void (*guest_ended)(bool reboot);
 static struct { int fd; void (*readable)(int fd); } watched[MOST_WATCHED];
 static int watched_count;
 static bool deaf_power, deaf_keys, halts, down;
+static double hears;
 
 void refuse(const char *format, ...)
 {
@@ -210,9 +211,18 @@ static void end(bool reboot)
     guest_ended(reboot);
 }
 
+static double now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec + time.tv_nsec / 1e9;
+}
+
 static void asked(const char *how, bool deaf)
 {
     if (down) return;
+    // A guest that is booting: whoever will listen to its buttons is not there yet.
+    if (now() < hears) { say("guest: missed %s", how); return; }
     if (deaf) { say("guest: did not listen to %s", how); return; }
     say("guest: asked by %s, shutting down", how);
     say("guest: synced");
@@ -304,13 +314,6 @@ static void ask_peer(void)
     if (write(cards[0].fd[0], frame, sizeof frame) < 0) { }
 }
 
-static double now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec + time.tv_nsec / 1e9;
-}
-
 static double seconds(const char *word, double otherwise)
 {
     const char *text = guest_word(word);
@@ -343,6 +346,7 @@ void run_guest(void)
         say("guest: mtu %d", cards[c].mtu);
         for (int q = 0; q < cards[c].pairs; q++) if (cards[c].fd[q] >= 0) watch(cards[c].fd[q], frame_came);
     }
+    hears = start + seconds("boots", 0);
     bool is_ready = false;
     for (;;) {
         double time = now();

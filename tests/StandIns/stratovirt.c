@@ -17,7 +17,7 @@ static const char *built_without = "virtio-rng-device vhost-vsock-device vhost-n
 static const char *rng_words = "";
 #else
 static const char *built_without;
-static const char *rng_words = "Failed to add virtio mmio rng device";
+static const char *rng_words = "Failed to add virtio mmio rng device\n/dev/vhost-net\n/dev/vhost-vsock";
 #endif
 static const char *kernel, *initrd, *serial, *qmp;
 static char *netdevs[MOST_CARDS];

@@ -131,14 +131,18 @@ internal static class RunCommand
         {
             AtomicFile.Write(made.Name, made.Content);
         }
-        if (invocation.Control is { } left && StaleSocket.Remove(StaleSocket.PathOf(left)))
+        foreach (var missing in HypervisorProcess.LeftOut(vm, attachments, facts))
         {
-            Console.Error.WriteLine($"microvm: note: removed the control socket {Printable.Of(StaleSocket.PathOf(left))}, which an earlier run left behind");
+            Console.Error.WriteLine($"microvm: note: {missing}");
         }
         string[] words = [.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)];
-        HypervisorProcess.Prepare(vm, invocation, facts);
-        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName,
-            [.. queues.Numbers, .. socket is null ? [] : (int[])[socket.Descriptor]]);
+        HypervisorProcess.Prepare(vm, invocation, facts, told => Console.Error.WriteLine($"microvm: note: {told}"));
+        int[] handed = [.. queues.Numbers, .. socket is null ? [] : (int[])[socket.Descriptor]];
+        if (hypervisor.Facts.KillsItsGroup && ForegroundJob.IsShared)
+        {
+            return ForegroundJob.Run(words, handed);
+        }
+        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName, handed);
         return 1;
     }
 

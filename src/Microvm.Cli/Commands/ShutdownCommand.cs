@@ -88,6 +88,10 @@ internal static class ShutdownCommand
             Console.Error.WriteLine($"microvm: the guest of '{vm.Name}' can't be asked to shut down; end it with: sudo microvm stop {vm.Name}");
             return 1;
         }
+        if (Running(vm.Name.Value) is { } unit)
+        {
+            Console.Error.WriteLine($"microvm: note: {unit.Unit} starts '{vm.Name}' again once it has shut down; to keep it down: sudo microvm stop {vm.Name}");
+        }
         Environment.CurrentDirectory = vm.Path;
         PosixProcess.Exec([script, .. seconds is { } limit ? (string[])["--timeout", limit.ToString(CultureInfo.InvariantCulture)] : []]);
         return 1;

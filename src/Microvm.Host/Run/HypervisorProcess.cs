@@ -21,16 +21,19 @@ public static partial class HypervisorProcess
     public static HostFacts Look(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, string program, HostFacts host)
     {
         var versionDecides = vm.Hypervisor == "firecracker" || (vm.Hypervisor == "alioth" && attachments.Any(a => a.Kind == AttachmentKind.MacvtapPath));
+        var built = vm.Hypervisor == "stratovirt" ? Holds(program, s_features) : null;
         return host with
         {
             Version = versionDecides ? VersionOf(program) : null,
-            VirtioRng = vm.Hypervisor != "stratovirt" || HasVirtioRng(program),
+            VirtioRng = built is null || built[0],
+            VhostNet = built is null || built[1],
+            VhostVsock = built is null || built[2],
             JailRoot = HypervisorTable.Find(vm.Hypervisor)!.Facts.NeedsJailRoot && !IsEmpty(UsualJailRoot) ? Path.GetFullPath(JailRoot) : null,
         };
     }
 
     /// <summary>The empty directory for a jail, in the working directory, where /var/empty is none.</summary>
-    private const string JailRoot = ".microvm-empty";
+    internal const string JailRoot = ".microvm-empty";
 
     /// <summary>Why it could not start, each with the way out.</summary>
     public static IEnumerable<string> Faults(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, Invocation invocation, HostFacts host)
@@ -56,19 +59,11 @@ public static partial class HypervisorProcess
     }
 
     /// <summary>The last thing before the hypervisor takes the place of this process.</summary>
+    /// <param name="tell">Called with what was done with what an earlier run left behind.</param>
     /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>
-    /// <exception cref="IOException">What an earlier run left behind can't be removed.</exception>
-    public static void Prepare(MicrovmConfig vm, Invocation invocation, HostFacts host)
+    public static void Prepare(MicrovmConfig vm, Invocation invocation, HostFacts host, Action<string> tell)
     {
         var facts = HypervisorTable.Find(vm.Hypervisor)!.Facts;
-        foreach (var socket in invocation.Sockets)
-        {
-            // A hypervisor that was killed leaves its sockets.
-            if (FileStatus.Of(socket) is { IsSocket: true } && !ControlSocketGuard.IsServed(socket))
-            {
-                HeldFolder.RemoveAt(socket);
-            }
-        }
         foreach (var root in ((string?[])[facts.NeedsJailRoot ? vm.Crosvm.PivotRoot : null, host.JailRoot]).OfType<string>())
         {
             HeldFolder.OpenOrMake(Path.GetFullPath(root), mode: 0x16d /* 0555 */).Dispose();
@@ -76,6 +71,10 @@ public static partial class HypervisorProcess
         if (facts.NeedsHome && !(PosixProcess.Variable("HOME") is { Length: > 0 } home && PosixProcess.MayWrite(home)))
         {
             PosixProcess.SetVariable("HOME", Environment.CurrentDirectory);
+        }
+        foreach (var told in StaleSocket.Clear(invocation))
+        {
+            tell(told);
         }
         var isForeground = TerminalDevice.IsUsable(TerminalDevice.Input);
         if (facts.KillsItsGroup && !isForeground)
@@ -117,31 +116,48 @@ public static partial class HypervisorProcess
         }
     }
 
-    /// <summary>StratoVirt's features are chosen when it is built, and it has no way to ask: the words of an error of its add_virtio_rng
-    /// (machine/src/lib.rs) are in a program that has it.</summary>
-    private static bool HasVirtioRng(string program)
+    /// <summary>StratoVirt's features are chosen when it is built, and it has no way to ask. These words are in a program that has virtio_rng
+    /// (add_virtio_rng of machine/src/lib.rs), vhost_net and vhost_vsock (virtio/src/vhost/kernel/net.rs and vsock.rs).</summary>
+    private static readonly byte[][] s_features = [[.. "Failed to add virtio mmio rng device"u8], [.. "/dev/vhost-net"u8], [.. "/dev/vhost-vsock"u8]];
+
+    /// <summary>What the declaration asks for and the hypervisor here was built without.</summary>
+    public static IEnumerable<string> LeftOut(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, HostFacts host)
     {
+        if (!host.VhostNet && attachments.FirstOrDefault(a => a.Interface.Vhost) is { } over)
+        {
+            yield return $"this {vm.Hypervisor} was built without vhost_net, so '{over.Interface.Id}' goes without tap.vhost";
+        }
+        if (!host.VhostVsock && vm.VsockCid is not null)
+        {
+            yield return $"this {vm.Hypervisor} was built without vhost_vsock, so the guest has no vsock";
+        }
+    }
+
+    /// <summary>Which of the words are in a program; all of them, where it can't be read.</summary>
+    private static bool[] Holds(string program, byte[][] words)
+    {
+        var found = new bool[words.Length];
         try
         {
             using var file = File.OpenRead(program.Contains('/') ? program : SearchPath.Find(program) ?? program);
             var window = new byte[1 << 20];
-            var marker = "Failed to add virtio mmio rng device"u8;
-            for (int kept = 0, got; (got = file.Read(window, kept, window.Length - kept)) > 0;)
+            var longest = words.Max(w => w.Length);
+            for (int kept = 0, got; (got = file.Read(window, kept, window.Length - kept)) > 0 && found.Contains(false);)
             {
                 var text = window.AsSpan(0, kept + got);
-                if (text.IndexOf(marker) >= 0)
+                for (var n = 0; n < words.Length; n++)
                 {
-                    return true;
+                    found[n] |= text.IndexOf(words[n]) >= 0;
                 }
-                kept = Math.Min(marker.Length, text.Length);
+                kept = Math.Min(longest, text.Length);
                 text[^kept..].CopyTo(window);
             }
-            return false;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return true;
+            Array.Fill(found, true);
         }
+        return found;
     }
 
     [GeneratedRegex(@"[0-9]+\.[0-9]+(\.[0-9]+)?")] private static partial Regex Number();

@@ -17,6 +17,18 @@ public static class KernelImage
         : head.Length >= Head && head[0x1fe] == 0x55 && head[0x1ff] == 0xaa && head[0x202..Head].SequenceEqual("HdrS"u8) ? KernelFormats.BzImage
         : KernelFormats.None;
 
+    /// <summary>The program that packed a file, by its first bytes, as scripts/extract-vmlinux of the kernel knows them: no hypervisor on x86_64
+    /// unpacks one by itself. The payload of a bzImage is unpacked by the bzImage.</summary>
+    private static string? Compression(ReadOnlySpan<byte> head) =>
+        head.StartsWith((ReadOnlySpan<byte>)[0x1f, 0x8b, 0x08]) ? "gzip"
+        : head.StartsWith((ReadOnlySpan<byte>)[0x28, 0xb5, 0x2f, 0xfd]) ? "zstd"
+        : head.StartsWith((ReadOnlySpan<byte>)[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]) ? "xz"
+        : head.StartsWith((ReadOnlySpan<byte>)[0x5d, 0x00, 0x00, 0x00]) ? "lzma"
+        : head.StartsWith("BZh"u8) ? "bzip2"
+        : head.StartsWith((ReadOnlySpan<byte>)[0x02, 0x21, 0x4c, 0x18]) || head.StartsWith((ReadOnlySpan<byte>)[0x04, 0x22, 0x4d, 0x18]) ? "lz4"
+        : head.StartsWith((ReadOnlySpan<byte>)[0x89, 0x4c, 0x5a, 0x4f]) ? "lzop"
+        : null;
+
     /// <summary>Why the hypervisor won't boot the VM's kernel, with the way out; null where nothing tells that it won't.</summary>
     /// <param name="host">With the version of the hypervisor, where that decides and is known.</param>
     /// <param name="read">Reads the first bytes of a file; empty where it can't.</param>
@@ -27,17 +39,22 @@ public static class KernelImage
             return null;
         }
         var facts = hypervisor.Facts;
-        var format = Format(read(path));
+        var head = read(path);
+        var format = Format(head);
         var boots = format == KernelFormats.None || (facts.Boots.HasFlag(format)
             && !(format == KernelFormats.BzImage && facts.BootsBzImageFrom is { } from && host.Version is { } version && version < from));
+        var name = Printable.Of(path, int.MaxValue);
+        if (format == KernelFormats.None && Compression(head) is { } tool)
+        {
+            return $"{name} is compressed with {tool}, and {hypervisor.Name} boots {facts.Kernels}; unpack it, and set microvm.kernel to what comes out: {(tool == "lzma" ? "xz --format=lzma" : tool)} -dc {Shell.Quote(path)} > vmlinux";
+        }
         if (boots)
         {
             return CommandLineDevices(vm, path, read);
         }
-        var name = Printable.Of(path, int.MaxValue);
         return format == KernelFormats.Vmlinux
             ? $"{name} is an ELF (vmlinux), and {hypervisor.Name} boots {facts.Kernels}; set microvm.kernel to the bzImage of the same build (arch/x86/boot/bzImage; distributions install it as /boot/vmlinuz-VERSION)"
-            : $"{name} is a bzImage, and {hypervisor.Name} {host.Version} boots {facts.Kernels}; set microvm.kernel to the vmlinux of the same build, unpacked by scripts/extract-vmlinux of the kernel's sources: extract-vmlinux {Shell.Quote(path)} > vmlinux";
+            : $"{name} is a bzImage, and {hypervisor.Name} {host.Version} boots {facts.Kernels}; set microvm.kernel to the vmlinux of the same build, unpacked, whatever its compression, by scripts/extract-vmlinux of the kernel's sources: extract-vmlinux {Shell.Quote(path)} > vmlinux";
     }
 
     /// <summary>The first bytes of a file, as the one who will start the hypervisor may read it.</summary>

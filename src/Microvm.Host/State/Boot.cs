@@ -97,11 +97,14 @@ public static class Boot
     /// <param name="run">/run but in tests: systemd keeps a folder there for each of the VM's units that is active.</param>
     public static IEnumerable<string> NotReady(VmDirectory vm, string run = "/run")
     {
+        var held = Directory.Exists($"{run}/microvm-interfaces@{vm.Name}");
         foreach (var (kind, script) in (IEnumerable<(string, string?)>)[("tap-interfaces", "tap-up"), ("macvtap-interfaces", "macvtap-up"), ("pci-devices", "pci-setup"), ("set-booted", null), ("virtiofsd", "virtiofsd-run")])
         {
             if ((script is null || File.Exists(vm.Steer($"current/bin/{script}"))) && !Directory.Exists($"{run}/microvm-{kind}@{vm.Name}"))
             {
-                return [$"{vm.Name.Part(kind)} failed, and says why: journalctl -u {vm.Name.Part(kind)}"];
+                // The units of the interfaces need this one, and never ran where it failed. Alone it tells nothing: one that an earlier version started has no folder.
+                var first = held || kind is not ("tap-interfaces" or "macvtap-interfaces" or "set-booted") ? kind : "interfaces";
+                return [$"{vm.Name.Part(first)} failed, and says why: journalctl -u {vm.Name.Part(first)}"];
             }
         }
         return vm.Declaration is { } config ? BootFiles.Missing(config, vm.Path).Select(m => m.Fault) : [];

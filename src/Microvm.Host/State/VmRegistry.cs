@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Host.Run;
 using Microvm.Linux;
 
 namespace Microvm.Host;
@@ -72,7 +73,22 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         using var above = state.Hold();
         using var data = above.Find(name.Value);
         // The lock on a control socket stays beside it.
-        return data is null ? [] : [.. data.Names().Where(n => !s_ours.Contains(n) && !n.EndsWith(".sock.lock", StringComparison.Ordinal) && data.Look(n) is not { IsSocket: true }).Order(StringComparer.Ordinal)];
+        return data is null ? [] : [.. data.Names().Where(n => !s_ours.Contains(n) && !n.EndsWith(".sock.lock", StringComparison.Ordinal) && data.Look(n) is not { IsSocket: true } && !IsMadeAnew(name, data, n)).Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>What each start makes anew: Firecracker's configuration, and the folders of kvmtool's socket and of crosvm's jail, where nothing else is in them.</summary>
+    private static bool IsMadeAnew(VmName vm, HeldFolder data, string entry)
+    {
+        if (entry == $"{vm}-firecracker.json")
+        {
+            return data.Look(entry) is { IsRegular: true };
+        }
+        if (entry is not (".lkvm" or HypervisorProcess.JailRoot) || data.Look(entry) is not { IsDirectory: true })
+        {
+            return false;
+        }
+        using var folder = data.Find(entry);
+        return folder is null || folder.Names().All(n => folder.Look(n) is { IsSocket: true });
     }
 
     /// <summary>Removes the VM's directory and all in it, then what steered it; links are removed, never followed.</summary>

@@ -243,6 +243,81 @@ public sealed class StandInTests : IDisposable
         Assert.EndsWith("survived\n", script.Out);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(" | cat")]
+    public void A_script_in_the_foreground_of_a_terminal_outlives_it_too_and_has_its_terminal_back(string pipe)
+    {
+        var file = Declare("crosvm", parameters: ",\"seconds=1\"");
+        Up(file);
+        using var terminal = new PseudoTerminal(["ip", .. In("sh", "-c", $"\"$0\" run \"$1\"{pipe}; read answer; echo survived with $answer", Binary.Path, file)], 200, 40);
+        Assert.True(terminal.ReadUntil(s => s.Text.Contains("guest: its time is over"), TimeSpan.FromSeconds(20)), terminal.Screen.Text);
+        terminal.Send("its keys\n");
+        Assert.True(terminal.ReadUntil(s => s.Text.Contains("survived with its keys"), TimeSpan.FromSeconds(10)), terminal.Screen.Text);
+    }
+
+    [Theory]
+    [InlineData("cloud-hypervisor")]
+    [InlineData("crosvm")]
+    [InlineData("firecracker")]
+    [InlineData("stratovirt")]
+    public void A_guest_that_is_booting_is_asked_again_until_it_hears(string hypervisor)
+    {
+        var file = Declare(hypervisor, parameters: ",\"boots=2\"");
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        var clock = Stopwatch.StartNew();
+        var stopped = Shutdown(file);
+        Assert.True(stopped.Code == 0, stopped.Err + guest.Console);
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{clock.Elapsed}");
+        Assert.Contains("guest: missed ", guest.Console);
+    }
+
+    [Theory]
+    [InlineData("gzip", "H4sI")]
+    [InlineData("zstd", "KLUv/Q==")]
+    [InlineData("xz", "/Td6WFoA")]
+    [InlineData("lzma", "XQAAAA==")]
+    [InlineData("bzip2", "Qlpo")]
+    [InlineData("lz4", "AiFMGA==")]
+    [InlineData("lzop", "iUxaTw==")]
+    public void A_compressed_kernel_is_refused_with_the_command_that_unpacks_it(string tool, string head)
+    {
+        var kernel = Path.Combine(_home, "vmlinux.packed");
+        File.WriteAllBytes(kernel, [.. Convert.FromBase64String(head), .. new byte[1024]]);
+        var file = Declare("kvmtool", kernel: kernel);
+        Up(file);
+        var run = Binary.Run("ip", null, In(Binary.Path, "run", file));
+        Assert.Equal(1, run.Code);
+        Assert.Contains($"is compressed with {tool}, and kvmtool boots a bzImage", run.Err);
+        Assert.Contains($"-dc {kernel} > vmlinux", run.Err);
+    }
+
+    [Fact]
+    public void What_a_StratoVirt_was_built_without_is_left_out_and_said()
+    {
+        _package = Path.Combine(StandIn.Folder, "plain");
+        var file = Declare("stratovirt", more: ",\"vsock\":{\"cid\":7}");
+        Up(file);
+        using (var guest = Start(file))
+        {
+            guest.WaitFor("guest: ready");
+            Assert.Contains("note: this stratovirt was built without vhost_vsock, so the guest has no vsock", guest.Console);
+        }
+        foreach (var (folder, has) in (IEnumerable<(string, bool)>)[("plain/bin", false), ("bin", true)])
+        {
+            var diagnostics = new DiagnosticBag();
+            var declaration = File.ReadAllText(file).Replace("\"id\":\"vm-s\"", "\"id\":\"vm-s\",\"tap\":{\"vhost\":true}", StringComparison.Ordinal);
+            var vm = new DeclarationReader(diagnostics).Read(JsonFrontDoor.Read("vm.json", System.Text.Encoding.UTF8.GetBytes(declaration), diagnostics)!)!;
+            var attachments = HypervisorTable.Attach(vm, out _);
+            var facts = Microvm.Host.Run.HypervisorProcess.Look(vm, attachments, Path.Combine(StandIn.Folder, folder, "stratovirt"), new(true));
+            var words = string.Join(' ', HypervisorTable.Find("stratovirt")!.Render(vm, attachments, facts).Words);
+            Assert.Equal((has, has, has), (words.Contains("vhost=on"), words.Contains("vhost-vsock-device"), words.Contains("virtio-rng-device")));
+            Assert.Equal(has ? 0 : 2, Microvm.Host.Run.HypervisorProcess.LeftOut(vm, attachments, facts).Count());
+        }
+    }
+
     [Fact]
     public void A_second_run_of_a_VM_is_refused_and_the_first_one_goes_on()
     {
