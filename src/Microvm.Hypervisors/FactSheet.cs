@@ -123,7 +123,7 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
         }
         if (KillsItsGroup)
         {
-            yield return "a process group of its own, which it kills at its end; it gets one unless it is a terminal's foreground job";
+            yield return "a process group of its own, which it kills at its end; it gets one unless it is alone in the foreground of a terminal";
         }
         if (HostNote is { } more)
         {

@@ -263,7 +263,7 @@ public sealed class StandInTests : IDisposable
     [InlineData("stratovirt")]
     public void A_guest_that_is_booting_is_asked_again_until_it_hears(string hypervisor)
     {
-        var file = Declare(hypervisor, parameters: ",\"boots=2\"");
+        var file = Declare(hypervisor, parameters: ",\"boots=4\"");
         Up(file);
         using var guest = Start(file);
         guest.WaitFor("guest: ready");
