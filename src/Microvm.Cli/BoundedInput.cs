@@ -7,7 +7,7 @@ internal static class BoundedInput
     internal const int MostBytes = 64 * 1024 * 1024;
 
     /// <summary>How long the other end of a named pipe may take to come, and between what it writes.</summary>
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
 
     /// <summary>A file's bytes; null where there are more than <see cref="MostBytes"/>.</summary>
     /// <exception cref="IOException">It can't be read, or nobody writes to it.</exception>

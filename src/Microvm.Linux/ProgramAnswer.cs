@@ -17,7 +17,11 @@ internal static class ProgramAnswer
         process.StandardInput.Close();
         Task<string?>[] both = [Read(process.StandardOutput.BaseStream), Read(process.StandardError.BaseStream)];
         var clock = Stopwatch.StartNew();
-        _ = Task.WaitAll(both, patience);
+        // What says too much is waited for no longer.
+        while (Array.FindAll(both, b => !b.IsCompleted) is { Length: > 0 } open && !both.Any(b => b is { IsCompleted: true, Result: null }) && patience - clock.Elapsed is { Ticks: > 0 } rest)
+        {
+            _ = Task.WaitAny(open, rest);
+        }
         var left = patience - clock.Elapsed;
         if (both.All(b => b is { IsCompletedSuccessfully: true, Result: not null }) && process.WaitForExit(left > TimeSpan.Zero ? left : TimeSpan.Zero))
         {

@@ -19,6 +19,8 @@ serve() {
 for hypervisor in cloud-hypervisor firecracker; do
     sed 's#"kernel"#"hypervisor":"'"$hypervisor"'","socket":"'"$work"'/api","kernel"#' "$work/good.json" >"$work/$hypervisor.json"
     for kind in drip endless length raw json; do
+        # One API is spoken to as the other: of what takes its time, one is enough.
+        [ "$kind $hypervisor" != "drip cloud-hypervisor" ] || continue
         serve "$kind"
         server=$!
         code=0
