@@ -65,6 +65,8 @@ public sealed class HypervisorUnitTests(SystemdHost host)
         }
         Assert.Contains($"guest: mac {vm.Mac}", console, StringComparison.Ordinal);
         Assert.DoesNotContain("probe failed", console, StringComparison.Ordinal);
+        var pairs = vm.Type != "user" && vm.Hypervisor is "cloud-hypervisor" or "alioth" && vm.Type != "user" ? vm.Vcpu : 1;
+        Assert.True(Times(console, $"guest: queues {string.Join(' ', Enumerable.Range(0, pairs).Select(n => $"rx-{n}").Concat(Enumerable.Range(0, pairs).Select(n => $"tx-{n}")))}\n") >= time, console);
         if (vm.Address is { } address)
         {
             host.Until($"{vm.Name} at {address}\n{console}", () => host.Run("ping", "-c", "1", "-W", "1", address).Code == 0);
@@ -81,7 +83,8 @@ public sealed class HypervisorUnitTests(SystemdHost host)
         Networks();
         // Usually a third of the pairs, with each hypervisor and each type among them.
         var all = Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 };
-        var vms = s_hypervisors.SelectMany((h, a) => s_types.Where((_, b) => all || (a + b) % 3 == 0).Select(t => (h, t))).Select((p, n) => new Vm(p.h, p.t, n + 1, all ? 4 : 1)).ToList();
+        var vms = s_hypervisors.SelectMany((h, a) => s_types.Where((_, b) => all || (a + b) % 3 == 0).Select(t => (h, t))).Select((p, n) => new Vm(p.h, p.t, n + 1, 4)).ToList();
+        vms.AddRange(vms.Where(_ => all).Select(v => v with { Number = v.Number + 30, Vcpu = 1 }).ToList());
         host.Write("/root/pairs.json", $$"""{"microvm":{"vms":{ {{string.Join(",\n", vms.Select(v => $"\"{v.Name}\":{{\"autostart\":false,\"config\":{v.Declaration}}}"))}} } } }""");
         var up = host.Run("/usr/local/bin/microvm", "fleet", "up", "/root/pairs.json");
         Assert.True(up.Code == 0, up.Out + up.Err);
@@ -160,6 +163,22 @@ public sealed class HypervisorUnitTests(SystemdHost host)
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(15), $"{clock.Elapsed}");
         Assert.Contains("nobody answers at its control socket", Console(vm), StringComparison.Ordinal);
         host.Microvm("remove", vm.Name, "--data");
+    }
+
+    [Fact]
+    public void Shutdown_by_name_asks_a_running_VM_and_tells_that_its_unit_starts_it_again()
+    {
+        Networks();
+        var vm = Single("stratovirt", "tap", 67);
+        Create(vm);
+        Assert.Equal($"'{vm.Name}' is not running\n", host.Microvm("shutdown", vm.Name));
+        host.Microvm("start", vm.Name);
+        Serves(vm, 1);
+        var shutdown = host.Run("/usr/local/bin/microvm", "shutdown", vm.Name);
+        Assert.Equal((0, $"'{vm.Name}' has shut down\n"), (shutdown.Code, shutdown.Out));
+        Assert.Contains($"starts '{vm.Name}' again once it has shut down; to keep it down: sudo microvm stop {vm.Name}", shutdown.Err, StringComparison.Ordinal);
+        Serves(vm, 2);
+        Gone(vm);
     }
 
     [Fact]
