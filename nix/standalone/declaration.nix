@@ -154,7 +154,8 @@ let
     else {
       n = name;
       p = at;
-      v.m = simple ++ unknown
+      # Another nixpkgs serves nothing here; that somebody wanted one is told.
+      v.m = simple ++ unknown ++ (let other = filter (d: d.value != null) (concatMap peel (under "nixpkgs" sets)); in if other == [ ] then [ ] else [ { n = "nixpkgs"; p = (head other).at; v = true; } ])
         ++ (if it.flake == null then [ ] else [ { n = "flake"; p = it.flakeAt; v = it.flake; } ])
         ++ (if it.guest == null then [ ] else [ { n = if it.flake == null then "config" else "evaluated"; p = configAt; inherit (it.guest.tagged) v; } ]);
     };

@@ -19,7 +19,7 @@ internal sealed record Fleet(IReadOnlyList<FleetVm> Vms, string? StateDirectory)
 internal static class FleetReader
 {
     private static readonly string[] s_host = ["vms", "autostart", "stateDir", "host"];
-    private static readonly string[] s_vm = ["config", "flake", "updateFlake", "autostart", "restartIfChanged"];
+    private static readonly string[] s_vm = ["config", "flake", "updateFlake", "autostart", "restartIfChanged", "nixpkgs"];
 
     /// <summary>What the front door adds to a VM that it found in its flake.</summary>
     private const string Evaluated = "evaluated";

@@ -25,6 +25,10 @@ internal static class WithoutEffect
         }
         foreach (var vm in (microvm["vms"] as ObjectNode)?.Members.Select(m => m.Value).OfType<ObjectNode>() ?? [])
         {
+            if (vm["nixpkgs"] is { } nixpkgs and not NullNode)
+            {
+                yield return ("microvm.vms.*.nixpkgs", nixpkgs.At);
+            }
             foreach (var one in (vm["config"] ?? vm["evaluated"]) is ObjectNode config ? Of(config) : [])
             {
                 yield return one;
