@@ -4,7 +4,6 @@ using Microvm.Declaration;
 namespace Microvm.Tests;
 
 /// <summary>docs/declaration.md lists every option, from the table that the reader uses.</summary>
-[Trait("needs", "nothing")]
 public sealed class DeclarationPageTests
 {
     private static readonly string s_page = Path.Combine(Binary.Root, "docs", "declaration.md");

@@ -39,6 +39,18 @@ public sealed class StopTests : IDisposable
     }
 
     [Fact]
+    public void A_guest_that_was_asked_while_it_booted_is_asked_again()
+    {
+        // It hears neither the button nor the keys for as long as it is asked in both ways for the first time.
+        var file = Declare("", "late=5", "seconds=600");
+        using var guest = Guest.Run(file);
+        guest.WaitFor("guest: late");
+        var stopped = Binary.Microvm("shutdown", "--timeout", "30", file);
+        Assert.True(stopped.Code == 0, stopped.Err + guest.Console);
+        Assert.Equal("'stop' has shut down\n", stopped.Out);
+    }
+
+    [Fact]
     public void A_guest_that_does_not_listen_is_ended_after_the_timeout_and_that_is_said()
     {
         // -S: the machine is there and its processor stands still.
