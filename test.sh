@@ -5,13 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/need.sh
-sdk
 if [ "${1:-}" = --unit ]; then
     shift
+    sdk
     dotnet build tests/Microvm.Tests -c Release --nologo -v quiet
     exec dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off --filter-trait needs=nothing "$@"
 fi
 as_root "the tests make network namespaces"
+sdk
 trap hand_back EXIT
 # The tests play the caller of sudo themselves. And root's git reads a checkout that is another's where it is told to.
 unset SUDO_UID SUDO_GID SUDO_USER SUDO_COMMAND

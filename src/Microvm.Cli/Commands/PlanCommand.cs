@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microvm.Declaration;
+using Microvm.Host.Run;
 using Microvm.Hypervisors;
 using Microvm.Network;
 
@@ -29,6 +30,17 @@ internal static class PlanCommand
                 && attachments.FirstOrDefault(a => a.Vm == vm.Name && a.Kind is not (AttachmentKind.UserMode or AttachmentKind.UserNamespace)) is { } first)
             {
                 Console.Error.WriteLine($"microvm: note: '{first.Interface.Id}' of '{vm.Name}' gets one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}");
+            }
+        }
+        foreach (var vm in vms)
+        {
+            // Of a VM that runs, its hypervisor has the ports.
+            if (vm.Socket is not { } socket || ControlSocketGuard.Holder(socket) is null)
+            {
+                foreach (var fault in Prerequisites.OfHost(vm, [.. attachments.Where(a => a.Vm == vm.Name)]))
+                {
+                    Console.Error.WriteLine($"microvm: note: 'microvm run' of '{vm.Name}' would be refused: {fault}");
+                }
             }
         }
         return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;

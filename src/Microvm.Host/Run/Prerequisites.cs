@@ -34,18 +34,19 @@ public static class Prerequisites
         {
             yield return $"'{user.Interface.Id}' needs slirp4netns, which is not on the PATH; install it (Debian: sudo apt install slirp4netns)";
         }
-        List<string> more;
-        using (Caller.ActAsStarter())
-        {
-            more = [.. attachments.Where(a => a.Interface.Vhost).Select(a => VhostFault(a.Interface)).OfType<string>()];
-            if (!inside)
-            {
-                more.AddRange(vm.ForwardPorts.Where(p => p.From == "host").Select(HostPorts.Fault).OfType<string>());
-            }
-        }
-        foreach (var fault in more)
+        foreach (var fault in OfHost(vm, attachments, inside))
         {
             yield return fault;
+        }
+    }
+
+    /// <summary>What the host lacks that no link shows: vhost, and ports to be forwarded. Looked at as whoever starts the VM.</summary>
+    public static IReadOnlyList<string> OfHost(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, bool inside = false)
+    {
+        using (Caller.ActAsStarter())
+        {
+            return [.. attachments.Where(a => a.Interface.Vhost).Select(a => VhostFault(a.Interface)).OfType<string>(),
+                .. inside ? [] : vm.ForwardPorts.Where(p => p.From == "host").Select(HostPorts.Fault).OfType<string>()];
         }
     }
 

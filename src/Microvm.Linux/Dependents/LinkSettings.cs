@@ -14,10 +14,10 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
     private const uint AllMulticast = 0x200, SetByHand = 0x80 | 0x100 | AllMulticast | 0x1000;
 
     // IFLA_BRPORT_* of linux/if_link.h with what a new port has; those that are not here are reported only, or depend on the link's speed.
-    private static readonly Dictionary<ushort, uint> s_port = new()
-    {
-        [2] = 32, [4] = 0, [5] = 0, [6] = 0, [7] = 0, [8] = 1, [9] = 1, [10] = 0, [11] = 0, [25] = 1, [27] = 1, [28] = 0, [29] = 0, [30] = 1, [31] = 0, [32] = 0, [33] = 0, [39] = 0, [40] = 0,
-    };
+    private static readonly Dictionary<ushort, uint> s_port = (((ushort, uint)[])
+    [
+        (2, 32), (4, 0), (5, 0), (6, 0), (7, 0), (8, 1), (9, 1), (10, 0), (11, 0), (25, 1), (27, 1), (28, 0), (29, 0), (30, 1), (31, 0), (32, 0), (33, 0), (39, 0), (40, 0)
+    ]).ToDictionary();
 
     /// <summary>Sysctls of the link that differ from those of a link made anew, by path below <c>/proc/sys/net</c> with NAME for the link's name.</summary>
     private IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace Microvm.Tests;
 
-/// <summary>Ports of the host that can't be forwarded are told by `run`, `run --dry-run` and `doctor`, before QEMU would fail.</summary>
+/// <summary>Ports of the host that can't be forwarded are told by `plan`, `run`, `run --dry-run` and `doctor`, before QEMU would fail.</summary>
 public sealed class ForwardedPortTests : IDisposable
 {
     private readonly Folder _folder = new();
@@ -38,9 +38,11 @@ public sealed class ForwardedPortTests : IDisposable
             Assert.Contains($"{proto} port {port} of the host is taken by process {Environment.ProcessId} (", run.Out + run.Err);
         }
         Assert.Contains($"{proto} port {port} of the host is taken", Binary.Microvm("doctor", file).Out);
+        Assert.Contains($"'microvm run' of 'f' would be refused: {proto} port {port} of the host is taken by process {Environment.ProcessId} (", Binary.Microvm("plan", file).Err);
         Assert.Contains("Could not set up host forwarding rule", Qemu("127.0.0.1", port, proto));
         taken.Dispose();
         Assert.Equal(0, Binary.Microvm("run", "--dry-run", file).Code);
+        Assert.Equal("", Binary.Microvm("plan", file).Err);
     }
 
     [Theory]
@@ -54,6 +56,7 @@ public sealed class ForwardedPortTests : IDisposable
         Assert.Equal(1, dry.Code);
         Assert.Contains(said, dry.Out);
         Assert.Contains($"tcp port {port} of the host", Binary.Microvm("doctor", file).Out);
+        Assert.Contains(said, Binary.Microvm("plan", file).Err);
         Assert.Contains("Could not set up host forwarding rule", Qemu(address, port, "tcp"));
     }
 
@@ -68,6 +71,7 @@ public sealed class ForwardedPortTests : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Contains("'vm-f' asks for tap.vhost, and there is no /dev/vhost-net; load it with: sudo modprobe vhost_net", run.Err);
         Assert.Contains("asks for tap.vhost", host.Microvm("run", "--dry-run", file).Out);
+        Assert.Contains("asks for tap.vhost", host.Microvm("plan", file).Err);
         Assert.Contains("vhost", host.Microvm("doctor", file).Out);
     }
 }

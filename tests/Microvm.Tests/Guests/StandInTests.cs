@@ -172,8 +172,9 @@ public sealed class StandInTests : IDisposable
         var file = Declare(hypervisor, vcpu: 2, parameters: ",\"seconds=2\"", kernel: kernel);
         Binary.Run("chmod", null, "-R", "a+rwX", _home);
         Up(file, root ? "root" : Nobody);
-        string[] start = [.. root ? (string[])[] : ["setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", "--bounding-set=-all", "--"], "env", "-u", "HOME", binary, "run", file];
-        const string WithTun = "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"";
+        string[] start = [.. root ? (string[])[] : ["setpriv", "--reuid", Nobody, "--regid", Nobody, "--clear-groups", "--bounding-set=-all", "--"], "env", "-u", "HOME", binary, "run", .. root ? (string[])["--trust"] : [], file];
+        // What root agrees to is remembered, here for the test alone: the folder is one that others may write.
+        const string WithTun = "mount -t tmpfs none /var/lib && mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"";
         string[] words = ["ip", .. In(["sh", "-c", WithTun + (input switch { "closed" => " <&-", "null" => " </dev/null", _ => "" }), "sh", .. start])];
         if (input == "terminal")
         {

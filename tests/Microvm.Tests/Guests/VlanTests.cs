@@ -1,13 +1,13 @@
 namespace Microvm.Tests;
 
-/// <summary>VLANs of bridge ports, on Debian's stock kernel in a guest: many a kernel that tests run on has no VLAN filtering.</summary>
+/// <summary>VLANs of bridge ports, and a VRF, on Debian's stock kernel in a guest: many a kernel that tests run on has neither.</summary>
 public sealed class VlanTests : IDisposable
 {
     private readonly Folder _folder = new();
     public void Dispose() => _folder.Dispose();
 
     private const string Script = """
-        for m in llc stp bridge tun; do insmod /modules/$m.ko; done
+        for m in llc stp bridge tun vrf; do insmod /modules/$m.ko; done
         export PATH=/tools:$PATH
         mkdir -p /etc /run /tmp; echo root:x:0:0::/:/bin/sh > /etc/passwd; echo root:x:0: > /etc/group
         ip link set lo up
@@ -28,11 +28,19 @@ public sealed class VlanTests : IDisposable
         bridge vlan del dev vm-a2 vid 1
         microvm up /tools/one.json > /dev/null
         echo "none: $(bridge -j vlan show dev vm-a2)"
+
+        # A VRF is no bridge, and just as much somebody else's.
+        microvm up /tools/free.json
+        ip link add vrf9 type vrf table 9
+        ip link set vrf9 up
+        ip link set vm-f1 master vrf9
+        microvm plan --exit-code /tools/free.json > /dev/null && echo "vrf: planned $(microvm up /tools/free.json)"
+        echo "vrf: $(cat /sys/class/net/vm-f1/master/uevent | grep INTERFACE)"
         echo "finished"
         """;
 
     [Fact]
-    public void A_tap_that_is_replaced_is_in_the_VLANs_that_somebody_put_it_in_and_in_no_other()
+    public void A_tap_that_is_replaced_is_in_the_VLANs_that_somebody_put_it_in_and_in_no_other_and_a_VRF_is_left_alone()
     {
         var root = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(_folder.File("x", ""))!, "root/tools")).FullName;
         foreach (var program in (string[])["/usr/sbin/ip", "/usr/sbin/bridge", Binary.Path])
@@ -51,6 +59,7 @@ public sealed class VlanTests : IDisposable
             File.WriteAllText($"{root}/{name}.json",
                 $$"""{"networking":{"hostName":"a"},"microvm":{"vcpu":{{vcpu}},"interfaces":[{{NetworkHost.Tap("vm-a1", "br0")}},{{NetworkHost.Tap("vm-a2", "br0")}}] } }""");
         }
+        File.WriteAllText($"{root}/free.json", $$"""{"networking":{"hostName":"f"},"microvm":{"interfaces":[{{NetworkHost.Tap("vm-f1")}}] } }""");
         // The kernel unpacks one archive after the other.
         var initrd = _folder.File("initrd", "");
         var packed = Binary.Run("sh", null, "-c", $"cd {Path.GetDirectoryName(root)} && find . | cpio -o -H newc --quiet | gzip -1 | cat {Binary.Root}/out/guest/initrd - > {initrd}");
@@ -65,5 +74,7 @@ public sealed class VlanTests : IDisposable
         Assert.Equal(2, Lines("index").Distinct().Count());
         Assert.Contains("nothing to do", console);
         Assert.DoesNotContain("\"vlan\":", Assert.Single(Lines("none")));
+        Assert.Contains("nothing to do", console[console.IndexOf("vrf: planned", StringComparison.Ordinal)..]);
+        Assert.Contains("vrf: INTERFACE=vrf9", console);
     }
 }

@@ -132,16 +132,27 @@ public sealed class LeftAloneTests : IDisposable
     [Fact]
     public void A_tap_that_is_moved_to_another_bridge_and_back_by_an_undo_keeps_its_port_settings()
     {
-        foreach (var bridge in (string[])["br0", "br1", "full"])
+        foreach (var bridge in (string[])["br0", "br1"])
         {
             _host.Net.Ip("link", "add", bridge, "type", "bridge");
         }
-        _host.Done("up", _host.Declare("full", 1, [.. Enumerable.Range(0, 1023).Select(i => NetworkHost.Tap($"p{i}", "full"))]));
         _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Tap("vm-a2")));
         Bridge("link", "set", "dev", "vm-a1", "isolated", "on");
         var port = Port("vm-a1");
-        // Changed are both, in this order; the second finds its bridge full.
-        Assert.Equal(1, _host.Microvm("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br1"), NetworkHost.Tap("vm-a2", "full"))).Code);
-        Assert.Equal(("br0", port), (Master("vm-a1"), Port("vm-a1")));
+        var moved = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br1"), NetworkHost.Tap("vm-a2", "br1"));
+        var undone = 0;
+        for (var nth = 1; nth < 30; nth++)
+        {
+            // Each answer of the kernel is lost in turn, those to the changes too.
+            var up = Binary.Run("strace", null, "-f", "-o", "/dev/null", "-e", $"inject=recvfrom:error=EIO:when={nth}", Binary.Path, "up", "--netns", _host.Net.Name, moved);
+            if (up.Code == 0)
+            {
+                break;
+            }
+            undone++;
+            Assert.Equal(("br0", null, port), (Master("vm-a1"), Master("vm-a2"), Port("vm-a1")));
+        }
+        Assert.True(undone >= 3, $"{undone}");
+        Assert.Equal("br1", Master("vm-a1"));
     }
 }
