@@ -23,21 +23,23 @@ internal static class PlanCommand
         using var network = new HostNetwork();
         var plan = HostSession.SpareTheNameless(network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms)));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json), vms);
-        foreach (var vm in vms.Where(v => v.Vcpu > 1))
+        var own = attachments.ToLookup(a => a.Vm);
+        foreach (var vm in vms)
         {
             // User networks have one whatever the hypervisor does.
-            if (HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why
-                && attachments.FirstOrDefault(a => a.Vm == vm.Name && a.Kind is not (AttachmentKind.UserMode or AttachmentKind.UserNamespace)) is { } first)
+            if (vm.Vcpu > 1 && HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why
+                && own[vm.Name].FirstOrDefault(a => a.Kind is not (AttachmentKind.UserMode or AttachmentKind.UserNamespace)) is { } first)
             {
                 Console.Error.WriteLine($"microvm: note: '{first.Interface.Id}' of '{vm.Name}' gets one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}");
             }
         }
         foreach (var vm in vms)
         {
+            var faults = Prerequisites.OfHost(vm, [.. own[vm.Name]]);
             // Of a VM that runs, its hypervisor has the ports.
-            if (vm.Socket is not { } socket || ControlSocketGuard.Holder(socket) is null)
+            if (faults.Count > 0 && (vm.Socket is not { } socket || ControlSocketGuard.Holder(socket) is null))
             {
-                foreach (var fault in Prerequisites.OfHost(vm, [.. attachments.Where(a => a.Vm == vm.Name)]))
+                foreach (var fault in faults)
                 {
                     Console.Error.WriteLine($"microvm: note: 'microvm run' of '{vm.Name}' would be refused: {fault}");
                 }
