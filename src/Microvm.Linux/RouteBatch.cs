@@ -34,19 +34,14 @@ public sealed class RouteBatch
         return End();
     }
 
-    /// <summary>Sets alias and link group, and where they are given bridge, MAC and MTU, in one request. The kernel sets MAC and MTU before it
-    /// attaches (do_setlink() in net/core/rtnetlink.c), so that the bridge takes on neither.</summary>
+    /// <summary>Sets alias and link group, and where they are given bridge and MTU, in one request. The kernel sets the MTU before it
+    /// attaches (do_setlink() in net/core/rtnetlink.c), so that the bridge doesn't take it on.</summary>
     /// <param name="master">The ifindex of the bridge; 0 for none, null leaves it as it is.</param>
-    /// <param name="mac">Six octets; null leaves it as it is.</param>
     /// <param name="mtu">In bytes; null leaves it as it is.</param>
-    public RouteBatch Mark(int index, string name, string alias, uint group, int? master = null, byte[]? mac = null, uint? mtu = null)
+    public RouteBatch Mark(int index, string name, string alias, uint group, int? master = null, uint? mtu = null)
     {
         var w = Begin(master is null ? "mark" : "mark and attach", name, RTM_SETLINK, 0).IfInfo(index);
         w.Attribute(IFLA_IFALIAS, alias).Attribute(IFLA_GROUP, group);
-        if (mac is not null)
-        {
-            w.Attribute(IFLA_ADDRESS, mac);
-        }
         Attach(w, master, mtu);
         return End();
     }

@@ -7,7 +7,8 @@ namespace Microvm.Linux;
 /// <summary>Makes and changes persistent taps over <c>/dev/net/tun</c> (Documentation/networking/tuntap.rst).</summary>
 public static unsafe class TunDevice
 {
-    private const nuint TUNSETIFF = 0x400454ca, TUNSETPERSIST = 0x400454cb, TUNSETOWNER = 0x400454cc, TUNSETGROUP = 0x400454ce, TUNSETIFINDEX = 0x400454da;
+    private const nuint TUNSETIFF = 0x400454ca, TUNSETPERSIST = 0x400454cb, TUNSETOWNER = 0x400454cc, TUNSETGROUP = 0x400454ce, TUNSETIFINDEX = 0x400454da, SIOCSIFHWADDR = 0x8924;
+    private const ushort ARPHRD_ETHER = 1;
     private const ushort IFF_TAP = 0x2, IFF_MULTI_QUEUE = 0x100, IFF_NO_PI = 0x1000, IFF_VNET_HDR = 0x4000, IFF_TUN_EXCL = 0x8000;
     private const int O_RDWR = 2, O_CLOEXEC = 0x80000;
 
@@ -16,12 +17,18 @@ public static unsafe class TunDevice
     /// <param name="index">The ifindex it is to have, so that it need not be looked up; 0 lets the kernel choose.</param>
     /// <param name="owner">User id that may open it, or null for CAP_NET_ADMIN only.</param>
     /// <param name="group">Group id that may open it.</param>
-    /// <exception cref="LinuxException">EBUSY: name or index is taken; EPERM: no CAP_NET_ADMIN.</exception>
-    public static Tap Create(string name, bool multiQueue, uint? owner, uint? group, int index = 0)
+    /// <param name="address">The Ethernet address of the host's end, six bytes; null leaves the random one. It is set at once, since udev gives
+    /// a link whose address is random (NET_ADDR_RANDOM) another one, when it comes to it.</param>
+    /// <exception cref="LinuxException">EBUSY: name or index is taken; EPERM: no CAP_NET_ADMIN; EADDRNOTAVAIL: a multicast address.</exception>
+    public static Tap Create(string name, bool multiQueue, uint? owner, uint? group, int index = 0, byte[]? address = null)
     {
         var tap = Attach(name, multiQueue, "make", IFF_TUN_EXCL, index);
         try
         {
+            if (address is not null)
+            {
+                tap.SetAddress(address);
+            }
             tap.SetOwner(owner, group);
             return tap;
         }
@@ -84,6 +91,23 @@ public static unsafe class TunDevice
             if (group is { } g)
             {
                 Set(TUNSETGROUP, g, "set the group of tap");
+            }
+        }
+
+        /// <summary>Sets the Ethernet address of the host's end.</summary>
+        internal void SetAddress(ReadOnlySpan<byte> address)
+        {
+            // struct ifreq: the name, which the descriptor makes needless, then a struct sockaddr.
+            Span<byte> ifreq = stackalloc byte[40];
+            ifreq.Clear();
+            BinaryPrimitives.WriteUInt16LittleEndian(ifreq[16..], ARPHRD_ETHER);
+            address[..6].CopyTo(ifreq[18..]);
+            fixed (byte* p = ifreq)
+            {
+                if (Libc.ioctl(_tun.Value, SIOCSIFHWADDR, p) < 0)
+                {
+                    throw new LinuxException($"set the address of tap '{_name}'", Marshal.GetLastPInvokeError());
+                }
             }
         }
 

@@ -115,9 +115,9 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
             {
                 var (want, index) = (links[n].Want, indexes[n]);
                 made(index, links[n]);
-                taps[n] = TunDevice.Create(want.Name, want.MultiQueue, want.Owner, want.Group, index);
+                taps[n] = TunDevice.Create(want.Name, want.MultiQueue, want.Owner, want.Group, index, links[n].Address ?? want.HostMac);
                 _batch.NoQueue(index, want.Name).Mark(index, want.Name, want.Alias, links[n].LinkGroup, links[n].Master == 0 ? null : links[n].Master,
-                    links[n].Address ?? want.HostMac, links[n].Mtu is { } mtu and not 1500 ? mtu : null);
+                    links[n].Mtu is { } mtu and not 1500 ? mtu : null);
                 if (links[n].Port is { } port)
                 {
                     _batch.SetPort(index, want.Name, port);

@@ -35,7 +35,13 @@ public sealed class BesideUsTests : IDisposable
         Settle($"{ready} || {{ cat /run/{name}.log; false; }}");
     }
 
-    private void Udev() => Daemon("udev", "/lib/systemd/systemd-udevd", "[ -S /run/udev/control ]");
+    private void Udev(string under = "") => Daemon("udev", $"{under} /lib/systemd/systemd-udevd", "[ -S /run/udev/control ]");
+
+    /// <summary>As distributions have it: links without a MAC of their own get a persistent one, and are renamed by rules.</summary>
+    private const string PersistentMac = """
+        mkdir -p /run/systemd/network /run/udev/rules.d
+        printf '[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel\nMACAddressPolicy=persistent\n' > /run/systemd/network/50-all.link
+        """;
 
     private const string Running = "[ \"$(nmcli -t -f RUNNING general 2>/dev/null)\" = running ]";
 
@@ -79,10 +85,9 @@ public sealed class BesideUsTests : IDisposable
     [Fact]
     public void Udev_leaves_names_MACs_and_everything_else_of_our_links_and_hears_of_each()
     {
-        // As distributions have it: links without a MAC of their own get a persistent one, and are renamed by rules. A rule of the administrator's sets more.
+        _host.Do(PersistentMac);
+        // A rule of the administrator's sets more.
         _host.Do("""
-            mkdir -p /run/systemd/network /run/udev/rules.d
-            printf '[Match]\nOriginalName=*\n[Link]\nNamePolicy=keep kernel\nMACAddressPolicy=persistent\n' > /run/systemd/network/50-all.link
             printf 'SUBSYSTEM=="net", ACTION=="add", KERNEL=="vm-*", ATTR{tx_queue_len}="777", TAG+="seen"\n' > /run/udev/rules.d/90-vms.rules
             """);
         Udev();
@@ -109,6 +114,20 @@ public sealed class BesideUsTests : IDisposable
         Settle("udevadm settle");
         Assert.Equal(3, known.Split('\n').Length - _host.Do("ls /run/udev/data | grep ^n").Split('\n').Length);
         _host.Do("ip link show br0; ip link show eth0; ip link show other0");
+    }
+
+    [Fact]
+    public void A_udev_that_looks_early_and_acts_late_leaves_our_MACs()
+    {
+        _host.Do(PersistentMac);
+        // It sends 300 ms after it looked whether the address is a random one; `up` sends 100 ms after it made the tap.
+        Udev("strace -D -f -o /dev/null -e trace=sendto -e inject=sendto:delay_enter=300000");
+        _host.Do("ip tuntap add other0 mode tap");
+        Known("other0");
+        Assert.Equal("3", _host.Do("cat /sys/class/net/other0/addr_assign_type").Trim());
+        _host.Do($"strace -f -o /dev/null -e trace=sendto -e inject=sendto:delay_enter=100000 {Binary.Path} up {Declare("web", NetworkHost.Tap("vm-a1"))}");
+        Known("vm-a1");
+        Assert.StartsWith("fe:", Address("vm-a1"));
     }
 
     private const string Bridge = """
