@@ -7,8 +7,7 @@ internal static class NixExpression
 {
     private static readonly Lazy<string> s_whole = new(Join);
 
-    /// <summary>A function of <c>{ file }</c>, or of <c>{ flake; name; }</c>. It is one argument of a process, so it stays
-    /// under the kernel's 128 KiB for one (MAX_ARG_STRLEN).</summary>
+    /// <summary>A function of <c>{ file }</c>, or of <c>{ flake; name; }</c>, which nix reads from its standard input.</summary>
     internal static string Whole => s_whole.Value;
 
     private static string Join()
@@ -19,7 +18,7 @@ internal static class NixExpression
             text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
         }
         // These are written as modules are; the front door takes only their options.
-        text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("interfaces")).Append(") ];\n");
+        text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("outputs")).Append(") ];\n");
         return text.Append("in entry { inherit functions properties types modules packages declaration flakes options; })").ToString();
     }
 

@@ -6,24 +6,19 @@ let
   cfg = config.microvm;
   inherit (config.networking) hostName;
   host = cfg.vmHostPackages;
-  hypervisors = [ "qemu" "cloud-hypervisor" "firecracker" "crosvm" "kvmtool" "stratovirt" "alioth" "vfkit" ];
+  table = import ./table.nix;
   # Of a kernel package these boot the uncompressed image on x86-64.
   elf = [ "cloud-hypervisor" "firecracker" "crosvm" ];
   shared = key: lib.filterAttrs (_: interfaces: builtins.length interfaces > 1) (builtins.groupBy (i: i.${key}) cfg.interfaces);
-  # Options as JSON has them: what is null was not said, and a package is its path.
-  plain = v:
-    if builtins.isAttrs v && v ? outPath then "${v}"
-    else if builtins.isAttrs v then lib.mapAttrs (_: plain) (lib.filterAttrs (_: inner: inner != null) v)
-    else if builtins.isList v then map plain v
-    else if builtins.isPath v then toString v
-    else v;
-
-  interface = i: { inherit (i) type id mac; }
-    // lib.optionalAttrs (i.type == "macvtap") { macvtap = { inherit (i.macvtap) link mode; } // lib.optionalAttrs (i.macvtap.sourceMacs != [ ]) { inherit (i.macvtap) sourceMacs; }; }
-    // lib.optionalAttrs (i.bridge != null || i.detached) { inherit (i) bridge; }
-    // lib.optionalAttrs (i.bridgeHelper != null) { inherit (i) bridgeHelper; }
-    // lib.optionalAttrs i.user.kernelIp { inherit (i) user; }
-    // lib.optionalAttrs i.tap.vhost { inherit (i) tap; };
+  declared = import ../../lib/declared.nix;
+  # The options of hypervisors, a display and a daemon that are not in use; and those that are said in another way below.
+  besides = hypervisor: lib.remove hypervisor table.hypervisors
+    ++ lib.optional (!cfg.graphics.enable) "graphics"
+    ++ lib.optional (!builtins.any (share: share.proto == "virtiofs") cfg.shares) "virtiofsd"
+    ++ [ "hypervisor" "interfaces" "kernel" "initrdPath" "kernelParams" "binScripts" ];
+  # A module may set `macvtap` and `bridge = null` for all interfaces alike; they say something of these types alone.
+  interface = i: removeAttrs i.declared
+    (lib.optional (i.type != "macvtap") "macvtap" ++ lib.optional (i.type != "tap" && i.bridge == null) "bridge");
 
   # Of a kernel package the file that the hypervisor boots; a path as it is.
   kernel = hypervisor:
@@ -34,24 +29,14 @@ let
   # The declaration as our binary reads it, with every path in the store that it needs.
   declaration = hypervisor: {
     networking = { inherit hostName; };
-    microvm = plain
-      {
-        inherit hypervisor;
-        inherit (cfg) vcpu mem hugepageMem hotplugMem hotpluggedMem balloon initialBalloonMem deflateOnOOM cpu
-          forwardPorts volumes shares devices credentialFiles user preStart extraArgsScript prettyProcnames machineId;
-        vsock = lib.optionalAttrs (cfg.vsock.cid != null) { inherit (cfg.vsock) cid; };
-      } // {
-      # Null is a value of its own here: no control socket.
-      inherit (cfg) socket;
+    microvm = declared (removeAttrs table.declared (besides hypervisor)) options.microvm // {
+      inherit hypervisor;
       interfaces = map interface cfg.interfaces;
       kernel = kernel hypervisor;
       initrdPath = "${cfg.initrdPath}";
       kernelParams = config.boot.kernelParams ++ cfg.kernelParams;
       binScripts = import ../../lib/scripts.nix options.microvm.binScripts.definitions;
-      ${hypervisor} = plain cfg.${hypervisor};
-    }
-    // lib.optionalAttrs cfg.graphics.enable { graphics = plain (removeAttrs cfg.graphics [ "crosvmPackage" ]); }
-    // lib.optionalAttrs (builtins.any (share: share.proto == "virtiofs") cfg.shares) { virtiofsd = plain cfg.virtiofsd; };
+    };
   };
 
   # A directory with bin/microvm-run, tap-up and the like, for hosts and for `nix run`.
@@ -81,7 +66,7 @@ in
 
   config = lib.mkIf cfg.guest.enable {
     microvm.declaration = declaration cfg.hypervisor;
-    microvm.runner = lib.genAttrs hypervisors runner;
+    microvm.runner = lib.genAttrs table.hypervisors runner;
     assertions =
       lib.mapAttrsToList (id: _: { assertion = false; message = "MicroVM ${hostName}: two interfaces have the id '${id}'; give each its own"; }) (shared "id")
       ++ lib.mapAttrsToList (mac: _: { assertion = false; message = "MicroVM ${hostName}: two interfaces have the MAC ${mac}; give each its own"; }) (shared "mac")

@@ -1,41 +1,44 @@
-# The options of a MicroVM, by the names that configurations use. The interfaces have a file of their own.
+# Written by scripts/generate.sh from src/Microvm.Declaration/Options; do not edit.
 { config, lib, pkgs, ... }:
 let
   inherit (lib) mkOption types literalExpression;
   cfg = config.microvm;
   hostName = config.networking.hostName or "$HOSTNAME";
-  host = cfg.vmHostPackages;
-  text = example: description: mkOption { type = types.str; inherit example description; };
-  maybe = type: example: description: mkOption { type = types.nullOr type; default = null; inherit example description; };
-  flag = default: description: mkOption { type = types.bool; inherit default description; example = !default; };
-  words = example: description: mkOption { type = types.listOf types.str; default = [ ]; inherit example description; };
-  number = type: default: example: description: mkOption { inherit type default example description; };
-  package = name: what: mkOption {
-    type = types.package;
-    default = host.${name};
-    defaultText = literalExpression "config.microvm.vmHostPackages.${name}";
-    example = literalExpression "pkgs.${name}";
-    description = "The package that ${what} is taken from.";
-  };
 in
 {
-  imports = [ ./interfaces.nix ];
+  imports = [ ./outputs.nix ];
 
   options.microvm = {
-    guest.enable = flag true "Whether this configuration is a MicroVM's guest at all.";
-    optimize.enable = flag true "Whether to make the guest smaller and quicker to boot: no documentation, systemd in the initrd, networkd without waiting for the network.";
-
     hypervisor = mkOption {
       type = types.enum [ "qemu" "cloud-hypervisor" "firecracker" "crosvm" "kvmtool" "stratovirt" "alioth" "vfkit" ];
       default = "qemu";
       example = "cloud-hypervisor";
       description = "The hypervisor that runs the MicroVM.";
     };
-    cpu = maybe types.str "cortex-a53" "The CPU that QEMU emulates; null takes the host's. A CPU of another architecture is emulated in software, and slow.";
-    vcpu = number types.ints.positive 1 2 "How many virtual CPUs the guest has. With more than one, its taps get as many queue pairs.";
-    mem = number types.ints.positive 512 2048 "The guest's memory, in MiB.";
-    hugepageMem = flag false "Whether the guest's memory is taken from huge pages (cloud-hypervisor).";
-    hotplugMem = number types.ints.unsigned 0 4096 "How much memory may be added while the VM runs, through virtio-mem, in MiB.";
+    vcpu = mkOption {
+      type = types.ints.positive;
+      default = 1;
+      example = 2;
+      description = "How many virtual CPUs the guest has. With more than one, an interface gets as many queue pairs where the hypervisor can.";
+    };
+    mem = mkOption {
+      type = types.ints.positive;
+      default = 512;
+      example = 2048;
+      description = "The guest's memory, in MiB.";
+    };
+    hugepageMem = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = "Whether the guest's memory is taken from huge pages.";
+    };
+    hotplugMem = mkOption {
+      type = types.ints.unsigned;
+      default = 0;
+      example = 4096;
+      description = "How much memory may be added while the VM runs, through virtio-mem, in MiB.";
+    };
     hotpluggedMem = mkOption {
       type = types.ints.unsigned;
       default = cfg.hotplugMem;
@@ -43,10 +46,30 @@ in
       example = 1024;
       description = "How much of `hotplugMem` the VM has from its start, in MiB.";
     };
-    balloon = flag false "Whether the guest has a balloon, with which the host can take memory back.";
-    initialBalloonMem = number types.ints.unsigned 0 256 "How much memory the balloon holds from the start, in MiB.";
-    deflateOnOOM = flag true "Whether the balloon gives memory back by itself when the guest runs out of it.";
-
+    balloon = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = "Whether the guest has a balloon, with which the host can take memory back.";
+    };
+    initialBalloonMem = mkOption {
+      type = types.ints.unsigned;
+      default = 0;
+      example = 256;
+      description = "How much memory the balloon holds from the start, in MiB.";
+    };
+    deflateOnOOM = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = "Whether the balloon gives memory back by itself when the guest runs out of it.";
+    };
+    cpu = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "cortex-a53";
+      description = "The CPU that QEMU emulates; null takes the host's. A CPU of another architecture is emulated in software, and slow.";
+    };
     kernel = mkOption {
       type = types.package;
       default = config.boot.kernelPackages.kernel;
@@ -57,141 +80,726 @@ in
     initrdPath = mkOption {
       type = types.path;
       default = "${config.system.build.initialRamdisk}/${config.system.boot.loader.initrdFile}";
-      defaultText = literalExpression ''"''${config.system.build.initialRamdisk}/''${config.system.boot.loader.initrdFile}"'';
+      defaultText = literalExpression "\"\${config.system.build.initialRamdisk}/\${config.system.boot.loader.initrdFile}\"";
       example = "/var/lib/guests/initrd";
       description = "The file of the guest's initial RAM disk.";
     };
-    kernelParams = words [ "console=ttyS0" ] "Parameters on the kernel's command line, after those of `boot.kernelParams`.";
-
-    preStart = mkOption { type = types.lines; default = ""; example = "mkdir -p shared"; description = "Shell commands that run before the hypervisor starts."; };
-    extraArgsScript = maybe types.str "/run/keys/vm-arguments" "A program that prints one line of further arguments for the hypervisor.";
+    kernelParams = mkOption {
+      type = types.listOf types.str;
+      default = [ ];
+      example = [ "console=ttyS0" ];
+      description = "Parameters on the kernel's command line; in a NixOS configuration they follow those of `boot.kernelParams`.";
+    };
+    interfaces = mkOption {
+      type = types.listOf (types.submodule ({ config, options, ... }: {
+        options = {
+          type = mkOption {
+            type = types.enum [ "user" "tap" "macvtap" "bridge" ];
+            example = "tap";
+            description = "How the interface reaches a network: through the hypervisor itself (`user`), a tap, a macvtap on a device of the host, or a tap on a bridge that QEMU's helper can make (`bridge`).";
+          };
+          id = mkOption {
+            type = types.str;
+            example = "vm-a1";
+            description = "The interface's name on the host: 1 to 15 bytes that Linux accepts, unique among all VMs.";
+          };
+          mac = mkOption {
+            type = types.str;
+            example = "02:00:00:00:00:01";
+            description = "The Ethernet address of the guest's side, which is unicast. Locally administered ones have 2, 6, A or E as their second digit.";
+          };
+          bridge = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "br0";
+            description = "The bridge to attach to: required for type `bridge`, welcome for type `tap`. Where it is left out, others decide what a tap is attached to (systemd-networkd, Open vSwitch, a script); `null`, written down, says that the tap is attached to nothing.";
+          };
+          bridgeHelper = mkOption {
+            type = types.nullOr types.bool;
+            default = null;
+            example = false;
+            description = "Type `bridge` on QEMU: true lets qemu-bridge-helper make the tap, false has `microvm up` make it, with QEMU's sandbox fully on. Where it is left out or null, QEMU uses the helper and the other hypervisors do not. Not in microvm.nix.";
+          };
+          macvtap = {
+            link = mkOption {
+              type = types.str;
+              example = "eth0";
+              description = "The host's device that the macvtap sits on.";
+            };
+            mode = mkOption {
+              type = types.enum [ "private" "vepa" "bridge" "passthru" "source" ];
+              example = "bridge";
+              description = "Which other stations on that device the macvtap may reach.";
+            };
+            sourceMacs = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "02:00:00:00:00:02" ];
+              description = "Mode `source`: the senders whose frames are let through. Not in microvm.nix.";
+            };
+          };
+          tap = {
+            vhost = mkOption {
+              type = types.bool;
+              default = false;
+              example = true;
+              description = "Whether the host's kernel carries the packets of the tap (vhost-net), for more throughput.";
+            };
+          };
+          user = {
+            kernelIp = mkOption {
+              type = types.bool;
+              default = false;
+              example = true;
+              description = "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's command line. Not in microvm.nix.";
+            };
+          };
+          declared = mkOption {
+            type = types.attrs;
+            default = import ../../lib/declared.nix (import ./table.nix).interface options;
+            internal = true;
+            visible = false;
+            readOnly = true;
+            description = "What was written of it, as a declaration in JSON has it.";
+          };
+        };
+      }));
+      default = [ ];
+      example = literalExpression "[ { type = \"tap\"; id = \"vm-a1\"; mac = \"02:00:00:00:00:01\"; } ]";
+      description = "The VM's network interfaces.";
+    };
+    forwardPorts = mkOption {
+      type = types.listOf (types.submodule ({ config, options, ... }: {
+        options = {
+          from = mkOption {
+            type = types.enum [ "host" "guest" ];
+            default = "host";
+            example = "guest";
+            description = "Which side opens the connection: `host` reaches the guest's port, `guest` the host's.";
+          };
+          proto = mkOption {
+            type = types.enum [ "tcp" "udp" ];
+            default = "tcp";
+            example = "udp";
+            description = "The protocol that is forwarded.";
+          };
+          host = {
+            address = mkOption {
+              type = types.str;
+              default = "";
+              example = "127.0.0.1";
+              description = "The host's IPv4 address; empty means all of them.";
+            };
+            port = mkOption {
+              type = types.port;
+              example = 2222;
+              description = "The port on the host.";
+            };
+          };
+          guest = {
+            address = mkOption {
+              type = types.str;
+              default = "";
+              example = "10.0.2.15";
+              description = "The guest's IPv4 address; empty means the one that user networking hands out.";
+            };
+            port = mkOption {
+              type = types.port;
+              example = 22;
+              description = "The port in the guest.";
+            };
+          };
+        };
+      }));
+      default = [ ];
+      example = literalExpression "[ { host.port = 2222; guest.port = 22; } ]";
+      description = "Ports that an interface of type `user` forwards.";
+    };
+    volumes = mkOption {
+      type = types.listOf (types.submodule ({ config, options, ... }: {
+        options = {
+          image = mkOption {
+            type = types.str;
+            example = "var.img";
+            description = "The disk image's file on the host, relative to the VM's directory.";
+          };
+          serial = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "disk-1";
+            description = "The serial number that the guest sees.";
+          };
+          direct = mkOption {
+            type = types.bool;
+            default = false;
+            example = true;
+            description = "Whether the host opens the image with O_DIRECT, past its page cache.";
+          };
+          readOnly = mkOption {
+            type = types.bool;
+            default = false;
+            example = true;
+            description = "Whether the guest may only read it.";
+          };
+          label = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "data";
+            description = "The label that a new file system gets.";
+          };
+          mountPoint = mkOption {
+            type = types.nullOr types.path;
+            example = "/var";
+            description = "Where the guest mounts it; null means nowhere.";
+          };
+          size = mkOption {
+            type = types.int;
+            example = 256;
+            description = "The size of an image that is made before the first start, in MiB.";
+          };
+          autoCreate = mkOption {
+            type = types.bool;
+            default = true;
+            example = false;
+            description = "Whether a missing image is made before the start.";
+          };
+          mkfsExtraArgs = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [ "-m" "0" ];
+            description = "Further arguments for mkfs.";
+          };
+          fsType = mkOption {
+            type = types.str;
+            default = "ext4";
+            example = "btrfs";
+            description = "The file system that a new image gets, and that the guest mounts.";
+          };
+          imageType = mkOption {
+            type = types.enum [ "raw" "qcow2" "vhd" "vhdx" ];
+            default = "raw";
+            example = "qcow2";
+            description = "The image's format (cloud-hypervisor).";
+          };
+        };
+      }));
+      default = [ ];
+      example = literalExpression "[ { image = \"var.img\"; mountPoint = \"/var\"; size = 256; } ]";
+      description = "Disk images.";
+    };
+    shares = mkOption {
+      type = types.listOf (types.submodule ({ config, options, ... }: {
+        options = {
+          tag = mkOption {
+            type = types.str;
+            example = "ro-store";
+            description = "The name by which the guest mounts it; each share has its own.";
+          };
+          source = mkOption {
+            type = types.nonEmptyStr;
+            example = "/nix/store";
+            description = "The directory on the host.";
+          };
+          mountPoint = mkOption {
+            type = types.path;
+            example = "/nix/.ro-store";
+            description = "Where the guest mounts it.";
+          };
+          proto = mkOption {
+            type = types.enum [ "9p" "virtiofs" ];
+            default = "9p";
+            example = "virtiofs";
+            description = "How the directory is shared.";
+          };
+          socket = mkOption {
+            type = types.nullOr types.str;
+            default = if config.proto == "virtiofs" then "${hostName}-virtiofs-${config.tag}.sock" else null;
+            defaultText = literalExpression "if proto == \"virtiofs\" then \"\${hostName}-virtiofs-\${tag}.sock\" else null";
+            example = "home.sock";
+            description = "The socket of its virtiofsd.";
+          };
+          securityModel = mkOption {
+            type = types.enum [ "passthrough" "none" "mapped" "mapped-file" ];
+            default = "none";
+            example = "mapped";
+            description = "How 9p keeps owners and modes.";
+          };
+          readOnly = mkOption {
+            type = types.bool;
+            default = false;
+            example = true;
+            description = "Whether the guest may only read it.";
+          };
+          cache = mkOption {
+            type = types.enum [ "auto" "always" "metadata" "never" ];
+            default = "auto";
+            example = "never";
+            description = "What the guest caches of a virtiofs share.";
+          };
+          posixAcl = mkOption {
+            type = types.bool;
+            default = true;
+            example = false;
+            description = "Whether virtiofsd serves POSIX ACLs, which excludes its argument `--translate-uid`.";
+          };
+          extraArgs = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [ "--translate-uid" "guest:999:1000:1" ];
+            description = "Further arguments for this share's virtiofsd.";
+          };
+        };
+      }));
+      default = [ ];
+      example = literalExpression "[ { proto = \"virtiofs\"; tag = \"home\"; source = \"home\"; mountPoint = \"/home\"; } ]";
+      description = "Directories of the host that the guest sees.";
+    };
+    devices = mkOption {
+      type = types.listOf (types.submodule ({ config, options, ... }: {
+        options = {
+          bus = mkOption {
+            type = types.enum [ "pci" "usb" ];
+            example = "pci";
+            description = "The bus that the device is on.";
+          };
+          path = mkOption {
+            type = types.str;
+            example = "0000:01:00.0";
+            description = "Where the device is on its bus. PCI: its address, like `0000:01:00.0`. USB: `vendorid=0xabcd,productid=0x0123` or `hostbus=1,hostaddr=2`.";
+          };
+          deviceExtraArgs = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "x-igd-opregion=on";
+            description = "The same as `qemu.deviceExtraArgs`.";
+          };
+          qemu = {
+            id = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "card";
+              description = "QEMU's name for the device.";
+            };
+            bus = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "pci_port_0";
+              description = "The QEMU bus that the device is attached to.";
+            };
+            deviceExtraArgs = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "x-igd-opregion=on";
+              description = "Further properties of QEMU's device, as QEMU writes them.";
+            };
+          };
+        };
+      }));
+      default = [ ];
+      example = literalExpression "[ { bus = \"pci\"; path = \"0000:06:00.1\"; } ]";
+      description = "Devices of the host that are handed to the guest.";
+    };
+    vsock = {
+      cid = mkOption {
+        type = types.nullOr types.int;
+        default = null;
+        example = 1000;
+        description = "The guest's address for AF_VSOCK, which setting it turns on; 0 to 2 are reserved.";
+      };
+      ssh = {
+        enable = mkOption {
+          type = types.bool;
+          default = false;
+          example = true;
+          description = "Whether the guest's SSH server listens on AF_VSOCK.";
+        };
+      };
+    };
+    credentialFiles = mkOption {
+      type = types.attrsOf types.path;
+      default = { };
+      example = literalExpression "{ TOKEN = \"/run/secrets/token\"; }";
+      description = "Files of the host that the guest's systemd gets as credentials, by name.";
+    };
+    socket = mkOption {
+      type = types.nullOr types.str;
+      default = "${hostName}.sock";
+      defaultText = literalExpression "\"\${config.networking.hostName}.sock\"";
+      example = "control.sock";
+      description = "The hypervisor's control socket, relative to the VM's directory. Null: no socket, and no graceful stop.";
+    };
+    user = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "microvm";
+      description = "The user that a hypervisor started by root becomes.";
+    };
+    preStart = mkOption {
+      type = types.lines;
+      default = "";
+      example = "mkdir -p shared";
+      description = "Shell commands that run before the hypervisor starts.";
+    };
+    extraArgsScript = mkOption {
+      type = types.nullOr types.str;
+      default = null;
+      example = "/run/keys/vm-arguments";
+      description = "A program that prints one line of further arguments for the hypervisor.";
+    };
     binScripts = mkOption {
       type = types.attrsOf types.lines;
       default = { };
       example = literalExpression "{ tap-up = lib.mkAfter ''\n  ip link set dev vm-a1 master br0\n''; }";
       description = "Scripts of the runner's `bin/`, by file name. Our own part of a script stands at order 1000: `lib.mkBefore` goes before it, `lib.mkAfter` after it, `lib.mkForce` in its place.";
     };
-    socket = mkOption {
-      type = types.nullOr types.str;
-      default = "${hostName}.sock";
-      defaultText = literalExpression ''"''${config.networking.hostName}.sock"'';
-      example = "control.sock";
-      description = "The hypervisor's control socket, relative to the VM's directory. Null: no socket, and no graceful stop.";
+    prettyProcnames = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = "Whether the hypervisor's process is named `microvm@NAME`.";
     };
-    user = maybe types.str "microvm" "The user that a hypervisor started by root becomes.";
-    prettyProcnames = flag true "Whether the hypervisor's process is named `microvm@NAME`.";
-
-    forwardPorts = mkOption {
-      type = types.listOf (types.submodule {
-        options = {
-          from = mkOption { type = types.enum [ "host" "guest" ]; default = "host"; example = "guest"; description = "Which side opens the connection: `host` reaches the guest's port, `guest` the host's."; };
-          proto = mkOption { type = types.enum [ "tcp" "udp" ]; default = "tcp"; example = "udp"; description = "The protocol that is forwarded."; };
-          host.address = mkOption { type = types.str; default = ""; example = "127.0.0.1"; description = "The host's IPv4 address; empty means all of them."; };
-          host.port = mkOption { type = types.port; example = 2222; description = "The port on the host."; };
-          guest.address = mkOption { type = types.str; default = ""; example = "10.0.2.15"; description = "The guest's IPv4 address; empty means the one that user networking hands out."; };
-          guest.port = mkOption { type = types.port; example = 22; description = "The port in the guest."; };
-        };
-      });
-      default = [ ];
-      example = literalExpression "[ { host.port = 2222; guest.port = 22; } ]";
-      description = "Ports that an interface of type `user` forwards.";
-    };
-
-    volumes = mkOption {
-      type = types.listOf (types.submodule {
-        options = {
-          image = text "var.img" "The disk image's file on the host.";
-          mountPoint = mkOption { type = types.nullOr types.path; example = "/var"; description = "Where the guest mounts it; null: nowhere."; };
-          size = mkOption { type = types.int; example = 256; description = "The size of an image that is made on the first start, in MiB."; };
-          autoCreate = flag true "Whether a missing image is made before the start.";
-          fsType = mkOption { type = types.str; default = "ext4"; example = "btrfs"; description = "The file system that a new image gets."; };
-          label = maybe types.str "data" "The label that a new file system gets.";
-          mkfsExtraArgs = words [ "-m" "0" ] "Further arguments of mkfs.";
-          readOnly = flag false "Whether the guest may only read it.";
-          direct = flag false "Whether the host opens it with O_DIRECT.";
-          serial = maybe types.str "disk-1" "The serial number that the guest sees.";
-          imageType = mkOption { type = types.enum [ "raw" "qcow2" "vhd" "vhdx" ]; default = "raw"; example = "qcow2"; description = "The image's format (cloud-hypervisor)."; };
-        };
-      });
-      default = [ ];
-      example = literalExpression ''[ { image = "var.img"; mountPoint = "/var"; size = 256; } ]'';
-      description = "Disk images.";
-    };
-
-    shares = mkOption {
-      type = types.listOf (types.submodule ({ config, ... }: {
-        options = {
-          tag = text "ro-store" "The name by which the guest mounts it; each share has its own.";
-          source = mkOption { type = types.nonEmptyStr; example = "/nix/store"; description = "The directory on the host."; };
-          mountPoint = mkOption { type = types.path; example = "/nix/.ro-store"; description = "Where the guest mounts it."; };
-          proto = mkOption { type = types.enum [ "9p" "virtiofs" ]; default = "9p"; example = "virtiofs"; description = "How it is shared."; };
-          socket = mkOption {
-            type = types.nullOr types.str;
-            default = if config.proto == "virtiofs" then "${hostName}-virtiofs-${config.tag}.sock" else null;
-            defaultText = literalExpression ''if proto == "virtiofs" then "''${hostName}-virtiofs-''${tag}.sock" else null'';
-            example = "home.sock";
-            description = "The socket of its virtiofs daemon.";
-          };
-          securityModel = mkOption { type = types.enum [ "passthrough" "none" "mapped" "mapped-file" ]; default = "none"; example = "mapped"; description = "How 9p keeps owners and modes."; };
-          readOnly = flag false "Whether the guest may only read it.";
-          cache = mkOption { type = types.enum [ "auto" "always" "metadata" "never" ]; default = "auto"; example = "never"; description = "What virtiofs caches."; };
-          posixAcl = flag true "Whether virtiofsd serves POSIX ACLs; it can't together with `--translate-uid`.";
-          extraArgs = words [ "--translate-uid" "guest:999:1000:1" ] "Further arguments of this share's virtiofsd.";
-        };
-      }));
-      default = [ ];
-      example = literalExpression ''[ { proto = "virtiofs"; tag = "home"; source = "home"; mountPoint = "/home"; } ]'';
-      description = "Directories of the host that the guest sees.";
-    };
-
-    devices = mkOption {
-      type = types.listOf (types.submodule {
-        options = {
-          bus = mkOption { type = types.enum [ "pci" "usb" ]; example = "pci"; description = "The bus that the device is on."; };
-          path = text "0000:01:00.0" "Where on the bus: a PCI address, or `vendorid=…,productid=…`.";
-          deviceExtraArgs = maybe types.str "x-igd-opregion=on" "As `qemu.deviceExtraArgs`.";
-          qemu.id = maybe types.str "card" "QEMU's name for it.";
-          qemu.bus = maybe types.str "pci_port_0" "The QEMU bus that it is attached to.";
-          qemu.deviceExtraArgs = maybe types.str "x-igd-opregion=on" "Further properties of QEMU's device.";
-        };
-      });
-      default = [ ];
-      example = literalExpression ''[ { bus = "pci"; path = "0000:06:00.1"; } ]'';
-      description = "Devices of the host that are handed to the guest.";
-    };
-
-    vsock.ssh.enable = flag false "Whether the guest's SSH server listens on AF_VSOCK.";
-    vsock.cid = maybe types.int 1000 "The guest's address for AF_VSOCK; 0 to 2 are taken.";
-    credentialFiles = mkOption {
-      type = types.attrsOf types.path;
-      default = { };
-      example = { TOKEN = "/run/secrets/token"; };
-      description = "Files of the host that the guest's systemd gets as credentials.";
-    };
-    registerWithMachined = flag false "Whether the VM is registered with systemd-machined, for machinectl.";
     machineId = mkOption {
       type = types.nullOr types.str;
-      default = let h = builtins.hashString "sha256" "microvm.nix:${hostName}"; part = builtins.substring; in
-        "${part 0 8 h}-${part 8 4 h}-${part 12 4 h}-${part 16 4 h}-${part 20 12 h}";
+      default = let h = builtins.hashString "sha256" "microvm.nix:${hostName}"; part = builtins.substring; in "${part 0 8 h}-${part 8 4 h}-${part 12 4 h}-${part 16 4 h}-${part 20 12 h}";
       defaultText = literalExpression "a UUID made from the VM's name";
       example = "a67472e5-570e-5c8a-b18c-ae3c77701050";
-      description = "The VM's UUID: systemd-machined and SMBIOS show it.";
+      description = "The VM's UUID, which systemd-machined and SMBIOS show.";
     };
-
     storeOnDisk = mkOption {
       type = types.bool;
       default = !builtins.any (share: share.source == "/nix/store") cfg.shares;
       defaultText = literalExpression "no share has the source /nix/store";
       example = true;
-      description = "Whether the guest's /nix/store is a disk image.";
+      description = "Whether the guest's /nix/store is a disk image: `storeDisk`, where it is given, is attached as the first disk, read-only.";
     };
-    registerClosure = flag true "Whether the guest's Nix database knows its store's paths.";
-    writableStoreOverlay = maybe types.str "/nix/.rw-store" "Where the writable layer over /nix/store is; null: the store is read-only.";
-    storeDiskType = mkOption { type = types.enum [ "squashfs" "erofs" ]; default = "erofs"; example = "squashfs"; description = "The file system of the store's image."; };
-    storeDiskErofsFlags = mkOption { type = types.listOf types.str; default = [ "-zlz4hc" ]; example = [ "-zlz4hc" "-Ededupe" ]; description = "Flags of mkfs.erofs."; };
-    storeDiskSquashfsFlags = mkOption { type = types.listOf types.str; default = [ "-c" "zstd" "-j" "$NIX_BUILD_CORES" ]; example = [ "-c" "lz4" ]; description = "Flags of gensquashfs."; };
-    storeDisk = mkOption { type = types.path; internal = true; example = "/nix/store/…-store.erofs"; description = "The store's image, once built."; };
-    bootDisk = mkOption { type = types.path; internal = true; example = "/nix/store/…-boot.img"; description = "The boot image, once built, for hypervisors that load no kernel themselves."; };
+    storeDisk = mkOption {
+      type = types.path;
+      example = "/nix/store/…-store.erofs";
+      internal = true;
+      description = "The image of the guest's /nix/store.";
+    };
+    graphics = {
+      enable = mkOption {
+        type = types.bool;
+        default = false;
+        example = true;
+        description = "Whether the guest has a graphical display.";
+      };
+      backend = mkOption {
+        type = types.enum [ "gtk" "cocoa" "headless" ];
+        default = "gtk";
+        example = "headless";
+        description = "How QEMU shows the display.";
+      };
+      socket = mkOption {
+        type = types.str;
+        default = "${hostName}-gpu.sock";
+        defaultText = literalExpression "\"\${hostName}-gpu.sock\"";
+        example = "gpu.sock";
+        description = "The vhost-user socket of the GPU.";
+      };
+      vulkan = mkOption {
+        type = types.nullOr (types.enum [ "venus" "drm_native_context" ]);
+        default = null;
+        example = "venus";
+        description = "The protocol by which QEMU's virtio-gpu carries Vulkan.";
+      };
+      hostmem = mkOption {
+        type = types.str;
+        default = "256M";
+        example = "1G";
+        description = "The size of virtio-gpu's window into the host's memory, with the unit M or G.";
+      };
+      crosvmPackage = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.crosvm;
+        defaultText = literalExpression "config.microvm.vmHostPackages.crosvm";
+        example = literalExpression "pkgs.crosvm";
+        description = "The package that the crosvm that draws is taken from.";
+      };
+    };
+    qemu = {
+      machine = mkOption {
+        type = types.str;
+        default = if pkgs.stdenv.hostPlatform.isAarch64 then "virt" else "microvm";
+        defaultText = literalExpression "\"microvm\", or \"virt\" on ARM";
+        example = "q35";
+        description = "QEMU's machine model.";
+      };
+      machineOpts = mkOption {
+        type = types.nullOr (types.attrsOf types.str);
+        default = null;
+        example = literalExpression "{ acpi = \"on\"; }";
+        description = "Options of the machine model, in the place of ours.";
+      };
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "-vnc" ":0" ];
+        description = "Further arguments for QEMU, each one word.";
+      };
+      serialConsole = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Whether QEMU gives the guest a serial console, on standard input and output.";
+      };
+      pcieRootPorts = mkOption {
+        type = types.listOf (types.submodule ({ config, options, ... }: {
+          options = {
+            id = mkOption {
+              type = types.str;
+              example = "pci_port_0";
+              description = "The port's name, unique in the VM.";
+            };
+            bus = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "pcie.0";
+              description = "The bus that the port is on.";
+            };
+            chassis = mkOption {
+              type = types.nullOr types.int;
+              default = null;
+              example = 0;
+              description = "The port's chassis number.";
+            };
+            slot = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "1";
+              description = "The port's slot number.";
+            };
+            addr = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "0x1c";
+              description = "The port's address on its bus.";
+            };
+          };
+        }));
+        default = [ ];
+        example = literalExpression "[ { id = \"pci_port_0\"; bus = \"pcie.0\"; chassis = 0; } ]";
+        description = "PCIe root ports, for devices that come and go while the VM runs.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.qemu_kvm;
+        defaultText = literalExpression "config.microvm.vmHostPackages.qemu_kvm";
+        example = literalExpression "pkgs.qemu_kvm";
+        description = "The package that QEMU is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    cloud-hypervisor = {
+      platformOEMStrings = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "io.systemd.credential:KEY=value" ];
+        description = "OEM strings that the guest's SMBIOS shows, without `oem_strings=`.";
+      };
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--watchdog" ];
+        description = "Further arguments for cloud-hypervisor, each one word.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.cloud-hypervisor;
+        defaultText = literalExpression "config.microvm.vmHostPackages.cloud-hypervisor";
+        example = literalExpression "pkgs.cloud-hypervisor";
+        description = "The package that cloud-hypervisor is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    crosvm = {
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--disable-sandbox" ];
+        description = "Further arguments for crosvm, each one word.";
+      };
+      pivotRoot = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "/var/empty";
+        description = "The directory that crosvm's sandbox has for a root.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.crosvm;
+        defaultText = literalExpression "config.microvm.vmHostPackages.crosvm";
+        example = literalExpression "pkgs.crosvm";
+        description = "The package that crosvm is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    firecracker = {
+      cpu = mkOption {
+        type = types.nullOr types.attrs;
+        default = null;
+        example = literalExpression "{ cpuid_modifiers = [ ]; }";
+        description = "A CPU template, as Firecracker's documentation has it.";
+      };
+      driveIoEngine = mkOption {
+        type = types.enum [ "Async" "Sync" ];
+        default = "Async";
+        example = "Sync";
+        description = "How Firecracker reads and writes disks.";
+      };
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--no-seccomp" ];
+        description = "Further arguments for Firecracker, each one word.";
+      };
+      extraConfig = mkOption {
+        type = types.attrs;
+        default = { };
+        example = literalExpression "{ logger = { level = \"Debug\"; }; }";
+        description = "What is merged into Firecracker's configuration file.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.firecracker;
+        defaultText = literalExpression "config.microvm.vmHostPackages.firecracker";
+        example = literalExpression "pkgs.firecracker";
+        description = "The package that Firecracker is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    vfkit = {
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--restful-uri" "none://" ];
+        description = "Further arguments for vfkit, each one word.";
+      };
+      logLevel = mkOption {
+        type = types.nullOr (types.enum [ "debug" "info" "error" ]);
+        default = "info";
+        example = "debug";
+        description = "How much vfkit logs.";
+      };
+      rosetta = {
+        enable = mkOption {
+          type = types.bool;
+          default = false;
+          example = true;
+          description = "Whether an ARM guest runs x86-64 programs through Rosetta.";
+        };
+        install = mkOption {
+          type = types.bool;
+          default = false;
+          example = true;
+          description = "Whether a missing Rosetta is installed.";
+        };
+        ignoreIfMissing = mkOption {
+          type = types.bool;
+          default = false;
+          example = true;
+          description = "Whether to go on where Rosetta isn't available.";
+        };
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.vfkit;
+        defaultText = literalExpression "config.microvm.vmHostPackages.vfkit";
+        example = literalExpression "pkgs.vfkit";
+        description = "The package that vfkit is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    kvmtool = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.kvmtool;
+        defaultText = literalExpression "config.microvm.vmHostPackages.kvmtool";
+        example = literalExpression "pkgs.kvmtool";
+        description = "The package that kvmtool is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    stratovirt = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.stratovirt;
+        defaultText = literalExpression "config.microvm.vmHostPackages.stratovirt";
+        example = literalExpression "pkgs.stratovirt";
+        description = "The package that StratoVirt is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    alioth = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.alioth;
+        defaultText = literalExpression "config.microvm.vmHostPackages.alioth";
+        example = literalExpression "pkgs.alioth";
+        description = "The package that Alioth is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    virtiofsd = {
+      inodeFileHandles = mkOption {
+        type = types.nullOr (types.enum [ "never" "prefer" "mandatory" ]);
+        default = "prefer";
+        example = "never";
+        description = "When virtiofsd refers to files by handle rather than by an open descriptor.";
+      };
+      threadPoolSize = mkOption {
+        type = types.either types.str types.ints.unsigned;
+        default = "`nproc`";
+        example = 4;
+        description = "How many threads virtiofsd has; the command nproc gives as many as the host has CPUs.";
+      };
+      group = mkOption {
+        type = types.nullOr types.str;
+        default = "kvm";
+        example = "microvm";
+        description = "The group that owns virtiofsd's sockets.";
+      };
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--log-level" "debug" ];
+        description = "Further arguments for every virtiofsd, each one word.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.virtiofsd;
+        defaultText = literalExpression "config.microvm.vmHostPackages.virtiofsd";
+        example = literalExpression "pkgs.virtiofsd";
+        description = "The package that virtiofsd is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    guest = {
+      enable = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Whether this configuration is a MicroVM's guest at all.";
+      };
+    };
+    optimize = {
+      enable = mkOption {
+        type = types.bool;
+        default = true;
+        example = false;
+        description = "Whether to make the guest smaller and quicker to boot: no documentation, systemd in the initrd, networkd without waiting for the network.";
+      };
+    };
+    bootDisk = mkOption {
+      type = types.path;
+      example = "/nix/store/…-boot.img";
+      internal = true;
+      description = "The boot image, once built, for hypervisors that load no kernel themselves.";
+    };
+    registerClosure = mkOption {
+      type = types.bool;
+      default = true;
+      example = false;
+      description = "Whether the guest's Nix database knows its store's paths.";
+    };
+    registerWithMachined = mkOption {
+      type = types.bool;
+      default = false;
+      example = true;
+      description = "Whether the VM is registered with systemd-machined, for machinectl.";
+    };
     systemSymlink = mkOption {
       type = types.bool;
       default = !cfg.storeOnDisk;
@@ -199,83 +807,29 @@ in
       example = false;
       description = "Whether the runner links to the guest's system, so that `microvm list` can compare versions.";
     };
-
-    graphics = {
-      enable = flag false "Whether the guest has a graphical display.";
-      backend = mkOption { type = types.enum [ "gtk" "cocoa" "headless" ]; default = "gtk"; example = "headless"; description = "How QEMU shows the display."; };
-      socket = mkOption { type = types.str; default = "${hostName}-gpu.sock"; defaultText = literalExpression ''"''${hostName}-gpu.sock"''; example = "gpu.sock"; description = "The vhost-user socket of the GPU."; };
-      vulkan = maybe (types.enum [ "venus" "drm_native_context" ]) "venus" "The protocol by which QEMU's virtio-gpu carries Vulkan.";
-      hostmem = mkOption { type = types.str; default = "256M"; example = "1G"; description = "The size of virtio-gpu's window into the host's memory."; };
-      crosvmPackage = package "crosvm" "the crosvm that draws";
+    storeDiskType = mkOption {
+      type = types.enum [ "squashfs" "erofs" ];
+      default = "erofs";
+      example = "squashfs";
+      description = "The file system of the store's image.";
     };
-
-    vmHostPackages = mkOption {
-      type = types.pkgs;
-      default = if cfg.cpu == null then pkgs else pkgs.buildPackages;
-      defaultText = literalExpression "if config.microvm.cpu == null then pkgs else pkgs.buildPackages";
-      example = literalExpression "nixpkgs.legacyPackages.x86_64-linux";
-      description = "The package set that the hypervisor and the runner's scripts are from.";
+    storeDiskErofsFlags = mkOption {
+      type = types.listOf types.str;
+      default = [ "-zlz4hc" ];
+      example = [ "-zlz4hc" "-Ededupe" ];
+      description = "Flags for mkfs.erofs.";
     };
-    qemu.machine = mkOption { type = types.str; default = if pkgs.stdenv.hostPlatform.isAarch64 then "virt" else "microvm"; defaultText = literalExpression ''"microvm", or "virt" on ARM''; example = "q35"; description = "QEMU's machine model."; };
-    qemu.machineOpts = maybe (types.attrsOf types.str) { acpi = "on"; } "Options of the machine model, in the place of ours.";
-    qemu.extraArgs = words [ "-vnc" ":0" ] "Further arguments of QEMU.";
-    qemu.serialConsole = flag true "Whether QEMU gives the guest a serial console.";
-    qemu.pcieRootPorts = mkOption {
-      type = types.listOf (types.submodule {
-        options = {
-          id = text "pci_port_0" "The port's name, unique in the VM.";
-          bus = maybe types.str "pcie.0" "The bus that the port is on.";
-          chassis = maybe types.int 0 "The port's chassis number.";
-          slot = maybe types.str "1" "The port's slot number.";
-          addr = maybe types.str "0x1c" "The port's address on its bus.";
-        };
-      });
-      default = [ ];
-      example = literalExpression ''[ { id = "pci_port_0"; bus = "pcie.0"; chassis = 0; } ]'';
-      description = "PCIe root ports, for devices that come and go while the VM runs.";
+    storeDiskSquashfsFlags = mkOption {
+      type = types.listOf types.str;
+      default = [ "-c" "zstd" "-j" "$NIX_BUILD_CORES" ];
+      example = [ "-c" "lz4" ];
+      description = "Flags for gensquashfs.";
     };
-    qemu.package = package "qemu_kvm" "QEMU";
-    cloud-hypervisor.extraArgs = words [ "--watchdog" ] "Further arguments of cloud-hypervisor.";
-    cloud-hypervisor.platformOEMStrings = words [ "io.systemd.credential:KEY=value" ] "OEM strings that the guest's SMBIOS shows, without `oem_strings=`.";
-    cloud-hypervisor.package = package "cloud-hypervisor" "cloud-hypervisor";
-    crosvm.extraArgs = words [ "--disable-sandbox" ] "Further arguments of crosvm.";
-    crosvm.pivotRoot = maybe types.str "/var/empty" "The directory that crosvm's sandbox has for a root.";
-    crosvm.package = package "crosvm" "crosvm";
-    firecracker.cpu = maybe types.attrs { cpuid_modifiers = [ ]; } "A CPU template of Firecracker.";
-    firecracker.driveIoEngine = mkOption { type = types.enum [ "Async" "Sync" ]; default = "Async"; example = "Sync"; description = "How Firecracker reads and writes disks."; };
-    firecracker.extraArgs = words [ "--no-seccomp" ] "Further arguments of Firecracker.";
-    firecracker.extraConfig = mkOption { type = types.attrs; default = { }; example = { logger.level = "Debug"; }; description = "What is merged into Firecracker's configuration file."; };
-    firecracker.package = package "firecracker" "Firecracker";
-    kvmtool.package = package "kvmtool" "kvmtool";
-    stratovirt.package = package "stratovirt" "StratoVirt";
-    alioth.package = package "alioth" "Alioth";
-    vfkit.extraArgs = words [ "--restful-uri" "none://" ] "Further arguments of vfkit.";
-    vfkit.logLevel = mkOption { type = types.nullOr (types.enum [ "debug" "info" "error" ]); default = "info"; example = "debug"; description = "How much vfkit logs."; };
-    vfkit.package = package "vfkit" "vfkit";
-    vfkit.rosetta.enable = flag false "Whether an ARM guest runs x86-64 programs through Rosetta.";
-    vfkit.rosetta.install = flag false "Whether a missing Rosetta is installed.";
-    vfkit.rosetta.ignoreIfMissing = flag false "Whether to go on where Rosetta can't be had.";
-
-    virtiofsd.inodeFileHandles = mkOption { type = types.nullOr (types.enum [ "never" "prefer" "mandatory" ]); default = "prefer"; example = "never"; description = "When virtiofsd refers to files by handle rather than by an open descriptor."; };
-    virtiofsd.threadPoolSize = mkOption { type = types.either types.str types.ints.unsigned; default = "`nproc`"; example = 4; description = "How many threads virtiofsd has."; };
-    virtiofsd.group = mkOption { type = types.nullOr types.str; default = "kvm"; example = "microvm"; description = "The group that owns virtiofsd's sockets."; };
-    virtiofsd.extraArgs = words [ "--log-level" "debug" ] "Further arguments of every virtiofsd.";
-    virtiofsd.package = package "virtiofsd" "virtiofsd";
-
-    deploy = lib.genAttrs [ "installOnHost" "sshSwitch" "rebuild" ] (script: mkOption {
-      type = types.nullOr types.package;
+    writableStoreOverlay = mkOption {
+      type = types.nullOr types.str;
       default = null;
-      internal = true;
-      example = literalExpression "pkgs.hello";
-      description = "microvm.nix's script ${script}, where its module is imported.";
-    });
-    runner = mkOption { type = types.attrsOf types.package; default = { }; example = literalExpression "{ qemu = pkgs.hello; }"; description = "The VM's runner for each hypervisor."; };
-    declaredRunner = mkOption {
-      type = types.package;
-      default = cfg.runner.${cfg.hypervisor};
-      defaultText = literalExpression "config.microvm.runner.\${config.microvm.hypervisor}";
-      example = literalExpression "config.microvm.runner.qemu";
-      description = "The runner for the declared hypervisor.";
+      example = "/nix/.rw-store";
+      description = "Where the writable layer over /nix/store is; null: the store is read-only.";
     };
   };
 }

@@ -1,3 +1,5 @@
+using static Microvm.Declaration.Declare;
+
 namespace Microvm.Declaration;
 
 /// <summary>The options of what a VM has many of.</summary>
@@ -5,65 +7,114 @@ internal static class DeviceOptions
 {
     /// <summary>The options of one network interface.</summary>
     public static OptionSet Interface { get; } = new("microvm.interfaces.*",
-        new("type", new ChoiceType("user", "tap", "macvtap", "bridge"), "How the interface reaches the host's network") { Required = true },
-        new("id", new TextType(), "Name of the interface on the host: 1 to 15 bytes that Linux accepts") { Required = true },
-        new("mac", new TextType(), "Ethernet address of the guest's side, unicast") { Required = true },
-        new("bridge", new TextType(), "Bridge to attach to: required for type bridge, welcome for type tap. Left out, whom a tap is attached to is left alone; null says that a tap is attached to none") { Nullable = true },
-        new("bridgeHelper", new BoolType(), "Ours. Type bridge on QEMU: true lets qemu-bridge-helper make the tap, false has 'microvm up' make it, with QEMU's sandbox fully on", "true on QEMU, false elsewhere") { Nullable = true },
+        new("type", new ChoiceType("user", "tap", "macvtap", "bridge"),
+            "How the interface reaches a network: through the hypervisor itself (`user`), a tap, a macvtap on a device of the host, "
+                + "or a tap on a bridge that QEMU's helper can make (`bridge`).")
+        { Required = true, Example = "\"tap\"" },
+        new("id", Text,
+            "The interface's name on the host: 1 to 15 bytes that Linux accepts, unique among all VMs.")
+        { Required = true, Example = "\"vm-a1\"" },
+        new("mac", Text,
+            "The Ethernet address of the guest's side, which is unicast. Locally administered ones have 2, 6, A or E as their "
+                + "second digit.")
+        { Required = true, Example = "\"02:00:00:00:00:01\"" },
+        new("bridge", Text,
+            "The bridge to attach to: required for type `bridge`, welcome for type `tap`. Where it is left out, others decide what "
+                + "a tap is attached to (systemd-networkd, Open vSwitch, a script); `null`, written down, says that the tap is attached "
+                + "to nothing.")
+        { Nullable = true, NullIsAChoice = true, Example = "\"br0\"" },
+        new("bridgeHelper", new BoolType(),
+            "Type `bridge` on QEMU: true lets qemu-bridge-helper make the tap, false has `microvm up` make it, with QEMU's sandbox "
+                + "fully on. Where it is left out or null, QEMU uses the helper and the other hypervisors do not. Not in microvm.nix.",
+            "true on QEMU, false elsewhere")
+        { Nullable = true, Example = "false" },
         new("macvtap", new SetType(new("microvm.interfaces.*.macvtap",
-            new("link", new TextType(), "Lower device on the host") { Required = true },
-            new("mode", new ChoiceType("private", "vepa", "bridge", "passthru", "source"), "MACVTAP filtering mode") { Required = true },
-            new("sourceMacs", new ListType(new TextType()), "Ours. Mode source: the senders whose frames are let through", "[]"))), "Required for type macvtap"),
+            new("link", Text, "The host's device that the macvtap sits on.") { Required = true, Example = "\"eth0\"" },
+            new("mode", new ChoiceType("private", "vepa", "bridge", "passthru", "source"),
+                "Which other stations on that device the macvtap may reach.")
+            { Required = true, Example = "\"bridge\"" },
+            Words("sourceMacs", "[ \"02:00:00:00:00:02\" ]",
+                "Mode `source`: the senders whose frames are let through. Not in microvm.nix."))), "Required for type `macvtap`."),
         new("tap", new SetType(new("microvm.interfaces.*.tap",
-            new DeclaredOption("vhost", new BoolType(), "Let the kernel's vhost-net move the packets", "false"))), "For type tap"),
+            Bool("vhost", false,
+                "Whether the host's kernel carries the packets of the tap (vhost-net), for more throughput."))), "For type `tap`."),
         new("user", new SetType(new("microvm.interfaces.*.user",
-            new DeclaredOption("kernelIp", new BoolType(), "Ours. Type user on kvmtool, where DHCP may be missing: pass the static address on the kernel's command line", "false"))), "Ours. For type user"));
+            Bool("kernelIp", false,
+                "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's "
+                    + "command line. Not in microvm.nix."))),
+            "For type `user`. Not in microvm.nix."));
 
     /// <summary>The options of one forwarded port.</summary>
     public static OptionSet ForwardPort { get; } = new("microvm.forwardPorts.*",
-        new("from", new ChoiceType("host", "guest"), "Where the connections come from", "\"host\""),
-        new("proto", new ChoiceType("tcp", "udp"), "Protocol", "\"tcp\""),
-        new("host", new SetType(PortEnd("host")), "The host's end") { Required = true },
-        new("guest", new SetType(PortEnd("guest")), "The guest's end") { Required = true });
-
-    private static OptionSet PortEnd(string side) => new($"microvm.forwardPorts.*.{side}",
-        new("address", new TextType(), "IPv4 address; empty for any", "\"\""),
-        new("port", new IntegerType(1, 65535), "Port") { Required = true });
+        new("from", new ChoiceType("host", "guest"),
+            "Which side opens the connection: `host` reaches the guest's port, `guest` the host's.", "\"host\"") { Example = "\"guest\"" },
+        new("proto", new ChoiceType("tcp", "udp"), "The protocol that is forwarded.", "\"tcp\"") { Example = "\"udp\"" },
+        new("host", new SetType(new("microvm.forwardPorts.*.host",
+            new("address", Text, "The host's IPv4 address; empty means all of them.", "\"\"") { Example = "\"127.0.0.1\"" },
+            new("port", new IntegerType(1, 65535), "The port on the host.") { Required = true, Example = "2222" })), "The host's end.")
+        { Required = true },
+        new("guest", new SetType(new("microvm.forwardPorts.*.guest",
+            new("address", Text,
+                "The guest's IPv4 address; empty means the one that user networking hands out.", "\"\"") { Example = "\"10.0.2.15\"" },
+            new("port", new IntegerType(1, 65535), "The port in the guest.") { Required = true, Example = "22" })), "The guest's end.")
+        { Required = true });
 
     /// <summary>The options of one disk image.</summary>
     public static OptionSet Volume { get; } = new("microvm.volumes.*",
-        new("image", new PathType(), "Disk image on the host, relative to the working directory") { Required = true },
-        new("serial", new TextType(), "Serial number that the guest sees") { Nullable = true },
-        new("direct", new BoolType(), "Bypass the host's page cache (O_DIRECT)", "false"),
-        new("readOnly", new BoolType(), "No write access", "false"),
-        new("label", new TextType(), "File system label, where it is made by autoCreate") { Nullable = true },
-        new("mountPoint", new TextType(), "Where the guest mounts it") { Nullable = true },
-        new("size", new IntegerType(1, 1L << 32), "Size in MiB, where it is made by autoCreate"),
-        new("autoCreate", new BoolType(), "Make the image before the first start", "true"),
-        new("mkfsExtraArgs", new ListType(new TextType()), "More arguments for mkfs", "[]"),
-        new("fsType", new TextType(MayBeEmpty: false), "File system to make and to mount", "\"ext4\""),
-        new("imageType", new ChoiceType("raw", "qcow2", "vhd", "vhdx"), "Format of the image", "\"raw\""));
+        new("image", PathValue,
+            "The disk image's file on the host, relative to the VM's directory.") { Required = true, Example = "\"var.img\"" },
+        Maybe("serial", "\"disk-1\"", "The serial number that the guest sees."),
+        Bool("direct", false, "Whether the host opens the image with O_DIRECT, past its page cache."),
+        Bool("readOnly", false, "Whether the guest may only read it."),
+        Maybe("label", "\"data\"", "The label that a new file system gets."),
+        new("mountPoint", Text, "Where the guest mounts it; null means nowhere.")
+        { Nullable = true, Example = "\"/var\"", Nix = new() { Type = "types.nullOr types.path", NoDefault = true } },
+        new("size", new IntegerType(1, 1L << 32),
+            "The size of an image that is made before the first start, in MiB.") { Example = "256", Nix = new() { Type = "types.int" } },
+        Bool("autoCreate", true, "Whether a missing image is made before the start."),
+        Words("mkfsExtraArgs", "[ \"-m\" \"0\" ]", "Further arguments for mkfs."),
+        new("fsType", new TextType(MayBeEmpty: false),
+            "The file system that a new image gets, and that the guest mounts.", "\"ext4\"") { Example = "\"btrfs\"" },
+        new("imageType", new ChoiceType("raw", "qcow2", "vhd", "vhdx"), "The image's format (cloud-hypervisor).", "\"raw\"")
+        { Example = "\"qcow2\"" });
 
     /// <summary>The options of one shared directory.</summary>
     public static OptionSet Share { get; } = new("microvm.shares.*",
-        new("tag", new TextType(MayBeEmpty: false), "Tag under which the guest mounts it") { Required = true },
-        new("source", new PathType(), "Directory on the host") { Required = true },
-        new("mountPoint", new TextType(), "Where the guest mounts it") { Nullable = true },
-        new("proto", new ChoiceType("9p", "virtiofs"), "Protocol", "\"9p\""),
-        new("socket", new PathType(), "Socket of virtiofsd", "\"HOSTNAME-virtiofs-TAG.sock\" for virtiofs") { Nullable = true },
-        new("securityModel", new ChoiceType("passthrough", "none", "mapped", "mapped-file"), "9p: how owners and modes are kept", "\"none\""),
-        new("readOnly", new BoolType(), "No write access", "false"),
-        new("cache", new ChoiceType("auto", "always", "metadata", "never"), "virtiofs: how the guest caches", "\"auto\""),
-        new("posixAcl", new BoolType(), "virtiofs: pass access control lists through", "true"),
-        new("extraArgs", new ListType(new TextType()), "virtiofs: more arguments for virtiofsd", "[]"));
+        new("tag", new TextType(MayBeEmpty: false),
+            "The name by which the guest mounts it; each share has its own.") { Required = true, Example = "\"ro-store\"" },
+        new("source", PathValue, "The directory on the host.") { Required = true, Example = "\"/nix/store\"", Nix = new()
+        { Type = "types.nonEmptyStr" } },
+        new("mountPoint", Text, "Where the guest mounts it.")
+        { Nullable = true, Example = "\"/nix/.ro-store\"", Nix = new() { Type = "types.path", NoDefault = true } },
+        new("proto", new ChoiceType("9p", "virtiofs"), "How the directory is shared.", "\"9p\"") { Example = "\"virtiofs\"" },
+        new("socket", PathValue, "The socket of its virtiofsd.", "\"HOSTNAME-virtiofs-TAG.sock\" for virtiofs")
+        {
+            Nullable = true,
+            Example = "\"home.sock\"",
+            Nix = new()
+            {
+                Default = """if config.proto == "virtiofs" then "${hostName}-virtiofs-${config.tag}.sock" else null""",
+                DefaultText = """if proto == "virtiofs" then "${hostName}-virtiofs-${tag}.sock" else null""",
+            },
+        },
+        new("securityModel", new ChoiceType("passthrough", "none", "mapped", "mapped-file"), "How 9p keeps owners and modes.", "\"none\"")
+        { Example = "\"mapped\"" },
+        Bool("readOnly", false, "Whether the guest may only read it."),
+        new("cache", new ChoiceType("auto", "always", "metadata", "never"),
+            "What the guest caches of a virtiofs share.", "\"auto\"") { Example = "\"never\"" },
+        Bool("posixAcl", true, "Whether virtiofsd serves POSIX ACLs, which excludes its argument `--translate-uid`."),
+        Words("extraArgs", "[ \"--translate-uid\" \"guest:999:1000:1\" ]", "Further arguments for this share's virtiofsd."));
 
     /// <summary>The options of one device handed to the guest.</summary>
     public static OptionSet Device { get; } = new("microvm.devices.*",
-        new("bus", new ChoiceType("pci", "usb"), "The device's bus") { Required = true },
-        new("path", new TextType(MayBeEmpty: false), "PCI: its address, like 0000:01:00.0. USB: vendorid=0xabcd,productid=0x0123 or hostbus=1,hostaddr=2") { Required = true },
-        new("deviceExtraArgs", new TextType(), "As qemu.deviceExtraArgs") { Nullable = true },
+        new("bus", new ChoiceType("pci", "usb"), "The bus that the device is on.") { Required = true, Example = "\"pci\"" },
+        new("path", new TextType(MayBeEmpty: false),
+            "Where the device is on its bus. PCI: its address, like `0000:01:00.0`. USB: `vendorid=0xabcd,productid=0x0123` or "
+                + "`hostbus=1,hostaddr=2`.")
+        { Required = true, Example = "\"0000:01:00.0\"" },
+        Maybe("deviceExtraArgs", "\"x-igd-opregion=on\"", "The same as `qemu.deviceExtraArgs`."),
         new("qemu", new SetType(new("microvm.devices.*.qemu",
-            new("id", new TextType(), "QEMU's id for it") { Nullable = true },
-            new("bus", new TextType(), "QEMU's bus for it") { Nullable = true },
-            new("deviceExtraArgs", new TextType(), "More properties, as QEMU writes them") { Nullable = true })), "For QEMU"));
+            Maybe("id", "\"card\"", "QEMU's name for the device."),
+            Maybe("bus", "\"pci_port_0\"", "The QEMU bus that the device is attached to."),
+            Maybe("deviceExtraArgs", "\"x-igd-opregion=on\"", "Further properties of QEMU's device, as QEMU writes them."))), "For QEMU."));
 }

@@ -5,56 +5,86 @@ namespace Microvm.Declaration;
 /// <summary>The options of one hypervisor each.</summary>
 internal static class HypervisorOptions
 {
-    internal static DeclaredOption Graphics { get; } = Set("graphics", "A display (QEMU and vfkit)",
-        Bool("enable", false, "Give the VM a display"),
-        new("backend", new ChoiceType("gtk", "cocoa", "headless"), "QEMU's display", "\"gtk\""),
-        new("socket", new PathType(), "Socket of a vhost-user gpu", "\"HOSTNAME-gpu.sock\""),
-        new("vulkan", new ChoiceType("venus", "drm_native_context"), "QEMU: how Vulkan is carried") { Nullable = true },
-        new("hostmem", new TextType(), "QEMU: host memory window of the gpu, with unit M or G", "\"256M\""),
-        new("crosvmPackage", new PackageType(), "crosvm with a gpu device") { LeftAlone = true, Nullable = true });
+    internal static DeclaredOption Graphics { get; } = Set("graphics", "A graphical display (QEMU and vfkit).",
+        Bool("enable", false, "Whether the guest has a graphical display."),
+        new("backend", new ChoiceType("gtk", "cocoa", "headless"), "How QEMU shows the display.", "\"gtk\"") { Example = "\"headless\"" },
+        new("socket", PathValue, "The vhost-user socket of the GPU.", "\"HOSTNAME-gpu.sock\"")
+        { Example = "\"gpu.sock\"", Nix = new() { Default = "\"${hostName}-gpu.sock\"" } },
+        new("vulkan", new ChoiceType("venus", "drm_native_context"),
+            "The protocol by which QEMU's virtio-gpu carries Vulkan.") { Nullable = true, Example = "\"venus\"" },
+        new("hostmem", Text,
+            "The size of virtio-gpu's window into the host's memory, with the unit M or G.", "\"256M\"") { Example = "\"1G\"" },
+        Image("crosvmPackage", new() { Type = "types.package", Default = "cfg.vmHostPackages.crosvm" }, "pkgs.crosvm",
+            "The package that the crosvm that draws is taken from."));
 
-    internal static DeclaredOption Qemu { get; } = Set("qemu", "QEMU",
-        new("machine", new TextType(MayBeEmpty: false), "Machine type", "\"microvm\" on x86_64, \"virt\" on aarch64") { Nullable = true },
-        new("machineOpts", new AttributesType(new TextType()), "Machine options instead of ours") { Nullable = true },
-        ExtraArgs("QEMU"),
-        Bool("serialConsole", true, "A serial console on standard input and output"),
+    internal static DeclaredOption Qemu { get; } = Set("qemu", "Options of QEMU.",
+        new("machine", new TextType(MayBeEmpty: false), "QEMU's machine model.", "\"microvm\" on x86_64, \"virt\" on aarch64")
+        {
+            Nullable = true,
+            Example = "\"q35\"",
+            Nix = new()
+            {
+                Type = "types.str",
+                Default = """if pkgs.stdenv.hostPlatform.isAarch64 then "virt" else "microvm" """.TrimEnd(),
+                DefaultText = "\"microvm\", or \"virt\" on ARM",
+            },
+        },
+        new("machineOpts", new AttributesType(Text),
+            "Options of the machine model, in the place of ours.") { Nullable = true, Example = "{ acpi = \"on\"; }" },
+        ExtraArgs("QEMU", "[ \"-vnc\" \":0\" ]"),
+        Bool("serialConsole", true, "Whether QEMU gives the guest a serial console, on standard input and output."),
         new("pcieRootPorts", new ListType(new SetType(new("microvm.qemu.pcieRootPorts.*",
-            new("id", new TextType(MayBeEmpty: false), "Its id") { Required = true },
-            new("bus", new TextType(), "The PCIe bus that it sits on") { Nullable = true },
-            new("chassis", new IntegerType(0, 65535), "Chassis number") { Nullable = true },
-            new("slot", new TextType(), "Slot number") { Nullable = true },
-            new("addr", new TextType(), "Address on the bus") { Nullable = true }))), "PCIe root ports, to plug devices into while the VM runs", "[]"),
-        Package("QEMU"));
+            new("id", new TextType(MayBeEmpty: false), "The port's name, unique in the VM.")
+            { Required = true, Example = "\"pci_port_0\"" },
+            Maybe("bus", "\"pcie.0\"", "The bus that the port is on."),
+            new("chassis", new IntegerType(0, 65535), "The port's chassis number.") { Nullable = true, Example = "0", Nix = new()
+            { Type = "types.nullOr types.int" } },
+            Maybe("slot", "\"1\"", "The port's slot number."),
+            Maybe("addr", "\"0x1c\"", "The port's address on its bus.")))),
+                "PCIe root ports, for devices that come and go while the VM runs.", "[]")
+        { Example = """[ { id = "pci_port_0"; bus = "pcie.0"; chassis = 0; } ]""" },
+        Package("QEMU", "qemu_kvm"));
 
-    internal static DeclaredOption CloudHypervisor { get; } = Set("cloud-hypervisor", "cloud-hypervisor",
-        new("platformOEMStrings", new ListType(new TextType()), "Strings for SMBIOS, without oem_strings= around them", "[]"),
-        ExtraArgs("cloud-hypervisor"), Package("cloud-hypervisor"));
+    internal static DeclaredOption CloudHypervisor { get; } = Set("cloud-hypervisor", "Options of cloud-hypervisor.",
+        Words("platformOEMStrings", "[ \"io.systemd.credential:KEY=value\" ]",
+            "OEM strings that the guest's SMBIOS shows, without `oem_strings=`."),
+        ExtraArgs("cloud-hypervisor", "[ \"--watchdog\" ]"), Package("cloud-hypervisor", "cloud-hypervisor"));
 
-    internal static DeclaredOption Crosvm { get; } = Set("crosvm", "crosvm",
-        ExtraArgs("crosvm"),
-        new("pivotRoot", new PathType(), "Directory of its sandbox") { Nullable = true },
-        Package("crosvm"));
+    internal static DeclaredOption Crosvm { get; } = Set("crosvm", "Options of crosvm.",
+        ExtraArgs("crosvm", "[ \"--disable-sandbox\" ]"),
+        new("pivotRoot", PathValue, "The directory that crosvm's sandbox has for a root.") { Nullable = true, Example = "\"/var/empty\"" },
+        Package("crosvm", "crosvm"));
 
-    internal static DeclaredOption Firecracker { get; } = Set("firecracker", "Firecracker",
-        new("cpu", new AnyType(), "CPU template, as Firecracker's documentation has it") { Nullable = true },
-        new("driveIoEngine", new ChoiceType("Async", "Sync"), "How disks are read and written", "\"Async\""),
-        ExtraArgs("Firecracker"),
-        new("extraConfig", new AttributesType(new AnyType()), "Merged into Firecracker's JSON configuration", "{}"),
-        Package("firecracker"));
+    internal static DeclaredOption Firecracker { get; } = Set("firecracker", "Options of Firecracker.",
+        new("cpu", new AnyType(),
+            "A CPU template, as Firecracker's documentation has it.") { Nullable = true, Example = "{ cpuid_modifiers = [ ]; }" },
+        new("driveIoEngine", new ChoiceType("Async", "Sync"),
+            "How Firecracker reads and writes disks.", "\"Async\"") { Example = "\"Sync\"" },
+        ExtraArgs("Firecracker", "[ \"--no-seccomp\" ]"),
+        new("extraConfig", new AttributesType(new AnyType()),
+            "What is merged into Firecracker's configuration file.", "{}") { Example = "{ logger = { level = \"Debug\"; }; }" },
+        Package("Firecracker", "firecracker"));
 
-    internal static DeclaredOption Vfkit { get; } = Set("vfkit", "vfkit, on macOS",
-        ExtraArgs("vfkit"),
-        new("logLevel", new ChoiceType("debug", "info", "error"), "How much it logs", "\"info\"") { Nullable = true },
+    internal static DeclaredOption Vfkit { get; } = Set("vfkit", "Options of vfkit, on macOS.",
+        ExtraArgs("vfkit", "[ \"--restful-uri\" \"none://\" ]"),
+        new("logLevel", new ChoiceType("debug", "info", "error"), "How much vfkit logs.", "\"info\"")
+        { Nullable = true, NullIsAChoice = true, Example = "\"debug\"" },
         new("rosetta", new SetType(new("microvm.vfkit.rosetta",
-            Bool("enable", false, "Run x86_64 programs in an aarch64 guest"),
-            Bool("install", false, "Install Rosetta where it is missing"),
-            Bool("ignoreIfMissing", false, "Go on where it is missing"))), "Rosetta"),
-        Package("vfkit"));
+            Bool("enable", false, "Whether an ARM guest runs x86-64 programs through Rosetta."),
+            Bool("install", false, "Whether a missing Rosetta is installed."),
+            Bool("ignoreIfMissing", false,
+                "Whether to go on where Rosetta isn't available."))), "Rosetta, which runs x86-64 programs on ARM."),
+        Package("vfkit", "vfkit"));
 
-    internal static DeclaredOption Virtiofsd { get; } = Set("virtiofsd", "The daemon behind virtiofs shares",
-        new("inodeFileHandles", new ChoiceType("never", "prefer", "mandatory"), "When inodes are kept by file handle", "\"prefer\"") { Nullable = true },
-        new("threadPoolSize", new EitherType(new TextType(), new IntegerType(0, 4096)), "Threads; `nproc` for as many as the host has CPUs", "\"`nproc`\""),
-        new("group", new TextType(), "Group of its socket", "\"kvm\"") { Nullable = true },
-        ExtraArgs("virtiofsd"),
-        Package("virtiofsd"));
+    internal static DeclaredOption Virtiofsd { get; } = Set("virtiofsd", "Options of the daemon behind virtiofs shares.",
+        new("inodeFileHandles", new ChoiceType("never", "prefer", "mandatory"),
+            "When virtiofsd refers to files by handle rather than by an open descriptor.", "\"prefer\"")
+        { Nullable = true, NullIsAChoice = true, Example = "\"never\"" },
+        new("threadPoolSize", new EitherType(Text, new IntegerType(0, 4096)),
+            "How many threads virtiofsd has; the command nproc gives as many as the host has CPUs.", "\"`nproc`\"")
+        { Example = "4" },
+        new("group", Text,
+            "The group that owns virtiofsd's sockets.", "\"kvm\"") { Nullable = true, NullIsAChoice = true, Example = "\"microvm\"" },
+        ExtraArgs("every virtiofsd", "[ \"--log-level\" \"debug\" ]"),
+        Package("virtiofsd", "virtiofsd"));
 }

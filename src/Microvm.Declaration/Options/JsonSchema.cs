@@ -8,11 +8,14 @@ namespace Microvm.Declaration;
 /// <summary>The JSON Schema (draft 7, which editors know best) of a declaration, made from <see cref="MicrovmOptions"/>.</summary>
 internal static class JsonSchema
 {
+    private static readonly JsonWriterOptions s_indented =
+        new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>The schema as indented text that ends with a line break; the same on each call.</summary>
     public static string Text()
     {
         var bytes = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(bytes, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var writer = new Utf8JsonWriter(bytes, s_indented))
         {
             writer.WriteStartObject();
             writer.WriteString("$schema", "http://json-schema.org/draft-07/schema#");
@@ -61,11 +64,16 @@ internal static class JsonSchema
         foreach (var option in set.All)
         {
             writer.WriteStartObject(option.Name);
-            writer.WriteString("description", option.LeftAlone ? $"{option.Summary}. Accepted and left alone" : option.Summary);
+            writer.WriteString("description", option.LeftAlone ? $"{option.Summary} Accepted and left alone." : option.Summary);
             if (option.Default is { } standard && IsJson(standard))
             {
                 writer.WritePropertyName("default");
                 writer.WriteRawValue(standard);
+            }
+            if (option.LeftAlone)
+            {
+                writer.WriteEndObject();
+                continue;
             }
             if (option.Nullable && option.Type is not AnyType)
             {
@@ -160,7 +168,10 @@ internal static class JsonSchema
         writer.WriteEndArray();
     }
 
-    // A default that depends on other options is told in words instead.
-    private static bool IsJson(string standard) => standard is "true" or "false" or "[]" or "{}" || long.TryParse(standard, out _)
-        || (standard.Length > 1 && standard[0] == '"' && standard.IndexOf('"', 1) == standard.Length - 1 && !standard.Contains("HOSTNAME", StringComparison.Ordinal));
+    /// <summary>Whether a default is a value; one that depends on other options is told in words instead.</summary>
+    internal static bool IsJson(string standard) =>
+        standard is "true" or "false" or "[]" or "{}" || long.TryParse(standard, out _)
+        || (IsText(standard) && !standard.Contains("HOSTNAME"));
+
+    private static bool IsText(string standard) => standard is ['"', .. var text, '"'] && !text.Contains('"');
 }

@@ -74,17 +74,50 @@ internal sealed record AnyType : OptionType
 }
 
 /// <summary>One option: its name, type, default and what it is for.</summary>
+/// <param name="Summary">Whole sentences, for the schema, the pages and the Nix modules.</param>
 /// <param name="Default">As JSON, or words where it depends on other options; null where there is none.</param>
 internal sealed record DeclaredOption(string Name, OptionType Type, string Summary, string? Default = null)
 {
     /// <summary>A declaration without it is an error.</summary>
     public bool Required { get; init; }
 
-    /// <summary>Null may be given. But for a tap's <c>bridge</c> it means the same as leaving it out.</summary>
+    /// <summary>Null may be given. It means the same as leaving the option out, unless <see cref="NullIsAChoice"/>.</summary>
     public bool Nullable { get; init; }
+
+    /// <summary>Null, written down, says something else than leaving the option out.</summary>
+    public bool NullIsAChoice { get; init; }
 
     /// <summary>Belongs to the building of a NixOS image: accepted, and not looked at.</summary>
     public bool LeftAlone { get; init; }
+
+    /// <summary>A value, as a Nix expression. Null for a set, and for a truth value whose default's opposite is the example.</summary>
+    public string? Example { get; init; }
+
+    /// <summary>What the option of the Nix module has that can't be told from the rest.</summary>
+    public NixOption? Nix { get; init; }
+}
+
+/// <summary>An option of the Nix module, as far as it differs from what its row says. All texts are Nix expressions.</summary>
+internal sealed record NixOption
+{
+    /// <summary>Like <c>types.lines</c>; null for the type that goes with the row's.</summary>
+    public string? Type { get; init; }
+
+    /// <summary>A default that is computed, over <c>config</c>, <c>cfg</c> (which is <c>config.microvm</c>), <c>hostName</c>
+    /// and <c>pkgs</c>.</summary>
+    public string? Default { get; init; }
+
+    /// <summary>What is shown for a computed default, where that isn't its expression.</summary>
+    public string? DefaultText { get; init; }
+
+    /// <summary>It has to be given, though JSON may leave it out.</summary>
+    public bool NoDefault { get; init; }
+
+    /// <summary>For modules, not for people.</summary>
+    public bool Internal { get; init; }
+
+    /// <summary>It stands in <c>nix/modules/microvm/outputs.nix</c>.</summary>
+    public bool ByHand { get; init; }
 }
 
 /// <summary>The options of one attribute set.</summary>

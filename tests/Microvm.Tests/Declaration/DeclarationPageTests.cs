@@ -77,7 +77,7 @@ public sealed class DeclarationPageTests
         foreach (var option in set.All)
         {
             var standard = option.Required ? "required" : option.Default is { } d ? $"`{d.Replace("`", "")}`" : option.Nullable ? "`null`" : "";
-            var left = option.LeftAlone ? "; accepted and left alone" : "";
+            var left = option.LeftAlone ? " Accepted and left alone." : "";
             _ = rows.Append($"| `{set.Path}.{option.Name}` | {option.Type.Words} | {standard} | {option.Summary}{left} |\n");
             if (option.Type is SetType nested)
             {

@@ -108,6 +108,49 @@ public sealed class NixFilesTests
         Assert.Equal("""[{},{"bridge":null},{"bridge":null},{"bridge":"br0"},{}]""", s_checks.Value.GetProperty("attached").GetRawText());
 
     [Fact]
+    public void The_guest_module_hands_on_what_was_written_and_what_nixos_computes_and_nothing_else()
+    {
+        var microvm = Eval($$"""
+            let
+              lib = import {{Binary.Root}}/nix/standalone;
+              tap = id: { type = "tap"; inherit id; mac = "02:00:00:00:00:01"; };
+              nixos = { freeformType = lib.types.lazyAttrsOf lib.types.anything; options.boot.kernelParams = lib.mkOption { default = [ ]; }; options.assertions = lib.mkOption { default = [ ]; }; };
+              mine = {
+                options.microvm.mine = lib.mkOption { type = lib.types.str; default = "an option of the configuration's own"; };
+                config.networking.hostName = "web";
+                config.microvm = {
+                  kernel = "/nix/store/00000000000000000000000000000000-linux"; initrdPath = "/boot/initrd"; hypervisor = "kvmtool";
+                  machineId = null; socket = null; user = null; mem = lib.mkDefault 512; hotplugMem = 8; crosvm.extraArgs = [ "x" ]; virtiofsd.group = null;
+                  shares = [ { tag = "home"; source = "home"; mountPoint = "/home"; proto = "virtiofs"; } ];
+                  interfaces = [
+                    (tap "plain" // { tap.vhost = false; user.kernelIp = false; macvtap.link = "eth0"; })
+                    (tap "fast" // { tap.vhost = true; bridge = "br0"; })
+                    { type = "macvtap"; id = "m"; mac = "02:00:00:00:00:02"; bridge = null; macvtap = { link = "eth0"; mode = "source"; sourceMacs = [ "02:00:00:00:00:03" ]; }; }
+                    { type = "user"; id = "u"; mac = "02:00:00:00:00:04"; user.kernelIp = true; }
+                  ];
+                };
+              };
+            in (lib.evalModules { modules = [ nixos { _module.args.pkgs = import {{Binary.Root}}/nix/standalone/packages.nix lib; } {{Binary.Root}}/nix/modules/microvm mine ]; }).config.microvm.declaration.microvm
+            """);
+        Assert.Equal(
+            [
+                """{"id":"plain","mac":"02:00:00:00:00:01","type":"tap"}""",
+                """{"bridge":"br0","id":"fast","mac":"02:00:00:00:00:01","tap":{"vhost":true},"type":"tap"}""",
+                """{"id":"m","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"source","sourceMacs":["02:00:00:00:00:03"]},"type":"macvtap"}""",
+                """{"id":"u","mac":"02:00:00:00:00:04","type":"user","user":{"kernelIp":true}}""",
+            ], microvm.GetProperty("interfaces").EnumerateArray().Select(i => i.GetRawText()));
+        // A null that is a choice, a default that only NixOS can tell; no null that means nothing, no default of our own, no other hypervisor.
+        Assert.All((string[])["machineId", "socket"], name => Assert.Equal(JsonValueKind.Null, microvm.GetProperty(name).ValueKind));
+        Assert.Equal(JsonValueKind.Null, microvm.GetProperty("virtiofsd").GetProperty("group").ValueKind);
+        Assert.Equal(8, microvm.GetProperty("hotpluggedMem").GetInt32());
+        Assert.Equal("web-virtiofs-home.sock", microvm.GetProperty("shares")[0].GetProperty("socket").GetString());
+        Assert.Equal(JsonValueKind.String, microvm.GetProperty("kvmtool").GetProperty("package").ValueKind);
+        Assert.All((string[])["mem", "vcpu", "qemu", "crosvm", "graphics", "mine", "runner", "vmHostPackages"], name => Assert.False(microvm.TryGetProperty(name, out _), name));
+        var check = Binary.Run(Binary.Path, $$$"""{"networking":{"hostName":"web"},"microvm":{"vcpu":1,"shares":{{{microvm.GetProperty("shares").GetRawText()}}},"virtiofsd":{{{microvm.GetProperty("virtiofsd").GetRawText()}}}}}""", "check", "-");
+        Assert.True(check.Code == 0, check.Err);
+    }
+
+    [Fact]
     public void The_host_module_gives_the_bridge_helper_its_one_capability()
     {
         var wrapper = s_checks.Value.GetProperty("wrapper");
