@@ -47,7 +47,8 @@ internal static class DeviceOptions
     /// <summary>The options of one forwarded port.</summary>
     public static OptionSet ForwardPort { get; } = new("microvm.forwardPorts.*",
         new("from", new ChoiceType("host", "guest"),
-            "Which side opens the connection: `host` reaches the guest's port, `guest` the host's.", "\"host\"") { Example = "\"guest\"" },
+            "Which side opens the connection: `host` reaches the guest's port, `guest` the host's.", "\"host\"")
+        { Example = "\"guest\"" },
         new("proto", new ChoiceType("tcp", "udp"), "The protocol that is forwarded.", "\"tcp\"") { Example = "\"udp\"" },
         new("host", new SetType(new("microvm.forwardPorts.*.host",
             new("address", Text, "The host's IPv4 address; empty means all of them.", "\"\"") { Example = "\"127.0.0.1\"" },
@@ -55,14 +56,16 @@ internal static class DeviceOptions
         { Required = true },
         new("guest", new SetType(new("microvm.forwardPorts.*.guest",
             new("address", Text,
-                "The guest's IPv4 address; empty means the one that user networking hands out.", "\"\"") { Example = "\"10.0.2.15\"" },
+                "The guest's IPv4 address; empty means the one that user networking hands out.", "\"\"")
+            { Example = "\"10.0.2.15\"" },
             new("port", new IntegerType(1, 65535), "The port in the guest.") { Required = true, Example = "22" })), "The guest's end.")
         { Required = true });
 
     /// <summary>The options of one disk image.</summary>
     public static OptionSet Volume { get; } = new("microvm.volumes.*",
         new("image", PathValue,
-            "The disk image's file on the host, relative to the VM's directory.") { Required = true, Example = "\"var.img\"" },
+            "The disk image's file on the host, relative to the VM's directory.")
+        { Required = true, Example = "\"var.img\"" },
         Maybe("serial", "\"disk-1\"", "The serial number that the guest sees."),
         Bool("direct", false, "Whether the host opens the image with O_DIRECT, past its page cache."),
         Bool("readOnly", false, "Whether the guest may only read it."),
@@ -70,20 +73,28 @@ internal static class DeviceOptions
         new("mountPoint", Text, "Where the guest mounts it; null means nowhere.")
         { Nullable = true, Example = "\"/var\"", Nix = new() { Type = "types.nullOr types.path", NoDefault = true } },
         new("size", new IntegerType(1, 1L << 32),
-            "The size of an image that is made before the first start, in MiB.") { Example = "256", Nix = new() { Type = "types.int" } },
+            "The size of an image that is made before the first start, in MiB.")
+        { Example = "256", Nix = new() { Type = "types.int" } },
         Bool("autoCreate", true, "Whether a missing image is made before the start."),
         Words("mkfsExtraArgs", "[ \"-m\" \"0\" ]", "Further arguments for mkfs."),
         new("fsType", new TextType(MayBeEmpty: false),
-            "The file system that a new image gets, and that the guest mounts.", "\"ext4\"") { Example = "\"btrfs\"" },
+            "The file system that a new image gets, and that the guest mounts.", "\"ext4\"")
+        { Example = "\"btrfs\"" },
         new("imageType", new ChoiceType("raw", "qcow2", "vhd", "vhdx"), "The image's format (cloud-hypervisor).", "\"raw\"")
         { Example = "\"qcow2\"" });
 
     /// <summary>The options of one shared directory.</summary>
     public static OptionSet Share { get; } = new("microvm.shares.*",
         new("tag", new TextType(MayBeEmpty: false),
-            "The name by which the guest mounts it; each share has its own.") { Required = true, Example = "\"ro-store\"" },
-        new("source", PathValue, "The directory on the host.") { Required = true, Example = "\"/nix/store\"", Nix = new()
-        { Type = "types.nonEmptyStr" } },
+            "The name by which the guest mounts it; each share has its own.")
+        { Required = true, Example = "\"ro-store\"" },
+        new("source", PathValue, "The directory on the host.")
+        {
+            Required = true,
+            Example = "\"/nix/store\"",
+            Nix = new()
+            { Type = "types.nonEmptyStr" }
+        },
         new("mountPoint", Text, "Where the guest mounts it.")
         { Nullable = true, Example = "\"/nix/.ro-store\"", Nix = new() { Type = "types.path", NoDefault = true } },
         new("proto", new ChoiceType("9p", "virtiofs"), "How the directory is shared.", "\"9p\"") { Example = "\"virtiofs\"" },
@@ -101,7 +112,8 @@ internal static class DeviceOptions
         { Example = "\"mapped\"" },
         Bool("readOnly", false, "Whether the guest may only read it."),
         new("cache", new ChoiceType("auto", "always", "metadata", "never"),
-            "What the guest caches of a virtiofs share.", "\"auto\"") { Example = "\"never\"" },
+            "What the guest caches of a virtiofs share.", "\"auto\"")
+        { Example = "\"never\"" },
         Bool("posixAcl", true, "Whether virtiofsd serves POSIX ACLs, which excludes its argument `--translate-uid`."),
         Words("extraArgs", "[ \"--translate-uid\" \"guest:999:1000:1\" ]", "Further arguments for this share's virtiofsd."));
 

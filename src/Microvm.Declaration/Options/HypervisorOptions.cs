@@ -11,9 +11,11 @@ internal static class HypervisorOptions
         new("socket", PathValue, "The vhost-user socket of the GPU.", "\"HOSTNAME-gpu.sock\"")
         { Example = "\"gpu.sock\"", Nix = new() { Default = "\"${hostName}-gpu.sock\"" } },
         new("vulkan", new ChoiceType("venus", "drm_native_context"),
-            "The protocol by which QEMU's virtio-gpu carries Vulkan.") { Nullable = true, Example = "\"venus\"" },
+            "The protocol by which QEMU's virtio-gpu carries Vulkan.")
+        { Nullable = true, Example = "\"venus\"" },
         new("hostmem", Text,
-            "The size of virtio-gpu's window into the host's memory, with the unit M or G.", "\"256M\"") { Example = "\"1G\"" },
+            "The size of virtio-gpu's window into the host's memory, with the unit M or G.", "\"256M\"")
+        { Example = "\"1G\"" },
         Image("crosvmPackage", new() { Type = "types.package", Default = "cfg.vmHostPackages.crosvm" }, "pkgs.crosvm",
             "The package that the crosvm that draws is taken from."));
 
@@ -30,15 +32,21 @@ internal static class HypervisorOptions
             },
         },
         new("machineOpts", new AttributesType(Text),
-            "Options of the machine model, in the place of ours.") { Nullable = true, Example = "{ acpi = \"on\"; }" },
+            "Options of the machine model, in the place of ours.")
+        { Nullable = true, Example = "{ acpi = \"on\"; }" },
         ExtraArgs("QEMU", "[ \"-vnc\" \":0\" ]"),
         Bool("serialConsole", true, "Whether QEMU gives the guest a serial console, on standard input and output."),
         new("pcieRootPorts", new ListType(new SetType(new("microvm.qemu.pcieRootPorts.*",
             new("id", new TextType(MayBeEmpty: false), "The port's name, unique in the VM.")
             { Required = true, Example = "\"pci_port_0\"" },
             Maybe("bus", "\"pcie.0\"", "The bus that the port is on."),
-            new("chassis", new IntegerType(0, 65535), "The port's chassis number.") { Nullable = true, Example = "0", Nix = new()
-            { Type = "types.nullOr types.int" } },
+            new("chassis", new IntegerType(0, 65535), "The port's chassis number.")
+            {
+                Nullable = true,
+                Example = "0",
+                Nix = new()
+                { Type = "types.nullOr types.int" }
+            },
             Maybe("slot", "\"1\"", "The port's slot number."),
             Maybe("addr", "\"0x1c\"", "The port's address on its bus.")))),
                 "PCIe root ports, for devices that come and go while the VM runs.", "[]")
@@ -57,12 +65,15 @@ internal static class HypervisorOptions
 
     internal static DeclaredOption Firecracker { get; } = Set("firecracker", "Options of Firecracker.",
         new("cpu", new AnyType(),
-            "A CPU template, as Firecracker's documentation has it.") { Nullable = true, Example = "{ cpuid_modifiers = [ ]; }" },
+            "A CPU template, as Firecracker's documentation has it.")
+        { Nullable = true, Example = "{ cpuid_modifiers = [ ]; }" },
         new("driveIoEngine", new ChoiceType("Async", "Sync"),
-            "How Firecracker reads and writes disks.", "\"Async\"") { Example = "\"Sync\"" },
+            "How Firecracker reads and writes disks.", "\"Async\"")
+        { Example = "\"Sync\"" },
         ExtraArgs("Firecracker", "[ \"--no-seccomp\" ]"),
         new("extraConfig", new AttributesType(new AnyType()),
-            "What is merged into Firecracker's configuration file.", "{}") { Example = "{ logger = { level = \"Debug\"; }; }" },
+            "What is merged into Firecracker's configuration file.", "{}")
+        { Example = "{ logger = { level = \"Debug\"; }; }" },
         Package("Firecracker", "firecracker"));
 
     internal static DeclaredOption Vfkit { get; } = Set("vfkit", "Options of vfkit, on macOS.",
@@ -84,7 +95,8 @@ internal static class HypervisorOptions
             "How many threads virtiofsd has; the command nproc gives as many as the host has CPUs.", "\"`nproc`\"")
         { Example = "4" },
         new("group", Text,
-            "The group that owns virtiofsd's sockets.", "\"kvm\"") { Nullable = true, NullIsAChoice = true, Example = "\"microvm\"" },
+            "The group that owns virtiofsd's sockets.", "\"kvm\"")
+        { Nullable = true, NullIsAChoice = true, Example = "\"microvm\"" },
         ExtraArgs("every virtiofsd", "[ \"--log-level\" \"debug\" ]"),
         Package("virtiofsd", "virtiofsd"));
 }

@@ -24,7 +24,8 @@ internal static class MicrovmOptions
         new("mem", new IntegerType(1, 16 * 1024 * 1024), "The guest's memory, in MiB.", "512") { Example = "2048" },
         Bool("hugepageMem", false, "Whether the guest's memory is taken from huge pages."),
         new("hotplugMem", Unsigned,
-            "How much memory may be added while the VM runs, through virtio-mem, in MiB.", "0") { Example = "4096" },
+            "How much memory may be added while the VM runs, through virtio-mem, in MiB.", "0")
+        { Example = "4096" },
         new("hotpluggedMem", Unsigned,
             "How much of `hotplugMem` the VM has from its start, in MiB.", "hotplugMem")
         { Example = "1024", Nix = new() { Default = "cfg.hotplugMem" } },
