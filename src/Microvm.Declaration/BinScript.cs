@@ -10,6 +10,8 @@ internal sealed record ScriptPart(int Order, string Text);
 /// <param name="Replaces">The declaration said <c>mkForce</c>: only its own parts run, none of ours.</param>
 internal sealed record BinScript(string Name, IReadOnlyList<ScriptPart> Parts, bool Replaces = false)
 {
+    public IReadOnlyList<ScriptPart> Parts { get; } = ValueList<ScriptPart>.Of(Parts);
+
     /// <summary>The order at which our own part stands. A declared part of the same order runs after it.</summary>
     public const int OwnOrder = 1000;
 

@@ -70,7 +70,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             PrettyProcessName = microvm.Flag("prettyProcnames", true),
             MachineId = microvm.Members.Any(m => m.Name == "machineId") ? microvm.Text("machineId") : MachineId(name),
             StoreDisk = microvm.Flag("storeOnDisk", true) ? microvm.Text("storeDisk") : null,
-            Positions = Positions(microvm),
+            Positions = [.. Positions(microvm)],
         };
         vm = HypervisorReader.Read(microvm, vm);
         new VmRules(diagnostics).Check(vm, microvm);

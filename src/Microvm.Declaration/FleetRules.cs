@@ -15,7 +15,7 @@ internal static class FleetRules
         var sockets = new Dictionary<string, string>();
         var lowers = new Dictionary<string, (string Id, bool Alone)>();
         var bridges = new List<(InterfaceName Bridge, NetworkInterface Interface)>();
-        var ports = new Dictionary<(string Proto, int Port), List<(string Address, string Vm)>>();
+        var ports = new Dictionary<(string Proto, int Port), List<(string? Address, string Vm)>>();
         foreach (var vm in vms)
         {
             if (!names.Add(vm.Name))
@@ -87,7 +87,7 @@ internal static class FleetRules
         first = (vm.Name, i.At);
     }
 
-    private static void Port(Dictionary<(string, int), List<(string Address, string Vm)>> seen, ForwardPort port, MicrovmConfig vm, DiagnosticBag diagnostics)
+    private static void Port(Dictionary<(string, int), List<(string? Address, string Vm)>> seen, ForwardPort port, MicrovmConfig vm, DiagnosticBag diagnostics)
     {
         ref var others = ref CollectionsMarshal.GetValueRefOrAddDefault(seen, (port.Proto, port.HostPort), out _);
         others ??= [];
@@ -107,5 +107,5 @@ internal static class FleetRules
     // The id of an interface of type user names nothing on the host.
     private static bool IsLink(IReadOnlyList<MicrovmConfig> vms, string id) => vms.Any(v => v.Interfaces.Any(i => i.Id.Value == id && i.Type != InterfaceType.User));
 
-    private static bool IsAny(string address) => address is "" or "0.0.0.0";
+    private static bool IsAny(string? address) => address is null or "0.0.0.0";
 }

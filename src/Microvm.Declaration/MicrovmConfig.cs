@@ -45,23 +45,23 @@ public sealed record MicrovmConfig
     internal string KernelParams { get; init; } = "";
 
     /// <summary>Its network interfaces, in the order in which they were declared.</summary>
-    public IReadOnlyList<NetworkInterface> Interfaces { get; init; } = [];
+    public IReadOnlyList<NetworkInterface> Interfaces { get; init => field = ValueList<NetworkInterface>.Of(value); } = ValueList<NetworkInterface>.Empty;
 
     /// <summary>Ports forwarded to or from a user-mode network.</summary>
-    public IReadOnlyList<ForwardPort> ForwardPorts { get; init; } = [];
-    internal IReadOnlyList<Volume> Volumes { get; init; } = [];
-    internal IReadOnlyList<Share> Shares { get; init; } = [];
+    public IReadOnlyList<ForwardPort> ForwardPorts { get; init => field = ValueList<ForwardPort>.Of(value); } = ValueList<ForwardPort>.Empty;
+    internal IReadOnlyList<Volume> Volumes { get; init => field = ValueList<Volume>.Of(value); } = ValueList<Volume>.Empty;
+    internal IReadOnlyList<Share> Shares { get; init => field = ValueList<Share>.Of(value); } = ValueList<Share>.Empty;
 
     /// <summary>Whether a share needs virtiofsd beside the hypervisor; vfkit serves its shares itself.</summary>
     internal bool HasVirtiofsd => Hypervisor != "vfkit" && Shares.Any(s => s.IsVirtiofs);
 
-    internal IReadOnlyList<PassedDevice> Devices { get; init; } = [];
+    internal IReadOnlyList<PassedDevice> Devices { get; init => field = ValueList<PassedDevice>.Of(value); } = ValueList<PassedDevice>.Empty;
 
     /// <summary>The VM's AF_VSOCK address, or null for none.</summary>
     internal uint? VsockCid { get; init; }
 
     /// <summary>systemd credentials: name to path on the host, by name.</summary>
-    internal IReadOnlyList<KeyValuePair<string, string>> CredentialFiles { get; init; } = [];
+    internal IReadOnlyList<KeyValuePair<string, string>> CredentialFiles { get; init => field = ValueList<KeyValuePair<string, string>>.Of(value); } = ValueList<KeyValuePair<string, string>>.Empty;
 
     /// <summary>The control socket, or null where none is wanted.</summary>
     internal string? Socket { get; init; }
@@ -76,7 +76,7 @@ public sealed record MicrovmConfig
     internal string? ExtraArgsScript { get; init; }
 
     /// <summary>What the declaration adds to the runner's scripts.</summary>
-    internal IReadOnlyList<BinScript> BinScripts { get; init; } = [];
+    internal IReadOnlyList<BinScript> BinScripts { get; init => field = ValueList<BinScript>.Of(value); } = ValueList<BinScript>.Empty;
 
     /// <summary>Whether the process is named <c>microvm@NAME</c>.</summary>
     internal bool PrettyProcessName { get; init; } = true;
@@ -99,8 +99,22 @@ public sealed record MicrovmConfig
     internal string? Package { get; init; }
 
     /// <summary>Where each given option stands: <c>mem</c>, <c>qemu.machine</c>.</summary>
-    internal IReadOnlyDictionary<string, SourcePosition> Positions { get; init; } = new Dictionary<string, SourcePosition>();
+    internal IReadOnlyList<KeyValuePair<string, SourcePosition>> Positions
+    {
+        get;
+        init => field = ValueList<KeyValuePair<string, SourcePosition>>.Of(value);
+    } = ValueList<KeyValuePair<string, SourcePosition>>.Empty;
 
     /// <summary>Where an option stands; where <c>microvm</c> stands, if it isn't given.</summary>
-    internal SourcePosition PositionOf(string option) => Positions.TryGetValue(option, out var at) ? at : At;
+    internal SourcePosition PositionOf(string option)
+    {
+        foreach (var (name, at) in Positions)
+        {
+            if (name == option)
+            {
+                return at;
+            }
+        }
+        return At;
+    }
 }

@@ -36,24 +36,69 @@ public enum MacvtapMode
 }
 
 /// <summary>One declared interface that passed every rule.</summary>
-/// <param name="Bridge">The bridge to attach to: required for type bridge, welcome for tap. Left out, whom a tap is attached to is not our affair.</param>
-/// <param name="SourceMacs">Mode source: the senders whose frames are let through.</param>
-/// <param name="BridgeHelper">Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</param>
-/// <param name="KernelIp">Type user on kvmtool: the static address goes on the kernel's command line.</param>
-/// <param name="OptionAt">Where <c>tap.vhost</c>, <c>bridgeHelper</c> or <c>user.kernelIp</c> stands, whichever the type has.</param>
-public sealed record NetworkInterface(
-    InterfaceType Type, InterfaceName Id, MacAddress Mac, SourcePosition At,
-    InterfaceName? Bridge = null, InterfaceName? MacvtapLink = null, MacvtapMode? MacvtapMode = null, bool Vhost = false,
-    IReadOnlyList<MacAddress>? SourceMacs = null, bool? BridgeHelper = null, bool KernelIp = false, SourcePosition OptionAt = default)
+public sealed record NetworkInterface
 {
+    /// <summary>How it reaches a network.</summary>
+    public required InterfaceType Type { get; init; }
+
+    /// <summary>Its name on the host.</summary>
+    public required InterfaceName Id { get; init; }
+
+    /// <summary>The Ethernet address of the guest's side.</summary>
+    public required MacAddress Mac { get; init; }
+
+    /// <summary>Where the interface was declared.</summary>
+    public SourcePosition At { get; init; }
+
+    /// <summary>The bridge to attach to: required for type bridge, welcome for tap. Null leaves to others whom a tap is attached to.</summary>
+    public InterfaceName? Bridge { get; init; }
+
     /// <summary>Type tap: it is to be attached to nothing, as <c>bridge = null</c> says in so many words.</summary>
     public bool Detached { get; init; }
+
+    /// <summary>Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</summary>
+    public bool? BridgeHelper { get; init; }
+
+    /// <summary>Type macvtap: its lower device.</summary>
+    public InterfaceName? MacvtapLink { get; init; }
+
+    /// <summary>Type macvtap: how it filters.</summary>
+    public MacvtapMode? MacvtapMode { get; init; }
+
+    /// <summary>Mode source: the senders whose frames are let through. Empty in every other mode.</summary>
+    public IReadOnlyList<MacAddress> SourceMacs { get; init => field = ValueList<MacAddress>.Of(value); } = ValueList<MacAddress>.Empty;
+
+    /// <summary>Type tap: whether the kernel's vhost-net carries the packets.</summary>
+    public bool Vhost { get; init; }
+
+    /// <summary>Type user on kvmtool: the static address goes on the kernel's command line.</summary>
+    public bool KernelIp { get; init; }
+
+    /// <summary>Where <c>tap.vhost</c>, <c>bridgeHelper</c> or <c>user.kernelIp</c> was declared, whichever the type has.</summary>
+    public SourcePosition OptionAt { get; init; }
 }
 
 /// <summary>A port of the host that reaches the guest, or (from the guest) the other way round.</summary>
-/// <param name="From"><c>host</c> or <c>guest</c>.</param>
-/// <param name="Proto"><c>tcp</c> or <c>udp</c>.</param>
-/// <param name="HostAddress">IPv4, or empty for any.</param>
-/// <param name="GuestAddress">IPv4, or empty for the guest's own.</param>
-public sealed record ForwardPort(
-    string From, string Proto, string HostAddress, int HostPort, string GuestAddress, int GuestPort, SourcePosition At = default);
+public sealed record ForwardPort
+{
+    /// <summary>Which side opens the connection: <c>host</c> or <c>guest</c>.</summary>
+    public required string From { get; init; }
+
+    /// <summary><c>tcp</c> or <c>udp</c>.</summary>
+    public required string Proto { get; init; }
+
+    /// <summary>IPv4; null for all of the host's addresses.</summary>
+    public string? HostAddress { get; init; }
+
+    /// <summary>1 to 65535.</summary>
+    public required int HostPort { get; init; }
+
+    /// <summary>IPv4; null for the address that user networking hands out.</summary>
+    public string? GuestAddress { get; init; }
+
+    /// <summary>1 to 65535.</summary>
+    public required int GuestPort { get; init; }
+
+    /// <summary>Where the port was declared.</summary>
+    public SourcePosition At { get; init; }
+}

@@ -33,8 +33,15 @@ internal sealed record ObjectNode(SourcePosition At, IReadOnlyList<Member> Membe
             return null;
         }
     }
+
+    public bool Equals(ObjectNode? other) => base.Equals(other) && Members.SequenceEqual(other.Members);
+    public override int GetHashCode() => HashCode.Combine(base.GetHashCode(), Members.Count);
 }
-internal sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At);
+internal sealed record ArrayNode(SourcePosition At, IReadOnlyList<Node> Items) : Node(At)
+{
+    public bool Equals(ArrayNode? other) => base.Equals(other) && Items.SequenceEqual(other.Items);
+    public override int GetHashCode() => HashCode.Combine(base.GetHashCode(), Items.Count);
+}
 internal sealed record StringNode(SourcePosition At, string Value) : Node(At);
 /// <summary>A number; <see cref="Integer"/> is null where it has a fraction or does not fit 64 bits.</summary>
 internal sealed record NumberNode(SourcePosition At, long? Integer) : Node(At);

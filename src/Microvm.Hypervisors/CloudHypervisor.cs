@@ -42,7 +42,7 @@ public sealed class CloudHypervisor : IHypervisor
         {
             findings.Refuse(share.At, "cloud-hypervisor has no 9p; set proto = \"virtiofs\"");
         }
-        foreach (var text in vm.CloudHypervisor.OemStrings ?? [])
+        foreach (var text in vm.CloudHypervisor.OemStrings)
         {
             if (text.Contains("oem_strings", StringComparison.Ordinal) || text.AsSpan().ContainsAny(",[]\""))
             {

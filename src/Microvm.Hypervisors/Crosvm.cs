@@ -125,7 +125,7 @@ public sealed class Crosvm : IHypervisor
             words.AddRange(["--initrd", initrd]);
         }
         // Options end at the kernel, which comes last.
-        words.AddRange([.. vm.Crosvm.ExtraArgs ?? [], Kernel(vm, host, s_facts.KernelOfPackage)]);
+        words.AddRange([.. vm.Crosvm.ExtraArgs, Kernel(vm, host, s_facts.KernelOfPackage)]);
         return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Crosvm, path) { Program = words[0] } : null, ProcessName(vm))
         {
             User = vm.User,

@@ -111,7 +111,7 @@ public sealed class Firecracker : IHypervisor
         var given = new GivenOptions(vm.Firecracker.ExtraArgs);
         // As microvm.nix gives it.
         words.AddRange(host.Version >= s_pci && !given.Has("--enable-pci") ? ["--enable-pci"] : []);
-        words.AddRange(vm.Firecracker.ExtraArgs ?? []);
+        words.AddRange(vm.Firecracker.ExtraArgs);
         var config = Config(vm, attachments, host);
         if (vm.Firecracker.ExtraConfig is { } extra)
         {

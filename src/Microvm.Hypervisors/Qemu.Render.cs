@@ -52,7 +52,7 @@ public sealed partial class Qemu
         {
             words.AddRange(["-device", $"vhost-vsock-{bus},guest-cid={cid}"]);
         }
-        words.AddRange(vm.Qemu.ExtraArgs ?? []);
+        words.AddRange(vm.Qemu.ExtraArgs);
         return new(words, [], Descriptors.Of(attachments), vm.Socket is { } path ? new(ControlKind.Qmp, path) : null, ProcessName(vm)) { User = vm.User, Sockets = vm.Socket is null ? [] : [vm.Socket] };
     }
 
@@ -123,7 +123,7 @@ public sealed partial class Qemu
 
     private static void PassedDevices(List<string> words, MicrovmConfig vm)
     {
-        foreach (var port in vm.Qemu.PcieRootPorts ?? [])
+        foreach (var port in vm.Qemu.PcieRootPorts)
         {
             words.AddRange(["-device", $"pcie-root-port,id={Syntax.Qemu(port.Id)}{Property("bus", port.Bus)}{Property("chassis", port.Chassis is { } c ? Number(c) : null)}{Property("slot", port.Slot)}{Property("addr", port.Addr)}"]);
         }

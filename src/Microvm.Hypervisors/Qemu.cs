@@ -97,5 +97,5 @@ public sealed partial class Qemu : IHypervisor
     private static string Machine(MicrovmConfig vm, HostFacts host) => vm.Qemu.Machine ?? (IsArm(host) ? "virt" : "microvm");
 
     private static bool NeedsPci(MicrovmConfig vm, HostFacts host) =>
-        Machine(vm, host) != "microvm" || vm.Graphics.Enable || vm.Shares.Count > 0 || vm.Devices.Any(d => d.Bus == "pci") || vm.Qemu.PcieRootPorts?.Count > 0;
+        Machine(vm, host) != "microvm" || vm.Graphics.Enable || vm.Shares.Count > 0 || vm.Devices.Any(d => d.Bus == "pci") || vm.Qemu.PcieRootPorts.Count > 0;
 }

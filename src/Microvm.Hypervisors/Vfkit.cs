@@ -83,7 +83,7 @@ public sealed class Vfkit : IHypervisor
         {
             words.AddRange(["--restful-uri", $"unix://{socket}"]);
         }
-        words.AddRange(vm.Vfkit.ExtraArgs ?? []);
+        words.AddRange(vm.Vfkit.ExtraArgs);
         return new(words, [], [], vm.Socket is { } at ? new(ControlKind.Vfkit, at) : null, ProcessName(vm));
     }
 }

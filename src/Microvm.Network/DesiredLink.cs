@@ -104,7 +104,7 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
                 _ => MacvlanMode.Bridge,
             },
             Mac = a.Interface.Mac,
-            Sources = a.Interface.SourceMacs ?? [],
+            Sources = a.Interface.SourceMacs,
         };
 
     /// <summary>The name of the macvlan beside a tap: readable where it fits into 15 bytes, else a hash.</summary>

@@ -74,7 +74,7 @@ internal static class Words
         }
         foreach (var p in vm.ForwardPorts.Where(p => p.From == "host"))
         {
-            yield return $"{p.Proto} port {p.HostPort} of the host{(p.HostAddress.Length > 0 ? $" ({p.HostAddress})" : ", on every address,")} leads to port {p.GuestPort} of the guest.";
+            yield return $"{p.Proto} port {p.HostPort} of the host{(p.HostAddress is not null ? $" ({p.HostAddress})" : ", on every address,")} leads to port {p.GuestPort} of the guest.";
         }
         if (HypervisorTable.Find(vm.Hypervisor) is { } hypervisor)
         {

@@ -28,8 +28,21 @@ internal sealed partial class DeviceReader(DiagnosticBag diagnostics, string vm)
         {
             diagnostics.Warning(label.At, "'label' is written only where autoCreate makes the image; label this one yourself");
         }
-        return new(image, it.Text("serial"), it.Flag("direct", false), it.Flag("readOnly", false), it.Text("label"), it.Text("mountPoint"),
-            size, autoCreate, it.Texts("mkfsExtraArgs"), fileSystem, it.Text("imageType") ?? "raw", it.At);
+        return new()
+        {
+            Image = image,
+            Serial = it.Text("serial"),
+            Direct = it.Flag("direct", false),
+            ReadOnly = it.Flag("readOnly", false),
+            Label = it.Text("label"),
+            MountPoint = it.Text("mountPoint"),
+            SizeMiB = size,
+            AutoCreate = autoCreate,
+            MkfsExtraArgs = it.Texts("mkfsExtraArgs"),
+            FsType = fileSystem,
+            ImageType = it.Text("imageType") ?? "raw",
+            At = it.At,
+        };
     }
 
     internal Share? Share(ObjectNode it)
@@ -47,9 +60,20 @@ internal sealed partial class DeviceReader(DiagnosticBag diagnostics, string vm)
         {
             diagnostics.Error(stray.At, "'socket' goes with proto virtiofs, not with 9p");
         }
-        var socket = it.Text("socket") ?? (proto == "virtiofs" ? $"{vm}-virtiofs-{tag}.sock" : null);
-        return new(tag, source, it.Text("mountPoint"), proto, socket, it.Text("securityModel") ?? "none", it.Flag("readOnly", false),
-            it.Text("cache") ?? "auto", it.Flag("posixAcl", true), it.Texts("extraArgs"), it.At);
+        return new()
+        {
+            Tag = tag,
+            Source = source,
+            MountPoint = it.Text("mountPoint"),
+            Proto = proto,
+            Socket = it.Text("socket") ?? (proto == "virtiofs" ? $"{vm}-virtiofs-{tag}.sock" : null),
+            SecurityModel = it.Text("securityModel") ?? "none",
+            ReadOnly = it.Flag("readOnly", false),
+            Cache = it.Text("cache") ?? "auto",
+            PosixAcl = it.Flag("posixAcl", true),
+            ExtraArgs = it.Texts("extraArgs"),
+            At = it.At,
+        };
     }
 
     internal PassedDevice? Device(ObjectNode it)
@@ -67,7 +91,15 @@ internal sealed partial class DeviceReader(DiagnosticBag diagnostics, string vm)
             diagnostics.Error(it.PositionOf("path"), $"'{Printable.Of(path)}' does not name a USB device; write vendorid=0xabcd,productid=0x0123 or hostbus=1,hostaddr=2, as lsusb prints them");
         }
         var qemu = it.Set("qemu");
-        return new(bus, path, qemu.Text("id"), qemu.Text("bus"), qemu.Text("deviceExtraArgs") ?? it.Text("deviceExtraArgs"), it.At);
+        return new()
+        {
+            Bus = bus,
+            Path = path,
+            QemuId = qemu.Text("id"),
+            QemuBus = qemu.Text("bus"),
+            ExtraArgs = qemu.Text("deviceExtraArgs") ?? it.Text("deviceExtraArgs"),
+            At = it.At,
+        };
     }
 
     [GeneratedRegex(@"\A([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]\z")] private static partial Regex PciAddress();

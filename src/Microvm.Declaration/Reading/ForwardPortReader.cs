@@ -10,32 +10,48 @@ internal sealed class ForwardPortReader(DiagnosticBag diagnostics)
     {
         var from = it.Text("from") ?? "host";
         var proto = it.Text("proto") ?? "tcp";
-        var hostAddress = Address(it, "host");
-        var guestAddress = Address(it, "guest");
-        if (from == "guest" && guestAddress is "")
+        var isHostGood = Address(it, "host", out var hostAddress);
+        var isGuestGood = Address(it, "guest", out var guestAddress);
+        if (from == "guest" && isGuestGood && guestAddress is null)
         {
             diagnostics.Error(it.PositionOf("from"), "a forward from the guest needs the address that the guest connects to: guest.address = \"10.0.2.10\"");
         }
-        if (from == "guest" && hostAddress is "")
+        if (from == "guest" && isHostGood && hostAddress is null)
         {
             diagnostics.Error(it.PositionOf("from"), "a forward from the guest needs the host's address to connect to: host.address = \"127.0.0.1\"");
         }
-        return it.Set("host").Number("port") is { } hostPort && it.Set("guest").Number("port") is { } guestPort && hostAddress is not null && guestAddress is not null
-            ? new(from, proto, hostAddress, hostPort, guestAddress, guestPort, it.At) : null;
+        if (!isHostGood || !isGuestGood || it.Set("host").Number("port") is not { } hostPort
+            || it.Set("guest").Number("port") is not { } guestPort)
+        {
+            return null;
+        }
+        return new()
+        {
+            From = from,
+            Proto = proto,
+            HostAddress = hostAddress,
+            HostPort = hostPort,
+            GuestAddress = guestAddress,
+            GuestPort = guestPort,
+            At = it.At,
+        };
     }
 
-    private string? Address(ObjectNode it, string side)
+    /// <summary>An address, or null for none; false where what stands there is no address.</summary>
+    private bool Address(ObjectNode it, string side, out string? address)
     {
+        address = null;
         if (it.Set(side)?["address"] is not StringNode node || node.Value.Length == 0)
         {
-            return "";
+            return true;
         }
         // IPAddress reads 10.1 and 0x7f000001 too; QEMU doesn't.
         if (IPAddress.TryParse(node.Value, out var ip) && ip.AddressFamily == AddressFamily.InterNetwork && ip.ToString() == node.Value)
         {
-            return node.Value;
+            address = node.Value;
+            return true;
         }
         diagnostics.Error(node.At, $"'{Printable.Of(node.Value)}' is not an IPv4 address");
-        return null;
+        return false;
     }
 }

@@ -17,18 +17,60 @@ internal static class HypervisorReader
         var virtiofsd = microvm.Set("virtiofsd");
         return vm with
         {
-            Graphics = new(graphics.Flag("enable", false), graphics.Text("backend") ?? "gtk", graphics.Text("socket") ?? $"{vm.Name}-gpu.sock",
-                graphics.Text("vulkan"), graphics.Text("hostmem") ?? "256M"),
-            Qemu = new(qemu.Text("machine"), Pairs(qemu.Set("machineOpts")), qemu.Texts("extraArgs"), qemu.Flag("serialConsole", true),
-                qemu.Each("pcieRootPorts", RootPort), qemu.Package("package")),
-            CloudHypervisor = new(cloud.Texts("platformOEMStrings"), cloud.Texts("extraArgs"), cloud.Package("package")),
-            Crosvm = new(crosvm.Texts("extraArgs"), crosvm.Text("pivotRoot"), crosvm.Package("package")),
-            Firecracker = new(firecracker?["cpu"], firecracker.Text("driveIoEngine") ?? "Async", firecracker.Texts("extraArgs"),
-                firecracker.Set("extraConfig"), firecracker.Package("package")),
-            Vfkit = new(vfkit.Texts("extraArgs"), NullOr(vfkit, "logLevel", "info"), rosetta.Flag("enable", false), rosetta.Flag("install", false),
-                rosetta.Flag("ignoreIfMissing", false), vfkit.Package("package")),
-            Virtiofsd = new(NullOr(virtiofsd, "inodeFileHandles", "prefer"), Threads(virtiofsd), NullOr(virtiofsd, "group", "kvm"),
-                virtiofsd.Texts("extraArgs"), virtiofsd.Package("package")),
+            Graphics = new()
+            {
+                Enable = graphics.Flag("enable", false),
+                Backend = graphics.Text("backend") ?? "gtk",
+                Socket = graphics.Text("socket") ?? $"{vm.Name}-gpu.sock",
+                Vulkan = graphics.Text("vulkan"),
+                HostMemory = graphics.Text("hostmem") ?? "256M",
+            },
+            Qemu = new()
+            {
+                Machine = qemu.Text("machine"),
+                MachineOpts = Pairs(qemu.Set("machineOpts")),
+                ExtraArgs = qemu.Texts("extraArgs"),
+                SerialConsole = qemu.Flag("serialConsole", true),
+                PcieRootPorts = qemu.Each("pcieRootPorts", RootPort),
+                Package = qemu.Package("package"),
+            },
+            CloudHypervisor = new()
+            {
+                OemStrings = cloud.Texts("platformOEMStrings"),
+                ExtraArgs = cloud.Texts("extraArgs"),
+                Package = cloud.Package("package"),
+            },
+            Crosvm = new()
+            {
+                ExtraArgs = crosvm.Texts("extraArgs"),
+                PivotRoot = crosvm.Text("pivotRoot"),
+                Package = crosvm.Package("package"),
+            },
+            Firecracker = new()
+            {
+                Cpu = firecracker?["cpu"],
+                DriveIoEngine = firecracker.Text("driveIoEngine") ?? "Async",
+                ExtraArgs = firecracker.Texts("extraArgs"),
+                ExtraConfig = firecracker.Set("extraConfig"),
+                Package = firecracker.Package("package"),
+            },
+            Vfkit = new()
+            {
+                ExtraArgs = vfkit.Texts("extraArgs"),
+                LogLevel = NullOr(vfkit, "logLevel", "info"),
+                Rosetta = rosetta.Flag("enable", false),
+                RosettaInstall = rosetta.Flag("install", false),
+                RosettaIgnoreIfMissing = rosetta.Flag("ignoreIfMissing", false),
+                Package = vfkit.Package("package"),
+            },
+            Virtiofsd = new()
+            {
+                InodeFileHandles = NullOr(virtiofsd, "inodeFileHandles", "prefer"),
+                ThreadPoolSize = Threads(virtiofsd),
+                Group = NullOr(virtiofsd, "group", "kvm"),
+                ExtraArgs = virtiofsd.Texts("extraArgs"),
+                Package = virtiofsd.Package("package"),
+            },
             Package = microvm.Set(vm.Hypervisor).Package("package"),
         };
     }

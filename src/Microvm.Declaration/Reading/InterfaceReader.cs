@@ -37,8 +37,20 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             return null;
         }
         var optionAt = it.Set("tap")?["vhost"]?.At ?? it["bridgeHelper"]?.At ?? it.Set("user")?["kernelIp"]?.At ?? it.At;
-        return new(t, i, m, it.At, bridge, link, mode, vhost, sources, helper, kernelIp, optionAt)
+        return new()
         {
+            Type = t,
+            Id = i,
+            Mac = m,
+            At = it.At,
+            Bridge = bridge,
+            MacvtapLink = link,
+            MacvtapMode = mode,
+            SourceMacs = sources,
+            Vhost = vhost,
+            BridgeHelper = helper,
+            KernelIp = kernelIp,
+            OptionAt = optionAt,
             Detached = t == InterfaceType.Tap && it.Members.Any(member => member is { Name: "bridge", Value: NullNode }),
         };
     }
@@ -97,7 +109,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         return vhost;
     }
 
-    private (InterfaceName?, MacvtapMode?, IReadOnlyList<MacAddress>?) Macvtap(ObjectNode it, InterfaceType? type)
+    private (InterfaceName?, MacvtapMode?, IReadOnlyList<MacAddress>) Macvtap(ObjectNode it, InterfaceType? type)
     {
         if (it["macvtap"] is not { } node)
         {
@@ -105,7 +117,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             {
                 diagnostics.Error(it.At, "type \"macvtap\" needs its lower device and mode: macvtap = { link = \"eth0\"; mode = \"bridge\"; }");
             }
-            return default;
+            return (null, null, []);
         }
         if (type is not null and not InterfaceType.Macvtap)
         {
@@ -113,7 +125,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         }
         if (node is not ObjectNode macvtap)
         {
-            return default;
+            return (null, null, []);
         }
         MacvtapMode? mode = macvtap.Text("mode") switch
         {
@@ -127,7 +139,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         return (Name(macvtap, "link", "macvtap.link", isDevice: true), mode, Sources(macvtap, mode));
     }
 
-    private List<MacAddress>? Sources(ObjectNode macvtap, MacvtapMode? mode)
+    private List<MacAddress> Sources(ObjectNode macvtap, MacvtapMode? mode)
     {
         var given = macvtap.Items("sourceMacs");
         if (mode == MacvtapMode.Source && given.Count == 0)
@@ -137,10 +149,6 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         if (mode is not null and not MacvtapMode.Source && given.Count > 0)
         {
             diagnostics.Error(macvtap.PositionOf("sourceMacs"), $"'sourceMacs' goes with mode source, not with {macvtap.Text("mode")}");
-        }
-        if (given.Count == 0)
-        {
-            return null;
         }
         var sources = new List<MacAddress>();
         foreach (var node in given.OfType<StringNode>())

@@ -27,7 +27,7 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
         Twins(vm.Shares, s => s.Tag, s => s.At, "the share tag '{0}' is used twice; each share needs its own");
         Twins(vm.Shares.Where(s => s.Socket is not null), s => s.Socket!, s => s.At, "the share socket '{0}' is used twice; each share needs its own");
         Twins(vm.Devices, d => $"{d.Bus} {d.Path}", d => d.At, "the device '{0}' is handed over twice; keep one");
-        foreach (var share in vm.Shares.Where(s => s.IsVirtiofs && s.PosixAcl && Translates(s.ExtraArgs.Concat(vm.Virtiofsd.ExtraArgs ?? []))))
+        foreach (var share in vm.Shares.Where(s => s.IsVirtiofs && s.PosixAcl && Translates(s.ExtraArgs.Concat(vm.Virtiofsd.ExtraArgs))))
         {
             diagnostics.Error(share.At, "virtiofsd takes either --posix-acl or --translate-uid and --translate-gid; set posixAcl = false on this share");
         }

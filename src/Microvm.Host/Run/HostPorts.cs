@@ -15,7 +15,7 @@ internal static class HostPorts
     /// <summary>Why a port can't be had, with what to do; null where it can.</summary>
     public static string? Fault(ForwardPort port)
     {
-        var address = port.HostAddress.Length > 0 ? IPAddress.Parse(port.HostAddress) : IPAddress.Any;
+        var address = port.HostAddress is { } given ? IPAddress.Parse(given) : IPAddress.Any;
         var isTcp = port.Proto == "tcp";
         using var socket = new Socket(AddressFamily.InterNetwork, isTcp ? SocketType.Stream : SocketType.Dgram, isTcp ? ProtocolType.Tcp : ProtocolType.Udp);
         if (isTcp)

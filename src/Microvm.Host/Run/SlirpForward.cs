@@ -11,8 +11,8 @@ internal sealed record SlirpForward(string Proto, string HostAddress, int HostPo
     private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(10);
 
     internal static SlirpForward Of(ForwardPort forward) => new(forward.Proto,
-        forward.HostAddress.Length > 0 ? forward.HostAddress : "0.0.0.0", forward.HostPort,
-        forward.GuestAddress.Length > 0 ? forward.GuestAddress : "10.0.2.15", forward.GuestPort);
+        forward.HostAddress ?? "0.0.0.0", forward.HostPort,
+        forward.GuestAddress ?? "10.0.2.15", forward.GuestPort);
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Proto},{HostAddress},{HostPort},{GuestAddress},{GuestPort}");
 

@@ -54,7 +54,7 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
                 : throw new IOException($"there is no group '{Printable.Of(group)}' on this host, to which microvm.virtiofsd.group gives the socket; make it (sudo groupadd --system {Shell.Quote(group)}), name another, or set it to null"));
         }
         words.AddRange(IsOfQemu ? OfQemu(options, share) : OfRust(vm, share));
-        return [.. words, .. options.ExtraArgs ?? [], .. share.ExtraArgs];
+        return [.. words, .. options.ExtraArgs, .. share.ExtraArgs];
     }
 
     private static IEnumerable<string> OfRust(MicrovmConfig vm, Share share) =>

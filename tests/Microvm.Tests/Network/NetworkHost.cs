@@ -108,7 +108,15 @@ public sealed class NetworkHost : IDisposable
     });
 
     internal static Attachment Attach(string vm, string id, AttachmentKind kind, string lower, MacvtapMode mode, int queuePairs = 1, params string[] sources) =>
-        new(vm, new(InterfaceType.Macvtap, Name(id), Mac(MacOf(id)), default, MacvtapLink: Name(lower), MacvtapMode: mode, SourceMacs: [.. sources.Select(Mac)]), kind, queuePairs);
+        new(vm, new()
+        {
+            Type = InterfaceType.Macvtap,
+            Id = Name(id),
+            Mac = Mac(MacOf(id)),
+            MacvtapLink = Name(lower),
+            MacvtapMode = mode,
+            SourceMacs = [.. sources.Select(Mac)],
+        }, kind, queuePairs);
 
     private static InterfaceName Name(string text) => InterfaceName.TryParse(text, out var name, out var why) ? name : throw new ArgumentException(why);
     private static MacAddress Mac(string text) => MacAddress.TryParse(text, out var mac, out var why) ? mac : throw new ArgumentException(why);
