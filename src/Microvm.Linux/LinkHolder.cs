@@ -7,7 +7,8 @@ namespace Microvm.Linux;
 /// <param name="Pid">The process, as this process sees it.</param>
 /// <param name="Name">What it calls itself (<c>/proc/PID/comm</c>): not to be trusted, nor printed unescaped.</param>
 /// <param name="Link">The link's name.</param>
-/// <param name="Queues">How many queues it has of it: open files, for duplicates of a descriptor are the same queue.</param>
+/// <param name="Queues">How many queues it has of it: open files, for duplicates of a descriptor are the same queue. Those that it shares with a
+/// process that was found before, as a jailed child does with its parent, are that one's.</param>
 public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
 {
     /// <summary>All holders of links in this thread's network namespace, found in <c>/proc/PID/fd</c>. Processes that this one may not look into are left out
@@ -22,11 +23,12 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
         var devices = macvtaps.Count == 0 ? [] : MacvtapDevice.Find(macvtaps.Select(l => (l.Name, l.Index)))
             .ToDictionary(n => FileStatus.Pack(n.Value.Major, n.Value.Minor), n => macvtaps.First(l => l.Index == n.Key).Name);
         var holders = new List<LinkHolder>();
+        var open = new Dictionary<string, List<(int Process, int Descriptor)>>();
         foreach (var folder in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(folder.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture, out var pid))
             {
-                Scan(pid, devices, here, holders);
+                Scan(pid, devices, here, open, holders);
             }
         }
         return holders;
@@ -53,28 +55,29 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
         return null;
     }
 
-    private static void Scan(int pid, Dictionary<ulong, string> devices, string? here, List<LinkHolder> holders)
+    private static void Scan(int pid, Dictionary<ulong, string> devices, string? here, Dictionary<string, List<(int Process, int Descriptor)>> open, List<LinkHolder> holders)
     {
-        Dictionary<string, List<int>>? queues = null;
+        Dictionary<string, int>? queues = null;
         foreach (var fd in Names($"/proc/{pid}/fd"))
         {
             if (LinkText(fd) is { } target && Look(() => LinkOf(pid, fd, target, devices, here)) is { } link)
             {
-                queues ??= [];
-                if (!queues.TryGetValue(link, out var open))
+                if (!open.TryGetValue(link, out var known))
                 {
-                    queues[link] = open = [];
+                    open[link] = known = [];
                 }
-                var number = int.Parse(Path.GetFileName(fd.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture);
-                if (!open.Any(other => PosixProcess.IsSameFile(pid, number, other) == true))
+                var file = (pid, int.Parse(Path.GetFileName(fd.AsSpan()), NumberStyles.None, CultureInfo.InvariantCulture));
+                if (!known.Any(other => PosixProcess.IsSameFile(file, other) == true))
                 {
-                    open.Add(number);
+                    known.Add(file);
+                    queues ??= [];
+                    queues[link] = queues.GetValueOrDefault(link) + 1;
                 }
             }
         }
         if (queues is not null && Look(() => File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n')) is { } name)
         {
-            holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value.Count)));
+            holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
         }
     }
 

@@ -70,12 +70,12 @@ internal static unsafe class PosixProcess
         return Libc.access(directory, W_OK | X_OK) == 0;
     }
 
-    /// <summary>Whether two descriptors of a process are one open file (kcmp(2)); null where the kernel does not tell.</summary>
-    public static bool? IsSameFile(int process, int one, int other)
+    /// <summary>Whether two descriptors, of one process or of two, are one open file (kcmp(2)); null where the kernel does not tell.</summary>
+    public static bool? IsSameFile((int Process, int Descriptor) one, (int Process, int Descriptor) other)
     {
         const int KCMP_FILE = 0;
         var number = RuntimeInformation.ProcessArchitecture switch { Architecture.X64 => 312, Architecture.Arm64 => 272, _ => -1 };
-        return number < 0 ? null : Libc.syscall(number, process, process, KCMP_FILE, one, other) switch { < 0 => null, 0 => true, _ => false };
+        return number < 0 ? null : Libc.syscall(number, one.Process, other.Process, KCMP_FILE, one.Descriptor, other.Descriptor) switch { < 0 => null, 0 => true, _ => false };
     }
 
     /// <summary>From now on this process is killed when its parent ends, whatever ends it; a program that it becomes is, too.</summary>

@@ -40,7 +40,7 @@ internal static class ListCommand
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
         {
-            Console.WriteLine($"{r.Name} {(r.Restarts > 0 ? $"was started again {r.Restarts} times in vain" : "does not run")}: {r.Reason}");
+            Console.WriteLine($"{r.Name} {(r.Restarts > 1 ? $"was started again {r.Restarts} times in vain" : r.Restarts == 1 ? "ended, and is started again" : "does not run")}: {r.Reason}");
         }
         foreach (var vm in vms)
         {

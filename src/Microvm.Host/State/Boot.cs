@@ -56,6 +56,9 @@ public static class Boot
     /// <summary>How long a hypervisor may take to end once its guest has shut down.</summary>
     private static readonly TimeSpan s_afterShutdown = TimeSpan.FromSeconds(3);
 
+    /// <summary>How old a hypervisor is that has made its control socket.</summary>
+    private static readonly TimeSpan s_young = TimeSpan.FromSeconds(10);
+
     /// <summary>Asks the guest to power off and waits for its hypervisor to end; where it can't be asked, the hypervisor gets SIGTERM from systemd.</summary>
     /// <param name="tell">Called with why it is not the guest that ends the VM.</param>
     /// <returns>Whether the hypervisor has ended.</returns>
@@ -71,26 +74,34 @@ public static class Boot
             tell($"'{vm.Name}' has no control socket, so its guest can't be asked to shut down; its hypervisor is ended");
             return false;
         }
-        if (Run(path, vm.Path) != 0)
-        {
-            tell($"'{vm.Name}': its guest could not be shut down; its hypervisor is ended");
-            return false;
-        }
         try
         {
             using var hypervisor = Process.GetProcessById(pid);
-            if (!hypervisor.WaitForExit(s_afterShutdown))
+            for (; ; )
             {
-                // Nobody listens behind the control socket, or somebody else: its file was deleted or replaced while the VM ran.
-                tell($"'{vm.Name}' runs (process {pid}), and nobody answers at its control socket, which is gone or not its own; its hypervisor is ended");
-                return false;
+                if (Run(path, vm.Path) != 0)
+                {
+                    tell($"'{vm.Name}': its guest could not be shut down; its hypervisor is ended");
+                    return false;
+                }
+                if (hypervisor.WaitForExit(s_afterShutdown))
+                {
+                    return true;
+                }
+                if (DateTime.Now - hypervisor.StartTime > s_young)
+                {
+                    // Nobody listens behind the control socket, or somebody else: its file was deleted or replaced while the VM ran.
+                    tell($"'{vm.Name}' runs (process {pid}), and nobody answers at its control socket, which is gone or not its own; its hypervisor is ended");
+                    return false;
+                }
+                // It was started this very moment, and its control socket is still to come.
             }
         }
         catch (ArgumentException)
         {
             // It has ended already.
+            return true;
         }
-        return true;
     }
 
     /// <summary>What keeps a VM from starting, as its user: units before it that failed, files that it boots from.</summary>

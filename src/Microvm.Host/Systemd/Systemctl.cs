@@ -22,8 +22,10 @@ public sealed record UnitState(
     /// <summary>The clock that <see cref="Entered"/> and <see cref="Left"/> are told by (CLOCK_MONOTONIC).</summary>
     public static TimeSpan Now => TimeSpan.FromMilliseconds(Environment.TickCount64);
 
-    /// <summary>Whether it ended again soon after it was started, or never came so far, whatever it does at this moment.</summary>
-    public bool IsFailing => Active == "failed" || Sub == "auto-restart" || Restarts > 0 && (Active == "activating" || Active == "inactive" && Queued || Active == "active" && Now - Entered < s_settled);
+    /// <summary>Whether it ended again soon after it was started, or never came so far, whatever it does at this moment. One that was started again
+    /// once, and runs, is what a guest that rebooted looks like.</summary>
+    public bool IsFailing => Active == "failed" || Sub == "auto-restart" || Restarts > 0 && (Active == "activating" || Active == "inactive" && Queued)
+        || Restarts > 1 && Active == "active" && Now - Entered < s_settled;
 
     /// <summary>The properties that <see cref="Parse"/> reads.</summary>
     internal const string Properties = "Id,LoadState,Job,ActiveState,SubState,MainPID,UnitFileState,Result,NRestarts,InvocationID,ActiveEnterTimestampMonotonic,ActiveExitTimestampMonotonic";

@@ -35,6 +35,25 @@ public sealed class ExplainTests : IDisposable
         }
     }
 
+    /// <summary>The page is held to the same table by <see cref="NetworkTableTests"/>.</summary>
+    [Fact]
+    public void Explain_and_doctor_say_the_same_of_a_hypervisor_as_the_page_does()
+    {
+        static string Plain(string text) => string.Join(' ', text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
+        var page = Plain(File.ReadAllText(Path.Combine(Binary.Root, "docs", "hypervisors.md")));
+        foreach (var hypervisor in HypervisorTable.All)
+        {
+            var facts = hypervisor.Facts;
+            var explained = Plain(Binary.Microvm("explain", hypervisor.Name).Out);
+            Assert.All(facts.Sentences(), s => Assert.Contains($"{s.Title}: {Plain(s.Text)}.", explained, StringComparison.Ordinal));
+            Assert.All(facts.Sentences(), s => Assert.Contains($"**{s.Title}**: {Plain(s.Text)}.", page, StringComparison.Ordinal));
+            var file = _folder.File("vm.json", $$"""{"networking":{"hostName":"d"},"microvm":{"hypervisor":"{{hypervisor.Name}}"} }""");
+            var doctor = Plain(Binary.Microvm("doctor", "--all", file).Out);
+            Assert.Contains($"{hypervisor.Name} ran as {facts.Ran}; it boots {facts.Kernels}", doctor, StringComparison.Ordinal);
+            Assert.Contains($"{hypervisor.Name}, when it is stopped: {facts.StopText}", doctor, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void The_table_without_arguments_has_every_hypervisor()
     {

@@ -198,6 +198,9 @@ public sealed class HeldLinkTests : IDisposable
         var refused = Here("run", "--trust");
         Assert.Equal(1, refused.Code);
         Assert.Contains("the tap 'vm-a1' belongs to user 77, and the VM would run as user 0; mend it with: sudo microvm up --user root", refused.Err);
+        var refusedDry = Here("run", "--dry-run");
+        Assert.Equal(1, refusedDry.Code);
+        Assert.Contains("the tap 'vm-a1' belongs to user 77, and the VM would run as user 0", refusedDry.Out);
         Assert.Equal(0, Here("up", "--user", "root").Code);
         Assert.Contains("Uid:\t", Here("run", "--trust").Out);
     }

@@ -73,69 +73,6 @@ public sealed class StandInTests : IDisposable
         Assert.True(ping.Code == 0, ping.Out);
     }
 
-    public static TheoryData<string, string, int> Pairs()
-    {
-        var data = new TheoryData<string, string, int>();
-        foreach (var hypervisor in HypervisorTable.All.Select(h => h.Name).Where(n => n is not ("qemu" or "vfkit")))
-        {
-            foreach (var type in Enum.GetNames<InterfaceType>())
-            {
-                data.Add(hypervisor, type.ToLowerInvariant(), 1);
-                data.Add(hypervisor, type.ToLowerInvariant(), 4);
-            }
-        }
-        return data;
-    }
-
-    [Theory]
-    [MemberData(nameof(Pairs))]
-    public void Each_hypervisor_with_each_type_starts_serves_and_stops_and_starts_again_after_a_kill(string hypervisor, string type, int vcpu)
-    {
-        var file = Declare(hypervisor, type, vcpu);
-        Up(file);
-        using (var killed = Start(file))
-        {
-            killed.WaitFor("guest: ready");
-            Process.GetProcessById(killed.Id).Kill();
-            killed.WaitForEnd();
-        }
-        // What a jailed child of the killed one holds open goes a moment later.
-        Thread.Sleep(100);
-        using var guest = Start(file);
-        guest.WaitFor("guest: ready");
-        Assert.Contains($"guest: mac {Mac}", guest.Console);
-        var pairs = type != "user" && vcpu > 1 && hypervisor is "cloud-hypervisor" or "alioth" && type != "user" ? vcpu : 1;
-        pairs = vcpu == 1 ? 1 : pairs;
-        Assert.Contains($"guest: queues {string.Join(' ', Enumerable.Range(0, pairs).Select(n => $"rx-{n}").Concat(Enumerable.Range(0, pairs).Select(n => $"tx-{n}")))}\n", guest.Console);
-        if (type == "user")
-        {
-            if (hypervisor != "kvmtool")
-            {
-                guest.WaitFor("guest: 10.0.2.2 answers");
-            }
-        }
-        else
-        {
-            AnswersPing(type switch { "tap" => "vm-s", "bridge" => "br0", _ => "far0" });
-            var status = Binary.Microvm("status", "--netns", _ns.Name, "--json", file).Out;
-            Assert.Contains($"\"pid\": {guest.Id}", status);
-        }
-        var clock = Stopwatch.StartNew();
-        if (hypervisor == "alioth")
-        {
-            var refused = Shutdown(file);
-            Assert.Equal(2, refused.Code);
-            Assert.Contains("alioth has no control socket", refused.Err);
-            return;
-        }
-        var stopped = Shutdown(file);
-        Assert.True(stopped.Code == 0, stopped.Err + guest.Console);
-        Assert.Equal(hypervisor == "kvmtool" ? "'s' was ended: kvmtool can't ask its guest\n" : "'s' has shut down\n", stopped.Out);
-        guest.WaitForEnd();
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(5), $"{clock.Elapsed}");
-        Assert.Equal("'s' is not running\n", Shutdown(file).Out);
-    }
-
     public static TheoryData<string, string, bool> Inputs()
     {
         var data = new TheoryData<string, string, bool>();

@@ -83,6 +83,17 @@ public sealed class StopTests : IDisposable
     }
 
     [Fact]
+    public void Of_a_guest_that_does_not_follow_its_balloon_is_told_what_it_has()
+    {
+        // -S: its processor stands still.
+        var file = Declare(",\"balloon\":true,\"qemu\":{\"extraArgs\":[\"-S\"]}");
+        using var guest = Guest.Run(file);
+        guest.WaitFor("microvm: ");
+        Assert.True(SpinWait.SpinUntil(() => File.Exists(file[..^7] + "vm.sock"), TimeSpan.FromSeconds(10)));
+        Assert.Equal("512\n", Binary.Microvm("balloon", file, "200").Out);
+    }
+
+    [Fact]
     public void Without_a_balloon_or_a_socket_it_is_said_what_is_missing()
     {
         var file = Declare("");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using Microvm.Hypervisors;
 
 namespace Microvm.Tests;
 
@@ -14,8 +15,12 @@ public sealed class UserNetworkTests : IDisposable
 
     private string Home => _folder.File("x", "")[..^2];
 
-    private string Declare(string name, string more) => _folder.File($"{name}.json", $$"""
-        {"networking":{"hostName":"{{name}}"},"microvm":{"hypervisor":"cloud-hypervisor","cloud-hypervisor":{"package":"{{StandIn.Folder}}"},"kernel":"{{StandIn.Elf}}","initrdPath":"/dev/null","socket":null,
+    /// <summary>Those that have no user network of their own.</summary>
+    public static TheoryData<string> Hypervisors() => [.. HypervisorTable.All.Where(h => !h.Facts.OwnUserNetwork).Select(h => h.Name)];
+
+    // Firecracker can't be without a socket.
+    private string Declare(string name, string more, string hypervisor = "cloud-hypervisor") => _folder.File($"{name}.json", $$"""
+        {"networking":{"hostName":"{{name}}"},"microvm":{"hypervisor":"{{hypervisor}}","{{hypervisor}}":{"package":"{{StandIn.Folder}}"},"kernel":"{{StandIn.Kernel(hypervisor)}}","initrdPath":"/dev/null","socket":{{(hypervisor == "firecracker" ? $"\"{Home}/{name}.sock\"" : "null")}},
           "kernelParams":["guestip=10.0.2.15/24","ping=10.0.2.2","seconds=60"],"interfaces":[{"type":"user","id":"vm-n","mac":"02:00:00:00:00:01"}]{{more}} } }
         """);
 
@@ -79,16 +84,22 @@ public sealed class UserNetworkTests : IDisposable
         }
     }
 
-    [Fact]
-    public void However_late_slirp4netns_is_the_guest_has_its_network_and_its_forwards_when_it_starts()
+    /// <summary>Every call by which it starts: it divides in two, joins the namespace, makes its device, hands it over, binds its API socket, says that it
+    /// is ready, looks at its descriptors, and takes a request.</summary>
+    private static readonly string[] s_steps = ["socketpair", "clone", "setns", "ioctl", "sendmsg", "recvmsg", "unlink", "socket", "bind", "listen", "write", "poll", "accept"];
+
+    [Theory]
+    [MemberData(nameof(Hypervisors))]
+    public void However_late_slirp4netns_is_the_guest_has_its_network_and_its_forwards_when_it_starts(string hypervisor)
     {
-        // Each step of its start: it joins the namespace, makes its device, hands it over, binds its API socket, says that it is ready.
-        Parallel.ForEach((string[])["setns", "ioctl", "recvmsg", "bind", "write"], step =>
+        Assert.Equal(5, Hypervisors().Count);
+        Parallel.ForEach(s_steps, new() { MaxDegreeOfParallelism = s_steps.Length }, step =>
         {
             var port = FreePort();
-            // Only its own first words go to standard output, whose writes are not held back.
-            var slirp = $"#!/bin/sh\nexec strace -f -qq -o '{Home}/{step}.trace' -e trace={step} -e inject={step}:delay_enter=1000000:when={(step == "write" ? "1+7" : "1")} {Slirp} \"$@\"\n";
-            using var guest = Run(step, Declare(step, Forward(port)), slirp);
+            // The words that it prints, and the one that it is ready.
+            var when = step == "write" ? "1..3" : "1";
+            var slirp = $"#!/bin/sh\nexec strace -f -qq -o '{Home}/{step}.trace' -e trace={step} -e inject={step}:delay_enter=1000000:when={when} {Slirp} \"$@\"\n";
+            using var guest = Run(step, Declare(step, Forward(port), hypervisor), slirp);
             guest.WaitFor("guest: 10.0.2.2 answers");
             Assert.Contains("(DELAYED)", File.ReadAllText($"{Home}/{step}.trace"), StringComparison.Ordinal);
             using var client = new TcpClient();
@@ -107,12 +118,14 @@ public sealed class UserNetworkTests : IDisposable
         NothingIsLeft("plain");
     }
 
+    public static TheoryData<string, string, string> Ends() =>
+        [.. Hypervisors().Select(h => (h.Data, "KILL", "was ended by signal 9")), ("cloud-hypervisor", "TERM", "was ended by signal 15")];
+
     [Theory]
-    [InlineData("KILL", "was ended by signal 9")]
-    [InlineData("TERM", "was ended by signal 15")]
-    public void Where_slirp4netns_ends_before_the_VM_the_VM_ends_too_with_a_sentence_and_a_code(string signal, string how)
+    [MemberData(nameof(Ends))]
+    public void Where_slirp4netns_ends_before_the_VM_the_VM_ends_too_with_a_sentence_and_a_code(string hypervisor, string signal, string how)
     {
-        using var guest = Run("cut", Declare("cut", ""), null);
+        using var guest = Run("cut", Declare("cut", "", hypervisor), null);
         guest.WaitFor("guest: 10.0.2.2 answers");
         var slirp = Below(guest, "slirp4netns");
         Assert.NotNull(slirp);

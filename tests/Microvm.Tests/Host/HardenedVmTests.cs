@@ -98,6 +98,23 @@ public sealed class HardenedVmTests(SystemdHost host)
         StopsByItself("inspace");
     }
 
+    /// <summary>The other hypervisors' stand-ins are in <see cref="HypervisorUnitTests"/>.</summary>
+    [Fact]
+    public void QEMU_with_four_vCPUs_has_their_queues_and_starts_again_after_a_kill()
+    {
+        Bridge();
+        Start("four", """ "vcpu":4,"interfaces":[{"type":"tap","id":"vm-hf1","mac":"02:00:00:00:b0:06","bridge":"br0"}]""", ",\"guestip=10.0.9.26/24\"");
+        Assert.Contains("guest: queues rx-0 rx-1 rx-2 rx-3 tx-0 tx-1 tx-2 tx-3", Console("four"), StringComparison.Ordinal);
+        Answers("10.0.9.26");
+        var pid = host.Property("microvm@four.service", "MainPID");
+        host.Do("kill", "-KILL", pid);
+        host.Until("the guest again", () => Regex.Count(Console("four"), "guest: ready") == 2);
+        Assert.NotEqual(pid, host.Property("microvm@four.service", "MainPID"));
+        Answers("10.0.9.26");
+        StopsByItself("four");
+        Assert.Null(host.Index("vm-hf1"));
+    }
+
     [Fact]
     public void User_networking_of_QEMUs_own_needs_no_exception()
     {

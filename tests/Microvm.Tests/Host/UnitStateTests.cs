@@ -19,6 +19,8 @@ public sealed class UnitStateTests
     [InlineData("ActiveState=deactivating SubState=stop", false)]
     [InlineData("ActiveState=active SubState=running ActiveEnterTimestampMonotonic=1", false)]
     [InlineData("ActiveState=active SubState=running ActiveEnterTimestampMonotonic=999999999999999", true)]
+    [InlineData("NRestarts=1 ActiveState=active SubState=running ActiveEnterTimestampMonotonic=999999999999999", false)]
+    [InlineData("NRestarts=1 ActiveState=activating SubState=start-pre", true)]
     public void A_unit_that_ends_again_and_again_is_told_from_one_that_rests(string properties, bool fails) => Assert.Equal(fails, Unit(properties).IsFailing);
 
     [Fact]
@@ -78,5 +80,47 @@ public sealed class UnitStateTests
             Assert.Equal((name, goes), (name, StaleSocket.Remove(At(name))));
             Assert.Equal(name != "nothing" && !goes, Path.Exists(At(name)) || new FileInfo(At(name)).LinkTarget is not null);
         }
+    }
+
+    [Fact]
+    public void A_stale_socket_of_another_user_stays_and_the_command_that_removes_it_is_told()
+    {
+        using var folder = new Folder();
+        string Left(string name)
+        {
+            var path = folder.File("x", "")[..^1] + name;
+            Assert.Equal(0, Binary.Run("perl", null, "-MSocket", "-e", "socket(S, AF_UNIX, SOCK_STREAM, 0); bind(S, sockaddr_un($ARGV[0]))", path).Code);
+            return path;
+        }
+        var (ours, theirs) = (Left("ours"), Left("it's theirs"));
+        Assert.Equal(0, Binary.Run("chown", null, "65534", theirs).Code);
+        var told = StaleSocket.Clear(new([], [], [], null) { Sockets = [ours, theirs, ours + "-none"] }).ToList();
+        Assert.Equal([$"removed the socket {ours}, which an earlier run left behind",
+            $"nobody listens at the socket {theirs}, and it stays, for it is user 65534's; where the VM does not start for it: sudo rm '{theirs.Replace("'", "'\\''", StringComparison.Ordinal)}'"], told);
+        Assert.Equal((false, true), (File.Exists(ours), File.Exists(theirs)));
+    }
+
+    [Fact]
+    public void What_keeps_a_VM_from_starting_is_told_with_the_unit_that_says_why_or_the_file_that_is_missing()
+    {
+        using var folder = new Folder();
+        var state = Path.Combine(folder.File("x", "")[..^2], "state");
+        var run = Path.Combine(folder.File("x", "")[..^2], "run");
+        var file = folder.File("vm.json", """
+            {"networking":{"hostName":"web"},"microvm":{"kernel":"/nonexistent/vmlinuz","initrdPath":"/etc/hostname","volumes":[{"image":"data.img","autoCreate":false}],
+             "interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]} }
+            """);
+        Assert.Equal(0, Binary.Microvm("create", "web", "--file", file, "--state-dir", state).Code);
+        var vm = new StateDirectory(state).Of(VmName.Parse("web"));
+        void Active(string kind) => Directory.CreateDirectory($"{run}/microvm-{kind}@web");
+
+        // The unit that holds the interfaces failed, and so those that make them never ran.
+        Assert.Equal(["microvm-interfaces@web.service failed, and says why: journalctl -u microvm-interfaces@web.service"], Boot.NotReady(vm, run));
+        Active("interfaces");
+        Assert.Equal(["microvm-tap-interfaces@web.service failed, and says why: journalctl -u microvm-tap-interfaces@web.service"], Boot.NotReady(vm, run));
+        Active("tap-interfaces");
+        Assert.Equal(["microvm-set-booted@web.service failed, and says why: journalctl -u microvm-set-booted@web.service"], Boot.NotReady(vm, run));
+        Active("set-booted");
+        Assert.Equal(["there is no '/nonexistent/vmlinuz', from which 'web' starts (microvm.kernel)", "there is no 'data.img', from which 'web' starts (microvm.volumes)"], Boot.NotReady(vm, run));
     }
 }
