@@ -30,6 +30,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
                 Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
                 Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
+                GiveVlans([.. steps.Where(s => s.Vlans is not null)]);
                 Redirect(steps);
                 Checkpoint();
             }
@@ -164,6 +165,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             return;
         }
         Checkpoint();
+        RememberVlans([.. steps.Where(s => s.Differs.HasFlag(Difference.Master) && s.Observed!.MasterKind == "bridge").Select(s => s.Observed!.Index)]);
         var batch = new RouteBatch();
         foreach (var step in steps)
         {
@@ -182,6 +184,26 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             change.Forth(step, batch);
         }
         route.Commit(batch);
+    }
+
+    /// <summary>A port that leaves its bridge loses its VLANs; where it is attached again, it gets them once it is a port.</summary>
+    private void RememberVlans(HashSet<int> ports)
+    {
+        if (ports.Count > 0 && PortVlans.Read(route).Where(v => ports.Contains(v.Key)).ToDictionary() is { Count: > 0 } before)
+        {
+            _undo.Push(() => PortVlans.Give(route, before));
+        }
+    }
+
+    /// <summary>Gives links the VLANs that they had before they left their bridge.</summary>
+    private void GiveVlans(IReadOnlyList<Step> steps)
+    {
+        if (steps.Count > 0)
+        {
+            Checkpoint();
+            var now = LinksByName.Of(route.Links(statistics: false));
+            PortVlans.Give(route, steps.Where(s => now.ContainsKey(s.Name)).ToDictionary(s => now[s.Name].Index, s => s.Vlans!));
+        }
     }
 
     private static bool Redirects(Step step) =>

@@ -45,7 +45,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private readonly Contest _contest = new();
 
     /// <summary>The last settings that each of the links had as a port, by alias; the kernel forgets them with the port.</summary>
-    private readonly Dictionary<string, (Link Bridge, BridgePort Port)> _ports = [];
+    private readonly Dictionary<string, (Link Bridge, BridgePort? Port, PortVlans? Vlans)> _ports = [];
     private HashSet<int> _indexes = [];
     private HashSet<string> _told = [], _noted = [];
     private long _repairs;
@@ -169,7 +169,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
                 if (step.Port is null && want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge.IsNamed(bridge)
                     && (step.Kind != StepKind.Change || step.Differs.HasFlag(Difference.Master)))
                 {
-                    steps.Add(step with { Port = had.Port });
+                    steps.Add(step with { Port = had.Port, Vlans = had.Vlans });
                     continue;
                 }
             }
@@ -193,6 +193,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     {
         _indexes = [];
         Dictionary<int, Link>? bridges = null;
+        Dictionary<int, PortVlans>? vlans = null;
         foreach (var link in links)
         {
             var ours = Ownership.Vm(link.Alias) is { } vm && _vms.Contains(vm);
@@ -203,13 +204,15 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             if (ours && link is { MasterKind: "bridge", Master: { } master })
             {
                 bridges ??= links.Where(l => l.Kind == "bridge").ToDictionary(l => l.Index);
-                if (link.Port is null || !bridges.TryGetValue(master, out var bridge))
+                vlans ??= PortVlans.Read(network.Route);
+                var its = vlans.GetValueOrDefault(link.Index);
+                if ((link.Port ?? (object?)its) is null || !bridges.TryGetValue(master, out var bridge))
                 {
                     _ports.Remove(link.Alias!);
                 }
                 else
                 {
-                    _ports[link.Alias!] = (bridge, link.Port);
+                    _ports[link.Alias!] = (bridge, link.Port, its);
                 }
             }
         }

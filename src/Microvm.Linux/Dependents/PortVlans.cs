@@ -42,6 +42,27 @@ internal sealed record PortVlans(IReadOnlyDictionary<ushort, ushort> Flags)
         return found;
     }
 
+    /// <summary>Gives ports the VLANs that they are to have, and takes what they have besides, such as the default one of a port that was just
+    /// attached. Links that are gone, or no port any more, are passed over.</summary>
+    /// <exception cref="LinuxException">The kernel refused one for another reason; the others have theirs.</exception>
+    internal static void Give(RouteSocket route, IReadOnlyDictionary<int, PortVlans> wanted)
+    {
+        if (wanted.Count == 0)
+        {
+            return;
+        }
+        var has = Read(route);
+        var batch = new RouteBatch();
+        foreach (var link in route.Links(statistics: false).Where(l => l.MasterKind == "bridge"))
+        {
+            if (wanted.TryGetValue(link.Index, out var vlans))
+            {
+                vlans.Give(link, has.GetValueOrDefault(link.Index, None), batch);
+            }
+        }
+        route.CommitToWhatIsThere(batch);
+    }
+
     private static Dictionary<ushort, ushort> Parse(byte[] body)
     {
         var flags = new Dictionary<ushort, ushort>();
