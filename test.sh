@@ -23,6 +23,7 @@ need /lib/systemd/systemd=systemd ip=iproute2 strace=strace tcpdump=tcpdump dot=
 if [ "${1:-}" = --all ]; then
     export MICROVM_TEST_ALL=1
     ./tests/formats/fetch.sh
+    ./tests/nixpkgs-lib/fetch.sh
     shift
 fi
 ./build.sh

@@ -13,7 +13,7 @@
 # input that is not here, and null for any other. With `boots`, what NixOS builds for a guest to start from is asked for.
 { lib, pkgs, modulesPath, load, options, given ? { }, offered ? { }, openFlake ? _: null, leftOut ? _: null, missing ? { }, boots ? false }:
 let
-  inherit (builtins) all any attrNames concatMap elem filter foldl' head intersectAttrs isAttrs isFunction isList isPath isString length map mapAttrs removeAttrs sort stringLength;
+  inherit (builtins) all any attrNames concatMap elem filter foldl' head intersectAttrs isAttrs isFunction isList isPath isString length map mapAttrs removeAttrs sort stringLength substring;
 
   peel = d:
     let kind = if isAttrs d.value then d.value._type or "" else ""; in
@@ -242,7 +242,7 @@ let
         else dress file key (_: module);
       callable = f: isFunction f || (isAttrs f && f ? __functor);
       # modulesPath leads nowhere without nixpkgs.
-      absent = path: builtins.substring 0 (stringLength modulesPath) path == modulesPath && !builtins.pathExists path;
+      absent = path: substring 0 (stringLength modulesPath) path == modulesPath && !builtins.pathExists path;
 
       # What a module's function gives. `late` arguments may come from `_module.args`; what a module imports must not depend on
       # these, or the imports would depend on themselves.
@@ -269,7 +269,7 @@ let
       closed = wants:
         let
           # In our own expression a place has no file.
-          places = filter (p: p != null && builtins.substring 0 1 p.file == "/") (map (n: builtins.unsafeGetAttrPos n wants) (attrNames wants));
+          places = filter (p: p != null && substring 0 1 p.file == "/") (map (n: builtins.unsafeGetAttrPos n wants) (attrNames wants));
           first = foldl' (a: p: if p.line < a.line || (p.line == a.line && p.column < a.column) then p else a) (head places) places;
           lines = filter isString (builtins.split "\n" (builtins.readFile first.file));
           from = builtins.genList (i: builtins.elemAt lines (first.line - 1 + i)) (let left = length lines - first.line + 1; in if left > 80 then 80 else left);
@@ -277,7 +277,7 @@ let
           pattern = head (builtins.split "}[[:space:]]*[:@]" code);
         in
         places != [ ] && builtins.pathExists first.file && length lines >= first.line && length (builtins.split "[.][.][.]" pattern) == 1;
-      at = p: if p == null || builtins.substring 0 1 p.file != "/" then "" else "MICROVM-AT ${p.file}:${toString p.line}:${toString p.column} ";
+      at = p: if p == null || substring 0 1 p.file != "/" then "" else "MICROVM-AT ${p.file}:${toString p.line}:${toString p.column} ";
       nobody = file: n: wants: missing.argument or (_: _: throw) file n
         "${at (builtins.unsafeGetAttrPos n wants)}this module asks for the argument '${n}', and nobody gives it";
       factory = file: needed: wants: missing.factory or (_: _: throw) file needed
@@ -287,7 +287,7 @@ let
         let
           early = make false;
           late = make true;
-          set = if isAttrs early then early else throw "a declaration is an attribute set or a function to one; ${file} is ${kindOf early}";
+          set = if isAttrs early then early else throw "${if substring 0 1 file == "/" then "MICROVM-AT ${file}:1:1 " else ""}a declaration is an attribute set, { microvm = { … }; }, or a function to one, { lib, ... }: { … }; this is ${kindOf early}";
           full = set ? config || set ? options;
           config = if isProperty set then late else if full then late.config or { } else removeAttrs late [ "imports" "disabledModules" "_file" "key" "freeformType" "meta" "_class" ];
           ownFile = set._file or file;
@@ -296,12 +296,18 @@ let
         if (set.options.microvm or { }) ? hypervisor || any (declares ownFile) (set.imports or [ ]) then { _file = ownFile; }
         else {
           _file = ownFile;
-          imports = map (wrap ownFile) (set.imports or [ ]);
+          imports = map (m: wrap ownFile (there set m)) (set.imports or [ ]);
           config = lib.mkMerge [ (outer config) { declarationSurvey = foundIn config; } ];
         }
         // intersectAttrs { disabledModules = null; freeformType = null; } set
         // (if set ? options then { options = undeclared late.options; } else { })
         // (if key == null then intersectAttrs { key = null; } set else { inherit key; });
+      # An import that is not there, told with the place of the `imports` that name it; nix itself tells of none.
+      there = set: module:
+        let path = toString module; in
+        if (isPath module || (isString module && substring 0 1 module == "/")) && !absent path && leftOut module == null && !builtins.pathExists path then
+          throw "${at (place "imports" set null)}this imports ${path}, and it isn't there: was it kept out of the repository, or is it made by something that has to run first?"
+        else module;
       kindOf = v: if isFunction v then "a function" else if isList v then "a list" else "a ${builtins.typeOf v}";
       # Options that a module declares again are ours already.
       undeclared = options: if options ? microvm then options // { microvm = beside known options.microvm; } else options;

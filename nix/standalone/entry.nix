@@ -17,8 +17,10 @@ let
     && (!pathExists release || builtins.compareVersions (builtins.readFile release) "23.05" >= 0);
   release = root + "/.version";
   nixpkgsLib = import (root + "/lib");
-  # A function that this nixpkgs is too old to have comes from the stand-in.
-  lib = if usable then functions lib // nixpkgsLib else standalone;
+  # A function that this nixpkgs is too old to have comes from the stand-in, also within its groups.
+  ours = functions lib;
+  groups = [ "lists" "strings" "attrsets" "trivial" "versions" "filesystem" "fileset" "path" "generators" ];
+  lib = if usable then ours // nixpkgsLib // standalone.genAttrs groups (group: ours.${group} // nixpkgsLib.${group} or { }) else standalone;
   # A package of the stand-in means the host's own program, which is there to be run; nixpkgs adds what it lacks.
   host = packages standalone;
   pkgs = if usable && pathExists (root + "/default.nix") then import root { config = { }; overlays = [ ]; } // removeAttrs host [ "path" "stdenv" ] // { inherit lib; } else host // { inherit lib; nixos = configuration: system { modules = lib.toList configuration; }; };

@@ -40,7 +40,7 @@ let
             (lib.functionArgs module))
         else module;
 
-      # A module and all that it imports, its own last.
+      # A module and all that it imports.
       load = file: key: module:
         let
           byPath = isPath module || isString module;
@@ -50,7 +50,8 @@ let
         if isList module then throw "the imports of ${file} hold a list inside the list"
         else { inherit (loaded) disabled; all = loadAll loaded.file loaded.key loaded.imports; own = loaded; };
       loadAll = file: key: lib.imap1 (n: load file "${key}:${toString n}");
-      flatten = concatMap (m: flatten m.all ++ [ m.own ]);
+      # As NixOS orders them: level by level, and the last first; so of two definitions of a list the later module's is the first.
+      flatten = level: if level == [ ] then [ ] else map (m: m.own) level ++ flatten (concatMap (m: m.all) level);
       disabledOf = concatMap (m: map (d: toString (d.key or d)) m.disabled ++ disabledOf m.all);
 
       tree = loadAll "<unknown-file>" "module" (modules ++ [ internal ]);
@@ -58,7 +59,7 @@ let
       off = m: any (d: m.key == d || lib.hasSuffix "/${d}" m.key) disabled;
       prune = concatMap (m: if off m.own then [ ] else [ (m // { all = prune m.all; }) ]);
       # The first of equal keys stays: a module may be imported from many places.
-      loaded = foldl' (seen: m: if seen.keys ? ${m.key} then seen else { keys = seen.keys // { ${m.key} = null; }; list = seen.list ++ [ m ]; })
+      loaded = foldl' (seen: m: if seen.keys ? ${m.key} then seen else { keys = seen.keys // { ${m.key} = null; }; list = [ m ] ++ seen.list; })
         { keys = { }; list = [ ]; }
         (flatten (if disabled == [ ] then tree else prune tree));
 
@@ -67,7 +68,7 @@ let
         options._module = {
           args = lib.mkOption { type = lib.types.lazyAttrsOf lib.types.raw; default = { }; internal = true; description = "Further arguments of modules."; };
           check = lib.mkOption { type = lib.types.bool; default = check; internal = true; description = "Whether a definition without an option is an error."; };
-          freeformType = lib.mkOption { type = lib.types.raw; default = null; internal = true; description = "The type of what has no option."; };
+          freeformType = lib.mkOption { type = lib.types.nullOr lib.types.optionType; default = null; internal = true; description = "The type of what has no option."; };
         };
         config._module = { inherit args; };
       };
@@ -135,7 +136,13 @@ let
   option = loc: declarations: definitions:
     let
       declared = foldl' (a: d: a // d.tree) { } declarations;
-      type = declared.type or lib.types.unspecified;
+      typed = filter (d: d.tree ? type) declarations;
+      # Two modules may declare one option, where its types go together: a submodule with more options, an enum with more values.
+      type = if typed == [ ] then lib.types.unspecified else (foldl' join (head typed) (builtins.tail typed)).tree.type;
+      join = a: b:
+        let merged = a.tree.type.typeMerge b.tree.type.functor; in
+        if merged == null then throw "The option `${lib.showOption loc}' in `${b.file}' is already declared in `${a.file}', and the types `${a.tree.type.description}' and `${b.tree.type.description}' don't go together."
+        else a // { tree = a.tree // { type = merged; }; };
       holding = filter (d: d.when) definitions;
       # A default that is not needed is not looked at.
       standard = if declared ? default && all (d: d.priority >= 1500) holding then [ ((lib.definition (head declarations).file (lib.mkOptionDefault declared.default))) ] else [ ];
@@ -185,7 +192,7 @@ in
         // lib.optionalAttrs (o ? example) { inherit (o) example; }
         // lib.optionalAttrs (o ? default || o ? defaultText) { default = o.defaultText or o.default; }) ] ++ sub)
     (lib.collect isOption options);
-  evalOptionValue = loc: o: definitions: option loc [ { file = "<unknown-file>"; tree = o; } ] definitions;
+  evalOptionValue = loc: o: definitions: (option loc [ { file = "<unknown-file>"; tree = o; } ] (map (d: lib.definition d.file or "<unknown-file>" d.value // d) definitions)).options;
   modules = { inherit evalModules; inherit (lib) mkIf mkMerge mkForce mkDefault mkOverride mkBefore mkAfter mkOrder mkRenamedOptionModule mkRemovedOptionModule; };
   options = { inherit (lib) mkOption mkEnableOption mkPackageOption literalExpression showOption; };
 }

@@ -41,7 +41,7 @@ internal static class NixError
             return;
         }
         var place = Place(source, plain, out var line);
-        diagnostics.Error(place, Printable.Of(Shown(source, message) + Hint(message, line), LongestMessage));
+        diagnostics.Error(place, Printable.Of(Shown(source, message) + (message.EndsWith('?') ? "" : Hint(message, line)), LongestMessage));
     }
 
     /// <summary>The last thing that nix called an error, in one line.</summary>
@@ -67,9 +67,23 @@ internal static class NixError
                 }
                 _ = text.Append(' ').Append(more);
             }
-            found = text.ToString();
+            found = text.ToString() + Suggestion(lines, i);
         }
         return found;
+    }
+
+    /// <summary>nix's own guess at what was meant, which it prints below the place.</summary>
+    private static string Suggestion(string[] lines, int error)
+    {
+        const string word = "Did you mean ";
+        for (var i = error + 1; i < lines.Length && i < error + 12 && !lines[i].StartsWith("error:", StringComparison.Ordinal); i++)
+        {
+            if (lines[i].TrimStart() is var line && line.StartsWith(word, StringComparison.Ordinal) && line.Length < 200)
+            {
+                return $"; did you mean {line[word.Length..].TrimEnd()}";
+            }
+        }
+        return "";
     }
 
     /// <summary>The innermost place that nix names in the user's file, else in any other; our own expression has none.</summary>
@@ -158,6 +172,13 @@ internal static class NixError
         _ when message.Contains("file 'nixpkgs' was not found", StringComparison.Ordinal) => "; set NIX_PATH=nixpkgs=/path/to/nixpkgs, or do without",
         _ when message.Contains("out of memory", StringComparison.Ordinal) => "; the evaluation of a file may take 1.5 GiB, that of a flake 8 GiB",
         _ when message.Contains("stack overflow", StringComparison.Ordinal) => "; is there an endless recursion in the declaration?",
+        _ when message.StartsWith("undefined variable '", StringComparison.Ordinal) => UndefinedHint(message),
+        _ when message.StartsWith("syntax error", StringComparison.Ordinal) && !message.Contains("invalid token", StringComparison.Ordinal) && SyntaxHint(message) is { } hint => hint,
+        _ when message.Contains("already defined at", StringComparison.Ordinal) => "; a set has each name once: write both into one value, a list with the entries of both",
+        _ when message.Contains("cannot coerce", StringComparison.Ordinal) && message.Contains("to a string", StringComparison.Ordinal) =>
+            "; only text joins with text: write ${toString X} for a number",
+        _ when message.Contains("which is not a function", StringComparison.Ordinal) || message.Contains("attempt to call something", StringComparison.Ordinal) =>
+            "; is a ';' or an operator missing before this, or are brackets, as in (f x), within a list?",
         _ when message.Contains("unexpected invalid token", StringComparison.Ordinal) => "; the nix at hand does not know this syntax: is it a newer nix's ('|>' needs its pipe-operators)?",
         _ when message.Contains("No such file or directory", StringComparison.Ordinal) =>
             "; the declaration names this file, and it isn't there: was it kept out of the repository, or is it made by something that has to run first?",
@@ -185,8 +206,30 @@ internal static class NixError
         }
         return line.Contains("config", StringComparison.Ordinal) || line.Contains("cfg", StringComparison.Ordinal)
             ? "; no module here defines it, and where it is NixOS's own value, it is not here: set it in the declaration, or check the flake whose NixOS has it (NIX_PATH=nixpkgs=/path/to/nixpkgs gives lib and pkgs, no configuration)"
-            : "; the set that it is looked up in has no such name: an argument of this module is not what its author gives it; give it with --arg NAME EXPR, or check the flake that gives it, DIR#NAME";
+            : "; the set that it is looked up in has no such name: is it misspelt? Where the set is an argument that the module's author gives otherwise, give it with --arg NAME EXPR, or check the flake that gives it, DIR#NAME";
     }
+
+    /// <summary>What a module of ours or of NixOS is given once it asks.</summary>
+    private static readonly string[] s_arguments = ["lib", "pkgs", "config", "options", "inputs", "self", "modulesPath"];
+
+    private static string UndefinedHint(string message)
+    {
+        var name = message.Split('\'')[1];
+        return Array.IndexOf(s_arguments, name) >= 0
+            ? $"; ask for it where the file begins: {{ {name}, ... }}:"
+            : $"; nothing here defines it: is it misspelt, or does 'let {name} = …; in', 'inherit', or an argument of the module have to give it?";
+    }
+
+    private static string? SyntaxHint(string message) => message switch
+    {
+        _ when message.Contains("unexpected ','", StringComparison.Ordinal) => "; blanks alone stand between the entries of a list, and a ';' ends each line of a set: commas stand between the arguments of a function",
+        _ when message.Contains("unexpected ':'", StringComparison.Ordinal) && !message.Contains("expecting ';'", StringComparison.Ordinal) => "; in a set a name has '=' after it: name = value;",
+        _ when message.Contains("expecting ';'", StringComparison.Ordinal) => "; each definition of a set ends in ';': is it missing at the end of the one before this, or is a '\"' missing?",
+        _ when message.Contains("unexpected end of file", StringComparison.Ordinal) => "; something that was opened is never closed ('{', '[', '(', '\"' or \"''\"), or the file is empty",
+        _ when message.Contains("unexpected ']'", StringComparison.Ordinal) || message.Contains("unexpected '}'", StringComparison.Ordinal) || message.Contains("unexpected ')'", StringComparison.Ordinal) =>
+            "; what was opened last has to be closed first: is a '}', ']', ')' or the ';' of a definition missing before this?",
+        _ => null,
+    };
 
     private static string WithoutColour(string text)
     {

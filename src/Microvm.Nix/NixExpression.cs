@@ -12,8 +12,15 @@ internal static class NixExpression
 
     private static string Join()
     {
-        var text = new StringBuilder("(let\n", 96 * 1024);
-        foreach (var part in (string[])["functions", "properties", "types", "modules", "packages", "declaration", "flakes", "entry"])
+        var text = new StringBuilder("(let\n", 160 * 1024);
+        // On disk, functions.nix is given its parts by default.nix.
+        text.Append("functions = (\n").Append(Read("functions")).Append(") {\n");
+        foreach (var part in (string[])["trivial", "lists", "strings", "attrsets", "versions", "filesystem", "fileset", "paths", "generators", "meta"])
+        {
+            text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
+        }
+        text.Append("};\n");
+        foreach (var part in (string[])["properties", "types", "modules", "packages", "declaration", "flakes", "entry"])
         {
             text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
         }

@@ -54,7 +54,7 @@ internal static class TaggedValue
                 diagnostics.Error(others[^1], $"this is defined with another value at {others[0]}; keep one, or use lib.mkForce on the one that counts");
                 return null;
             case JsonValueKind.Object:
-                diagnostics.Error(at, $"{(value.TryGetProperty("f", out var kind) ? kind.GetString() : "this")} can't be a value of a declaration");
+                diagnostics.Error(at, $"{(value.TryGetProperty("f", out var kind) ? kind.GetString() : "this")} can't be a value of a declaration{(kind.ValueKind == JsonValueKind.String && kind.ValueEquals("a function") ? "; is an argument missing where it is called?" : "")}");
                 return null;
             case JsonValueKind.String: return new StringNode(at, value.GetString()!);
             case JsonValueKind.Number: return new NumberNode(at, value.TryGetInt64(out var n) ? n : null);

@@ -21,7 +21,7 @@ internal sealed class StructureCheck(DiagnosticBag diagnostics)
         {
             if (it[option.Name] is null && !Given(it, option.Name))
             {
-                diagnostics.Error(it.At, $"'{option.Name}' is missing");
+                diagnostics.Error(it.At, $"'{option.Name}' is missing{Example(option.Name)}");
             }
         }
     }
@@ -79,10 +79,32 @@ internal sealed class StructureCheck(DiagnosticBag diagnostics)
                 break;
             default:
                 var entry = option is null ? $"an entry of '{what}'" : $"'{what}'";
-                diagnostics.Error(node.At, $"{entry} must be {type.Words}; this is {node.Kind}");
+                diagnostics.Error(node.At, $"{entry} must be {type.Words}; this is {node.Kind}{Instead(type, node)}");
                 break;
         }
     }
+
+    /// <summary>How the value is written that was meant, where that can be told.</summary>
+    private static string Instead(OptionType type, Node node) => (type, node) switch
+    {
+        (IntegerType, StringNode { Value: { Length: > 0 and < 19 } digits }) when digits.All(char.IsAsciiDigit) => $"; write it without quotes: {digits}",
+        (BoolType, StringNode { Value: "true" or "false" } word) => $"; write it without quotes: {word.Value}",
+        (TextType, NumberNode { Integer: { } n }) => $"; write it in quotes: \"{n}\"",
+        (TextType, ArrayNode { Items: [StringNode] }) => "; write it without the brackets",
+        (ListType { Item: SetType }, ObjectNode one) when one["type"] is not null || one["id"] is not null => "; put the set in brackets: [ { … } ]",
+        (ListType { Item: SetType }, ObjectNode) => "; it is written [ { … } { … } ], without names (in Nix, lib.attrValues makes a list of a set)",
+        (ListType, StringNode { Value.Length: < 40 } word) when !word.Value.Contains('"') => $"; put it in brackets: [ \"{Printable.Of(word.Value)}\" ]",
+        (ListType, StringNode) => "; put it in brackets",
+        _ => "",
+    };
+
+    private static string Example(string required) => required switch
+    {
+        "type" => "; the types are user, tap, macvtap and bridge, as in: type = \"tap\"",
+        "id" => "; it is the name of the interface on the host, as in: id = \"vm-web\"",
+        "mac" => "; each interface has its own, as in: mac = \"02:00:00:00:00:01\"",
+        _ => "",
+    };
 
     private void Text(StringNode s, bool mayBeEmpty, string what)
     {
@@ -125,10 +147,14 @@ internal sealed class StructureCheck(DiagnosticBag diagnostics)
     {
         var names = options.All.Select(o => o.Name);
         var near = member.Name == "balloonMem" ? "; it became the boolean 'balloon'"
-            : Printable.Nearest(member.Name, names) is { } n ? $"; did you mean '{n}'?"
+            : (Printable.Nearest(member.Name, names) ?? Beginning(member.Name, names)) is { } n ? $"; did you mean '{n}'?"
             : options.All.Count <= 12 ? $"; it has {string.Join(", ", names)}" : "";
         diagnostics.Error(member.At, $"'{options.Path}' has no option '{Printable.Of(member.Name)}'{near}");
     }
+
+    /// <summary>An option that the name begins with, as <c>macAddress</c> does with <c>mac</c>.</summary>
+    private static string? Beginning(string name, IEnumerable<string> known) =>
+        known.FirstOrDefault(k => k.Length >= 3 && name.Length <= 64 && name.StartsWith(k, StringComparison.OrdinalIgnoreCase));
 
     // A null where none may be was reported as a wrong type already.
     private static bool Given(ObjectNode it, string name)

@@ -1,0 +1,33 @@
+namespace Microvm.Tests;
+
+/// <summary>What people get wrong most: tests/Mistakes, each a file, with the place and the way out that the message has to give.</summary>
+public sealed class MistakesTests
+{
+    private static readonly string s_root = Path.Combine(Binary.Root, "tests", "Mistakes");
+
+    private static IEnumerable<string[]> Lines => File.ReadLines(Path.Combine(s_root, "expected")).Select(l => l.Split(' ', 3));
+
+    /// <summary>One row for each file, with what is said of it.</summary>
+    public static TheoryData<string> Mistakes => [.. Directory.GetFiles(s_root, "*.nix").Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal)];
+
+    [Theory]
+    [MemberData(nameof(Mistakes))]
+    public void A_mistake_is_told_with_file_line_column_and_what_to_do(string name)
+    {
+        var outcome = Binary.Run("env", null, "-C", s_root, "-u", "NIX_PATH", Binary.Path, "check", $"{name}.nix");
+        Assert.Equal(2, outcome.Code);
+        var expected = Lines.Where(l => l[0] == name).ToList();
+        Assert.NotEmpty(expected);
+        var said = (outcome.Out + outcome.Err).Split('\n');
+        Assert.All(expected, e => Assert.Contains(said, l => l.StartsWith($"{name}.nix:{e[1]}: error: ", StringComparison.Ordinal) && l.Contains(e[2], StringComparison.Ordinal)));
+        // Each error has its place, and the line itself stands below.
+        Assert.All(said.Where(l => l.Contains(": error: ", StringComparison.Ordinal)), l => Assert.Matches(@"^[a-z-]+\.nix:\d+:\d+: error: ", l));
+    }
+
+    [Fact]
+    public void At_least_twenty_mistakes_are_walked_through_and_none_is_forgotten()
+    {
+        Assert.InRange(Mistakes.Count, 20, int.MaxValue);
+        Assert.Equal(Mistakes.Select(r => r.Data), Lines.Select(l => l[0]).Distinct());
+    }
+}

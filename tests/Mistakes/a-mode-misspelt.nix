@@ -1,0 +1,5 @@
+{
+  microvm.interfaces = [
+    { type = "macvtap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; macvtap = { link = "eth0"; mode = "bridged"; }; }
+  ];
+}

@@ -1,0 +1,4 @@
+{ lib = lib, ... }:
+{
+  microvm.mem = 512;
+}

@@ -1,0 +1,5 @@
+{ config, ... }:
+{
+  imports = if config.microvm.vcpu > 1 then [ ] else [ ];
+  microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ];
+}

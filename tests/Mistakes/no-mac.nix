@@ -1,0 +1,5 @@
+{
+  microvm.interfaces = [
+    { type = "tap"; id = "vm-a1"; }
+  ];
+}

@@ -1,0 +1,5 @@
+{
+  imports = [ { microvm.mem = 1024; } ];
+  microvm.mem = 512;
+  microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ];
+}
