@@ -6,10 +6,7 @@ namespace Microvm.Cli;
 /// <summary>The user's own choice of an attachment: <c>--attachment ID=KIND</c>.</summary>
 internal static class AttachmentChoice
 {
-    private static readonly Dictionary<string, AttachmentKind> s_kinds = new[]
-    {
-        AttachmentKind.TapByName, AttachmentKind.TapByFd, AttachmentKind.TapRedirect, AttachmentKind.UserNamespace, AttachmentKind.BridgeHelper,
-    }.ToDictionary(k => k.Text());
+    private static readonly Dictionary<string, AttachmentKind> s_kinds = AttachmentFacts.All.Where(f => f.IsChoice).ToDictionary(f => f.Word, f => f.Kind);
 
     internal static Dictionary<string, AttachmentKind> Parse(IEnumerable<string> choices)
     {
@@ -30,18 +27,11 @@ internal static class AttachmentChoice
     internal static Attachment Apply(MicrovmConfig vm, Attachment attachment, AttachmentKind kind)
     {
         var type = attachment.Interface.Type;
-        var fits = kind switch
-        {
-            AttachmentKind.TapRedirect => type == InterfaceType.Macvtap,
-            AttachmentKind.UserNamespace => type == InterfaceType.User,
-            AttachmentKind.BridgeHelper => type == InterfaceType.Bridge,
-            AttachmentKind.TapByName => type is InterfaceType.Tap or InterfaceType.Bridge,
-            _ => type is InterfaceType.Tap or InterfaceType.Bridge or InterfaceType.Macvtap,
-        };
         var hypervisor = HypervisorTable.Find(vm.Hypervisor)!;
-        // A tap is a tap, whatever it is joined to.
-        var able = kind is AttachmentKind.TapRedirect or AttachmentKind.UserNamespace ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName) : hypervisor.Accepts(type).Contains(kind);
-        return fits && able ? attachment with { Kind = kind, QueuePairs = HypervisorTable.QueuePairs(vm, attachment.Interface, kind) }
+        var able = kind.Facts().NeedsTapByName
+            ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName)
+            : hypervisor.Accepts(type).Contains(kind);
+        return kind.Facts().Types.Contains(type) && able ? attachment with { Kind = kind, QueuePairs = HypervisorTable.QueuePairs(vm, attachment.Interface, kind) }
             : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {kind.Text()} to {vm.Hypervisor}");
     }
 }

@@ -16,7 +16,7 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
           # The VM's name.
           networking.hostName = {{Text(Name)}};
 
-          # qemu, cloud-hypervisor, firecracker, crosvm, kvmtool, stratovirt, alioth or vfkit.
+          # {{string.Join(", ", DeclarationReader.Hypervisors.SkipLast(1))}} or {{DeclarationReader.Hypervisors[^1]}}.
           microvm.hypervisor = {{Text(Hypervisor)}};
           microvm.vcpu = 1;
           # MiB

@@ -95,7 +95,7 @@ public sealed record MicrovmConfig
     internal VfkitOptions Vfkit { get; init; } = new();
     internal VirtiofsdOptions Virtiofsd { get; init; } = new();
 
-    /// <summary>The package of kvmtool, stratovirt or alioth, whichever <see cref="Hypervisor"/> names; null for the PATH's.</summary>
+    /// <summary>The package that the hypervisor is taken from; null for the PATH's.</summary>
     internal string? Package { get; init; }
 
     /// <summary>Where each given option stands: <c>mem</c>, <c>qemu.machine</c>.</summary>

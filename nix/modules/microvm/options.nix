@@ -611,27 +611,6 @@ in
         description = "The package that cloud-hypervisor is taken from. Where none is given, the program is looked for on the PATH.";
       };
     };
-    crosvm = {
-      extraArgs = mkOption {
-        type = types.listOf types.str;
-        default = [ ];
-        example = [ "--disable-sandbox" ];
-        description = "Further arguments for crosvm, each one word.";
-      };
-      pivotRoot = mkOption {
-        type = types.nullOr types.str;
-        default = null;
-        example = "/var/empty";
-        description = "The directory that crosvm's sandbox has for a root.";
-      };
-      package = mkOption {
-        type = types.package;
-        default = cfg.vmHostPackages.crosvm;
-        defaultText = literalExpression "config.microvm.vmHostPackages.crosvm";
-        example = literalExpression "pkgs.crosvm";
-        description = "The package that crosvm is taken from. Where none is given, the program is looked for on the PATH.";
-      };
-    };
     firecracker = {
       cpu = mkOption {
         type = types.nullOr types.attrs;
@@ -663,6 +642,54 @@ in
         defaultText = literalExpression "config.microvm.vmHostPackages.firecracker";
         example = literalExpression "pkgs.firecracker";
         description = "The package that Firecracker is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    crosvm = {
+      extraArgs = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "--disable-sandbox" ];
+        description = "Further arguments for crosvm, each one word.";
+      };
+      pivotRoot = mkOption {
+        type = types.nullOr types.str;
+        default = null;
+        example = "/var/empty";
+        description = "The directory that crosvm's sandbox has for a root.";
+      };
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.crosvm;
+        defaultText = literalExpression "config.microvm.vmHostPackages.crosvm";
+        example = literalExpression "pkgs.crosvm";
+        description = "The package that crosvm is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    kvmtool = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.kvmtool;
+        defaultText = literalExpression "config.microvm.vmHostPackages.kvmtool";
+        example = literalExpression "pkgs.kvmtool";
+        description = "The package that kvmtool is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    stratovirt = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.stratovirt;
+        defaultText = literalExpression "config.microvm.vmHostPackages.stratovirt";
+        example = literalExpression "pkgs.stratovirt";
+        description = "The package that StratoVirt is taken from. Where none is given, the program is looked for on the PATH.";
+      };
+    };
+    alioth = {
+      package = mkOption {
+        type = types.package;
+        default = cfg.vmHostPackages.alioth;
+        defaultText = literalExpression "config.microvm.vmHostPackages.alioth";
+        example = literalExpression "pkgs.alioth";
+        description = "The package that Alioth is taken from. Where none is given, the program is looked for on the PATH.";
       };
     };
     vfkit = {
@@ -704,33 +731,6 @@ in
         defaultText = literalExpression "config.microvm.vmHostPackages.vfkit";
         example = literalExpression "pkgs.vfkit";
         description = "The package that vfkit is taken from. Where none is given, the program is looked for on the PATH.";
-      };
-    };
-    kvmtool = {
-      package = mkOption {
-        type = types.package;
-        default = cfg.vmHostPackages.kvmtool;
-        defaultText = literalExpression "config.microvm.vmHostPackages.kvmtool";
-        example = literalExpression "pkgs.kvmtool";
-        description = "The package that kvmtool is taken from. Where none is given, the program is looked for on the PATH.";
-      };
-    };
-    stratovirt = {
-      package = mkOption {
-        type = types.package;
-        default = cfg.vmHostPackages.stratovirt;
-        defaultText = literalExpression "config.microvm.vmHostPackages.stratovirt";
-        example = literalExpression "pkgs.stratovirt";
-        description = "The package that StratoVirt is taken from. Where none is given, the program is looked for on the PATH.";
-      };
-    };
-    alioth = {
-      package = mkOption {
-        type = types.package;
-        default = cfg.vmHostPackages.alioth;
-        defaultText = literalExpression "config.microvm.vmHostPackages.alioth";
-        example = literalExpression "pkgs.alioth";
-        description = "The package that Alioth is taken from. Where none is given, the program is looked for on the PATH.";
       };
     };
     virtiofsd = {

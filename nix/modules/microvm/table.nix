@@ -52,16 +52,25 @@
       extraArgs = null;
       package = null;
     };
-    crosvm = {
-      extraArgs = null;
-      pivotRoot = null;
-      package = null;
-    };
     firecracker = {
       cpu = null;
       driveIoEngine = null;
       extraArgs = null;
       extraConfig = null;
+      package = null;
+    };
+    crosvm = {
+      extraArgs = null;
+      pivotRoot = null;
+      package = null;
+    };
+    kvmtool = {
+      package = null;
+    };
+    stratovirt = {
+      package = null;
+    };
+    alioth = {
       package = null;
     };
     vfkit = {
@@ -72,15 +81,6 @@
         install = null;
         ignoreIfMissing = null;
       };
-      package = null;
-    };
-    kvmtool = {
-      package = null;
-    };
-    stratovirt = {
-      package = null;
-    };
-    alioth = {
       package = null;
     };
     virtiofsd = {

@@ -28,7 +28,7 @@ internal static class PlanCommand
         {
             // User networks have one whatever the hypervisor does.
             if (vm.Vcpu > 1 && HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why
-                && own[vm.Name].FirstOrDefault(a => a.Kind is not (AttachmentKind.UserMode or AttachmentKind.UserNamespace)) is { } first)
+                && own[vm.Name].FirstOrDefault(a => a.Interface.Type != InterfaceType.User) is { } first)
             {
                 Console.Error.WriteLine($"microvm: note: '{first.Interface.Id}' of '{vm.Name}' gets one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}");
             }

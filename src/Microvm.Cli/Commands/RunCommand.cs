@@ -151,7 +151,7 @@ internal static class RunCommand
     {
         var seen = attachments.Any(a => a.Kind == AttachmentKind.BridgeHelper) && state.Links.Count == 0 ? HostState.Of(route.Links(statistics: false)) : state;
         return (from a in attachments
-                let name = a.Kind == AttachmentKind.BridgeHelper ? a.Interface.Bridge?.Value : a.Kind is AttachmentKind.UserMode or AttachmentKind.UserNamespace ? null : a.Interface.Id.Value
+                let name = a.Kind == AttachmentKind.BridgeHelper ? a.Interface.Bridge?.Value : a.Kind.Facts().HasLink ? a.Interface.Id.Value : null
                 let mtu = name is null ? null : seen.MtuOf(name)
                 where mtu is not null
                 select (a.Interface.Id.Value, mtu.Value)).ToDictionary();

@@ -117,16 +117,8 @@ internal static class Words
         };
     }
 
-    private static IEnumerable<string> Legend(IEnumerable<AttachmentKind> kinds) => kinds.Distinct().Order().Select(k => $"  {k.Text()} means: {k switch
-    {
-        AttachmentKind.TapByName => "the hypervisor opens the tap itself, by its name.",
-        AttachmentKind.TapByFd => "'run' opens it and hands the hypervisor the descriptor.",
-        AttachmentKind.MacvtapPath => "the hypervisor opens /dev/tapN itself, by its path.",
-        AttachmentKind.TapRedirect => "the hypervisor opens a tap, and the kernel redirects all frames between that and a macvlan.",
-        AttachmentKind.BridgeHelper => "qemu-bridge-helper makes a tap when the hypervisor starts.",
-        AttachmentKind.UserMode => "the hypervisor brings its own TCP/IP.",
-        _ => "slirp4netns brings the TCP/IP, in a network namespace of the VM's own.",
-    }}");
+    private static IEnumerable<string> Legend(IEnumerable<AttachmentKind> kinds) =>
+        kinds.Distinct().Order().Select(k => $"  {k.Text()} means: {k.Facts().Meaning}");
 
     private static string Accepted(IHypervisor hypervisor, InterfaceType type) => hypervisor.Accepts(type) switch
     {

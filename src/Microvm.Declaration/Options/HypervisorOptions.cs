@@ -2,7 +2,7 @@ using static Microvm.Declaration.Declare;
 
 namespace Microvm.Declaration;
 
-/// <summary>The options of one hypervisor each.</summary>
+/// <summary>The options of each hypervisor, and of what stands beside it.</summary>
 internal static class HypervisorOptions
 {
     internal static DeclaredOption Graphics { get; } = Set("graphics", "A graphical display (QEMU and vfkit).",
@@ -86,6 +86,19 @@ internal static class HypervisorOptions
             Bool("ignoreIfMissing", false,
                 "Whether to go on where Rosetta isn't available."))), "Rosetta, which runs x86-64 programs on ARM."),
         Package("vfkit", "vfkit"));
+
+    /// <summary>The hypervisors, one row each: the row's name is the hypervisor's.</summary>
+    internal static IReadOnlyList<DeclaredOption> All { get; } =
+    [
+        Qemu,
+        CloudHypervisor,
+        Firecracker,
+        Crosvm,
+        Set("kvmtool", "Options of kvmtool.", Package("kvmtool", "kvmtool")),
+        Set("stratovirt", "Options of StratoVirt.", Package("StratoVirt", "stratovirt")),
+        Set("alioth", "Options of Alioth.", Package("Alioth", "alioth")),
+        Vfkit,
+    ];
 
     internal static DeclaredOption Virtiofsd { get; } = Set("virtiofsd", "Options of the daemon behind virtiofs shares.",
         new("inodeFileHandles", new ChoiceType("never", "prefer", "mandatory"),

@@ -8,14 +8,14 @@ namespace Microvm.Declaration;
 internal static class MicrovmOptions
 {
     /// <summary>The hypervisors whose declarations are known.</summary>
-    public static readonly IReadOnlyList<string> Hypervisors =
-        ["qemu", "cloud-hypervisor", "firecracker", "crosvm", "kvmtool", "stratovirt", "alioth", "vfkit"];
+    public static IReadOnlyList<string> Hypervisors { get; } = [.. HypervisorOptions.All.Select(o => o.Name)];
 
     // What NixOS builds is no option that anybody sets: nix/modules/microvm/outputs.nix declares it.
     private static readonly NixOption s_byHand = new() { ByHand = true };
 
     /// <summary>The options of <c>microvm</c> itself.</summary>
     public static OptionSet Microvm { get; } = new("microvm",
+    [
         new("hypervisor", new ChoiceType([.. Hypervisors]), "The hypervisor that runs the MicroVM.", "\"qemu\"")
         { Example = "\"cloud-hypervisor\"" },
         new("vcpu", new IntegerType(1, 1024),
@@ -124,12 +124,7 @@ internal static class MicrovmOptions
             Example = "\"/nix/store/…-store.erofs\"",
             Nix = new() { Type = "types.path", NoDefault = true, Internal = true },
         },
-        HypervisorOptions.Graphics, HypervisorOptions.Qemu, HypervisorOptions.CloudHypervisor, HypervisorOptions.Crosvm,
-        HypervisorOptions.Firecracker, HypervisorOptions.Vfkit,
-        Set("kvmtool", "Options of kvmtool.", Package("kvmtool", "kvmtool")),
-        Set("stratovirt", "Options of StratoVirt.", Package("StratoVirt", "stratovirt")),
-        Set("alioth", "Options of Alioth.", Package("Alioth", "alioth")),
-        HypervisorOptions.Virtiofsd,
+        HypervisorOptions.Graphics, .. HypervisorOptions.All, HypervisorOptions.Virtiofsd,
         Set("guest", "The guest's NixOS module.", Image("enable", NixFlag(true), "false",
             "Whether this configuration is a MicroVM's guest at all.")),
         Set("optimize", "The size of the guest's NixOS.", Image("enable", NixFlag(true), "false",
@@ -153,5 +148,6 @@ internal static class MicrovmOptions
             "[ \"-c\" \"lz4\" ]", "Flags for gensquashfs."),
         Image("writableStoreOverlay", new() { Type = "types.nullOr types.str", Default = "null" }, "\"/nix/.rw-store\"",
             "Where the writable layer over /nix/store is; null: the store is read-only."),
-        Image("deploy", s_byHand, "", "microvm.nix's scripts for deployment over SSH."));
+        Image("deploy", s_byHand, "", "microvm.nix's scripts for deployment over SSH."),
+    ]);
 }

@@ -30,6 +30,31 @@ public sealed class NetworkTableTests
         Assert.Equal(File.ReadAllText(s_page), generated);
     }
 
+    [Fact]
+    public void The_facts_of_each_attachment_are_what_hypervisors_accept_and_the_host_gets_links_for()
+    {
+        Assert.Equal(Enum.GetValues<AttachmentKind>(), AttachmentFacts.All.Select(f => f.Kind));
+        Assert.Equal(AttachmentFacts.All.Count, AttachmentFacts.All.Select(f => f.Word).Distinct().Count());
+        Assert.Equal(MicrovmOptions.Hypervisors, HypervisorTable.All.Select(h => h.Name));
+        var seen = new HashSet<AttachmentKind>();
+        foreach (var hypervisor in HypervisorTable.All)
+        {
+            foreach (var type in Enum.GetValues<InterfaceType>())
+            {
+                foreach (var kind in hypervisor.Accepts(type))
+                {
+                    Assert.Contains(type, kind.Facts().Types);
+                    var attachment = NetworkHost.Attach("vm", "vm-a1", kind, "eth0", MacvtapMode.Bridge);
+                    attachment = attachment with { Interface = attachment.Interface with { Type = type } };
+                    Assert.Equal(kind.Facts().HasLink, Microvm.Network.DesiredLink.Of([attachment], null, null).Any());
+                    seen.Add(kind);
+                }
+            }
+        }
+        // A redirect is nobody's own choice.
+        Assert.Equal(AttachmentFacts.All.Select(f => f.Kind).Except([AttachmentKind.TapRedirect]).Order(), seen.Except([AttachmentKind.TapRedirect]).Order());
+    }
+
     private static List<string[]> Table()
     {
         var rows = new List<string[]>();
