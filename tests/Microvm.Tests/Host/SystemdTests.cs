@@ -85,7 +85,7 @@ public sealed class SystemdTests(SystemdHost host)
         Assert.Null(host.Index("vm-l1"));
         Assert.Null(host.Index("vm-l2"));
         Assert.Equal(("stopped", "not booted"), (Listed("life", "state"), Listed("life", "runner")));
-        Says("It goes when the VM is stopped and its interfaces were taken down");
+        Says("It is removed when the VM has been stopped and its interfaces deleted");
         Assert.Equal(1, host.Run("test", "-L", "/var/lib/microvms/.host/life/booted").Code);
         Gone("life");
         Assert.Equal(1, host.Run("test", "-e", "/var/lib/microvms/life").Code);
@@ -127,8 +127,8 @@ public sealed class SystemdTests(SystemdHost host)
         host.Do("kill", "-KILL", pid);
         host.Until("another hypervisor", () => host.Property("microvm@crash.service", "MainPID") is var now && now != pid && now != "0" && host.Property("microvm@crash.service", "SubState") == "running");
         Assert.Equal(index, host.Index("vm-c1"));
-        Says("the runner that was started last: noted at each start, also at one after a crash");
-        Says("is started again from `current`, so after `update` a crash applies the new declaration too");
+        Says("the runner that was started last, recorded at each start, including a restart after a crash");
+        Says("is restarted from `current`, so after an `update` a crash applies the new declaration too");
         Assert.NotEqual(first, Steers("crash", "booted"));
         Assert.Equal(Steers("crash", "current"), Steers("crash", "booted"));
         Assert.NotNull(host.Index("vm-c2"));
