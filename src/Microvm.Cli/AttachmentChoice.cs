@@ -32,6 +32,6 @@ internal static class AttachmentChoice
             ? hypervisor.Accepts(InterfaceType.Tap).Contains(AttachmentKind.TapByName)
             : hypervisor.Accepts(type).Contains(kind);
         return kind.Facts().Types.Contains(type) && able ? attachment with { Kind = kind, QueuePairs = HypervisorTable.QueuePairs(vm, attachment.Interface, kind) }
-            : throw new UsageException($"'{attachment.Interface.Id}' of type {type.ToString().ToLowerInvariant()} can't be attached by {kind.Text()} to {vm.Hypervisor}");
+            : throw new UsageException($"'{attachment.Interface.Id}' of type {type.Word()} can't be attached by {kind.Text()} to {vm.Hypervisor}");
     }
 }

@@ -3,19 +3,9 @@ using Microvm.Observation;
 
 namespace Microvm.Cli;
 
-/// <summary>How what was observed is written: words, and the colour that goes with a state.</summary>
+/// <summary>How what was observed is written: in which words, and in which colour.</summary>
 internal static class Look
 {
-    internal static string Word(InterfaceState state) => state switch
-    {
-        InterfaceState.Up => "up",
-        InterfaceState.Down => "down",
-        InterfaceState.Drifted => "drifted",
-        InterfaceState.Missing => "missing",
-        InterfaceState.Foreign => "foreign",
-        _ => "unlinked",
-    };
-
     internal static Style Style(InterfaceState state) => state switch
     {
         InterfaceState.Up => Cli.Style.Green,
@@ -25,7 +15,7 @@ internal static class Look
         _ => Cli.Style.Dim,
     };
 
-    internal static Cell State(InterfaceStatus i) => new(Word(i.State), Style(i.State));
+    internal static Cell State(InterfaceStatus i) => new(i.State.Word(), Style(i.State));
 
     /// <summary>Queues in use of those there are: 2/2.</summary>
     internal static string Queues(InterfaceStatus i) =>
@@ -37,6 +27,6 @@ internal static class Look
     /// <summary>pid and name of who has it open.</summary>
     internal static Cell Holders(InterfaceStatus i) =>
         i.Holders.Count > 0 ? new(string.Join(", ", i.Holders.Select(h => $"{h.Pid} {Printable.Of(h.Name)}")))
-        // Queues are counted by the kernel even where we may not see whose they are.
-        : new Cell(i.QueuesInUse > 0 || (i.Link?.Carrier == true && i.Type == "tap") ? "(not ours to see)" : "-", Cli.Style.Dim);
+        // The kernel counts the queues even where we lack the permission to see who has them open.
+        : new Cell(i.QueuesInUse > 0 || (i.Link?.Carrier == true && i.Type == "tap") ? "(permission denied)" : "-", Cli.Style.Dim);
 }

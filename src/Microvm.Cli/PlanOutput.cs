@@ -37,7 +37,7 @@ internal static class PlanOutput
         }
         if (json)
         {
-            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(Look(s.Kind).Word, s.Vm, s.Name, s.Reason))],
+            var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(s.Kind.Word(), s.Vm, s.Name, s.Reason))],
                 [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))], vms is null ? null : ProgramReports(vms));
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
@@ -55,7 +55,8 @@ internal static class PlanOutput
 
     private static void Append(StringBuilder text, Step step, Terminal terminal)
     {
-        var (word, sign, style) = Look(step.Kind);
+        var (sign, style) = Look(step.Kind);
+        var word = step.Kind.Word();
         var (name, vm, reason) = (CellText.Fit(Printable.Of(step.Name), 15), Printable.Of(step.Vm), Printable.Lines(step.Reason));
         // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
         if (terminal.IsTerminal || terminal.Color)
@@ -77,18 +78,18 @@ internal static class PlanOutput
         {
             if (steps.Count(s => s.Kind == kind) is > 0 and var count)
             {
-                sums.Add(terminal.Paint(Look(kind).Style, $"{count} {Look(kind).Word}"));
+                sums.Add(terminal.Paint(Look(kind).Style, $"{count} {kind.Word()}"));
             }
         }
         return string.Join(", ", sums);
     }
 
-    private static (string Word, string Sign, Style Style) Look(StepKind kind) => kind switch
+    private static (string Sign, Style Style) Look(StepKind kind) => kind switch
     {
-        StepKind.Create => ("create", "  +", Style.Green),
-        StepKind.Change => ("change", "  ~", Style.Yellow),
-        StepKind.Replace => ("replace", "-/+", Style.Magenta),
-        StepKind.Delete => ("delete", "  -", Style.Red),
-        _ => ("keep", "   ", Style.Dim),
+        StepKind.Create => ("  +", Style.Green),
+        StepKind.Change => ("  ~", Style.Yellow),
+        StepKind.Replace => ("-/+", Style.Magenta),
+        StepKind.Delete => ("  -", Style.Red),
+        _ => ("   ", Style.Dim),
     };
 }

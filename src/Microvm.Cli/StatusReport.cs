@@ -16,7 +16,7 @@ internal sealed record LinkReport(
     IReadOnlyList<HolderReport> Holders, TrafficReport ToVm, TrafficReport FromVm, IReadOnlyList<string> Links)
 {
     internal static LinkReport Of(InterfaceStatus i, InterfaceRate? rate) => new(
-        i.Vm, i.Id, Look.Word(i.State), i.Link?.Index, i.Link?.Tun?.MultiQueue ?? i.QueuePairs > 1, i.Link?.Tun?.Owner, i.Link?.Tun?.Group, i.Upper,
+        i.Vm, i.Id, i.State.Word(), i.Link?.Index, i.Link?.Tun?.MultiQueue ?? i.QueuePairs > 1, i.Link?.Tun?.Owner, i.Link?.Tun?.Group, i.Upper,
         i.Type, i.Attachment?.Text(), i.Reason, i.Mac, i.HostMac, i.QueuePairs, i.QueuesInUse, i.Lower, i.Link?.Carrier,
         [.. i.Holders.Select(h => new HolderReport(h.Pid, h.Name, h.Queues))], Of(i.ToVm, rate?.ToVm), Of(i.FromVm, rate?.FromVm),
         [.. new[] { i.Link, i.Partner }.OfType<Microvm.Linux.Link>().Select(l => l.Name)]);

@@ -34,7 +34,7 @@ internal static class StatusTable
         var width = terminal.Width ?? int.MaxValue;
         foreach (var i in interfaces.Where(i => i.Reason is not null))
         {
-            var word = $"{Look.Word(i.State)}:";
+            var word = $"{i.State.Word()}:";
             var wrapped = HelpScreen.Wrap($"{word} {Printable.Of(i.Id)} of {Printable.Of(i.Vm)}: {Printable.Lines(i.Reason!)}", width, 2).Select(l => CellText.Cut(l, width)).ToList();
             lines.AddRange([wrapped[0].Replace(word, terminal.Paint(Look.Style(i.State), word), StringComparison.Ordinal), .. wrapped.Skip(1)]);
         }

@@ -126,7 +126,7 @@ internal sealed class TopView(TrafficHistory history, string host)
     private void Order()
     {
         var (_, _, _, value) = s_orders[_order];
-        var matching = _interfaces.Where(i => _filter.Length == 0 || $"{i.Vm}/{i.Id} {i.Type} {Look.Word(i.State)} {i.Upper} {i.Lower}".Contains(_filter, StringComparison.OrdinalIgnoreCase));
+        var matching = _interfaces.Where(i => _filter.Length == 0 || $"{i.Vm}/{i.Id} {i.Type} {i.State.Word()} {i.Upper} {i.Lower}".Contains(_filter, StringComparison.OrdinalIgnoreCase));
         // Rows that tie keep their place, so that the picture does not jump.
         _shown = [.. matching.OrderBy(i => value(i, history.Of(i) ?? default)).ThenBy(i => i.Vm, StringComparer.Ordinal).ThenBy(i => i.Id, StringComparer.Ordinal)];
         if (_inverted)
@@ -137,7 +137,7 @@ internal sealed class TopView(TrafficHistory history, string host)
 
     private List<string> Head(Terminal terminal, int width)
     {
-        var states = string.Join(", ", _interfaces.GroupBy(i => i.State).OrderBy(g => g.Key).Select(g => terminal.Paint(Look.Style(g.Key), $"{g.Count()} {Look.Word(g.Key)}")));
+        var states = string.Join(", ", _interfaces.GroupBy(i => i.State).OrderBy(g => g.Key).Select(g => terminal.Paint(Look.Style(g.Key), $"{g.Count()} {g.Key.Word()}")));
         var vms = _interfaces.Select(i => i.Vm).Distinct().Count();
         var title = $"microvm top - {CellText.Cut(host, 20)}";
         var lines = new List<string> { $"{terminal.Paint(Style.Bold, title)}   {vms} VM{(vms == 1 ? "" : "s")}{(states.Length > 0 ? $", interfaces: {states}" : "")}{(Paused ? terminal.Paint(Style.Yellow, "   paused") : "")}" };

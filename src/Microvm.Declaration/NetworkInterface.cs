@@ -16,6 +16,19 @@ public enum InterfaceType
     Bridge,
 }
 
+/// <summary>The types as they are written: in declarations, in JSON, in metrics and in messages. Scripts rely on these words; they never change.</summary>
+internal static class InterfaceTypeWords
+{
+    internal static string Word(this InterfaceType type) => type switch
+    {
+        InterfaceType.User => "user",
+        InterfaceType.Tap => "tap",
+        InterfaceType.Macvtap => "macvtap",
+        InterfaceType.Bridge => "bridge",
+        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "no such interface type"),
+    };
+}
+
 /// <summary>How a macvtap filters (<c>MACVLAN_MODE_*</c> in linux/if_link.h).</summary>
 public enum MacvtapMode
 {

@@ -91,12 +91,12 @@ public static class HypervisorTable
         {
             return $"qemu-bridge-helper takes no name of more than {InterfaceName.MaxBytes} bytes, as '{i.Bridge}' is; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
         }
-        var type = i.Type.ToString().ToLowerInvariant();
+        var type = i.Type.Word();
         if (i.BridgeHelper == true && hypervisor.Accepts(i.Type).Count > 0)
         {
             return $"only QEMU starts qemu-bridge-helper; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
         }
-        var served = Enum.GetValues<InterfaceType>().Where(t => hypervisor.Accepts(t).Count > 0).Select(t => t.ToString().ToLowerInvariant());
+        var served = Enum.GetValues<InterfaceType>().Where(t => hypervisor.Accepts(t).Count > 0).Select(t => t.Word());
         return $"{hypervisor.Name} can't serve '{i.Id}' of type {type}; it serves {string.Join(", ", served)}";
     }
 }

@@ -36,7 +36,7 @@ internal static unsafe class PosixProcess
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
-                // It has ended, or is not ours to see.
+                // It has ended, or permission is denied.
             }
         }
         return false;

@@ -21,6 +21,20 @@ public enum StepKind
     Delete,
 }
 
+/// <summary>The actions as they are written, in JSON too. Scripts rely on these words; they never change.</summary>
+internal static class StepWords
+{
+    internal static string Word(this StepKind kind) => kind switch
+    {
+        StepKind.Keep => "keep",
+        StepKind.Create => "create",
+        StepKind.Change => "change",
+        StepKind.Replace => "replace",
+        StepKind.Delete => "delete",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such action"),
+    };
+}
+
 /// <summary>What of a link is not as wanted.</summary>
 [Flags]
 public enum Difference

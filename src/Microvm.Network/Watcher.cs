@@ -31,6 +31,23 @@ internal enum WatchNews
     Stopped,
 }
 
+/// <summary>The events as they are written, in JSON too. Scripts rely on these words; they never change.</summary>
+internal static class WatchWords
+{
+    internal static string Word(this WatchNews news) => news switch
+    {
+        WatchNews.Watching => "watching",
+        WatchNews.Mended => "mended",
+        WatchNews.Refused => "refused",
+        WatchNews.Noted => "noted",
+        WatchNews.Contested => "contested",
+        WatchNews.Failed => "failed",
+        WatchNews.Resynced => "resynced",
+        WatchNews.Stopped => "stopped",
+        _ => throw new ArgumentOutOfRangeException(nameof(news), news, "no such event"),
+    };
+}
+
 /// <summary>One line of the watch's log.</summary>
 /// <param name="Step">What was mended, and why.</param>
 /// <param name="Text">For a person.</param>
@@ -181,7 +198,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private void Repaired(Step step)
     {
         _repairs++;
-        log(new(WatchNews.Mended, step, $"{step.Kind.ToString().ToLowerInvariant()} {step.Name} of {step.Vm}: {step.Reason}"));
+        log(new(WatchNews.Mended, step, $"{step.Kind.Word()} {step.Name} of {step.Vm}: {step.Reason}"));
         if (step.Desired is { } want && _contest.Repaired(want.Alias, step.Reason, Now) is not null)
         {
             log(new(WatchNews.Contested, step, $"'{step.Name}' of {step.Vm} was mended {Contest.Patience} times, and each time somebody changed it back ({step.Reason}): "

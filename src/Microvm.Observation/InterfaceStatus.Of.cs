@@ -33,7 +33,7 @@ public sealed partial record InterfaceStatus
                 : refusals.Count > 0 ? [.. refusals]
                 : [.. todo.Select(s => wanted.Count > 1 && !(at == InterfaceState.Missing) ? $"{s.Name}: {s.Reason}" : s.Reason).Distinct()];
             var its = found.OfType<Link>().ToList();
-            return new(a.Vm, i.Id.Value, Word(i.Type), a.Kind, at, reasons.Length > 0 ? string.Join("; ", reasons) : null, its.FirstOrDefault(), i.Mac.ToString(), a.QueuePairs,
+            return new(a.Vm, i.Id.Value, i.Type.Word(), a.Kind, at, reasons.Length > 0 ? string.Join("; ", reasons) : null, its.FirstOrDefault(), i.Mac.ToString(), a.QueuePairs,
                 host.NameOf(its.FirstOrDefault()?.Master) ?? i.Bridge?.Value,
                 its.Select(l => LowerOf(host, l)).FirstOrDefault(n => n is not null) ?? i.MacvtapLink?.Value, host.Holding(its.FirstOrDefault()))
             {
@@ -74,7 +74,7 @@ public sealed partial record InterfaceStatus
         var reason = string.Join("; ", faults.OfType<string>());
         var at = reason.Length > 0 ? InterfaceState.Drifted : parts.All(l => l.Up) ? InterfaceState.Up : InterfaceState.Down;
         var first = tap ?? macvlan ?? parts[0];
-        return new(vm, id, Word(InterfaceType.Macvtap), AttachmentKind.TapRedirect, at, reason.Length > 0 ? reason : null, first,
+        return new(vm, id, InterfaceType.Macvtap.Word(), AttachmentKind.TapRedirect, at, reason.Length > 0 ? reason : null, first,
             Colons(macvlan?.Address), null, null, macvlan is null ? null : LowerOf(host, macvlan), host.Holding(first))
         {
             Partner = first == tap ? macvlan : null,
@@ -84,5 +84,4 @@ public sealed partial record InterfaceStatus
     }
 
     private static string? LowerOf(HostLinks host, Link link) => IsGuestSide(link) ? host.NameOf(link.Lower) : null;
-    private static string Word(InterfaceType type) => type.ToString().ToLowerInvariant();
 }

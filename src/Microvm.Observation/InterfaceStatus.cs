@@ -25,6 +25,22 @@ public enum InterfaceState
     Unlinked,
 }
 
+/// <summary>The states as they are written: in JSON, in metrics and in tables. Scripts rely on these words; they never change.</summary>
+public static class InterfaceStateWords
+{
+    /// <summary>The word for a state.</summary>
+    public static string Word(this InterfaceState state) => state switch
+    {
+        InterfaceState.Up => "up",
+        InterfaceState.Down => "down",
+        InterfaceState.Drifted => "drifted",
+        InterfaceState.Missing => "missing",
+        InterfaceState.Foreign => "foreign",
+        InterfaceState.Unlinked => "unlinked",
+        _ => throw new ArgumentOutOfRangeException(nameof(state), state, "no such interface state"),
+    };
+}
+
 /// <summary>What crossed an interface in one direction since its link was made.</summary>
 public readonly record struct Traffic(ulong Bytes, ulong Packets, ulong Dropped, ulong Errors)
 {

@@ -17,7 +17,7 @@ public static class MetricsPage
         Family("microvm_build_info", "gauge", "The version of microvm.", [([("version", version)], 1)]);
         Family("microvm_interface_info", "gauge", "An interface of a VM, and how it is joined.",
             interfaces.Select(i => (Labels(i, ("type", i.Type), ("attachment", i.Attachment?.Text() ?? ""), ("mac", i.Mac ?? ""), ("bridge", i.Upper ?? ""), ("lower", i.Lower ?? "")), 1d)));
-        Family("microvm_interface_state", "gauge", "1 for the state that the interface is in.", interfaces.Select(i => (Labels(i, ("state", i.State.ToString().ToLowerInvariant())), 1d)));
+        Family("microvm_interface_state", "gauge", "1 for the state that the interface is in.", interfaces.Select(i => (Labels(i, ("state", i.State.Word())), 1d)));
         Family("microvm_interface_up", "gauge", "1 where the link is there, ours and up.", interfaces.Select(i => (Labels(i), i.Link?.Up == true && i.State != InterfaceState.Foreign ? 1d : 0)));
         Family("microvm_interface_drift", "gauge", "1 where the host is not as declared.",
             interfaces.Select(i => (Labels(i), i.Reason is null ? 0d : 1)));

@@ -46,7 +46,7 @@ internal static class DoctorCommand
         var problems = findings.Count(f => f.Severity == Severity.Problem);
         if (result.GetValue(CommonOptions.Json))
         {
-            var report = new DoctorReport(problems == 0, [.. findings.Select(f => new FindingReport(f.Check, Word(f.Severity), f.Found, f.Why, f.Mend))]);
+            var report = new DoctorReport(problems == 0, [.. findings.Select(f => new FindingReport(f.Check, f.Severity.Word(), f.Found, f.Why, f.Mend))]);
             Console.WriteLine(JsonSerializer.Serialize(report, DoctorReports.Default.DoctorReport));
         }
         else
@@ -63,7 +63,7 @@ internal static class DoctorCommand
         findings = [.. findings.DistinctBy(f => (f.Severity, f.Found))];
         foreach (var finding in findings.OrderByDescending(f => f.Severity).Where(f => all || f.Severity != Severity.Ok))
         {
-            Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{Word(finding.Severity),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Shown(finding.Found), width - 9))}");
+            Console.WriteLine($"{terminal.Paint(Look(finding.Severity), $"{finding.Severity.Word(),-8}")} {string.Join("\n         ", Reference.HelpScreen.Wrap(Shown(finding.Found), width - 9))}");
             if (finding.Why is { } why)
             {
                 Console.WriteLine($"         {terminal.Paint(Style.Dim, string.Join("\n         ", Reference.HelpScreen.Wrap(Shown(why), width - 9)))}");
@@ -79,7 +79,6 @@ internal static class DoctorCommand
     }
 
     private static string Number(int count, string word) => $"{(count == 0 ? "no" : count)} {word}{(count == 1 ? "" : "s")}";
-    private static string Word(Severity severity) => severity.ToString().ToLowerInvariant();
     // A command is never cut, whatever its length; only what a terminal would obey is taken out.
     private static string Shown(string text) => Printable.Of(text, int.MaxValue);
     private static Style Look(Severity severity) => severity switch { Severity.Problem => Style.BoldRed, Severity.Warning => Style.BoldYellow, Severity.Note => Style.Blue, _ => Style.Green };

@@ -20,7 +20,7 @@ internal static class ListCommand
         var vms = VmHost.Directory(result).All();
         var states = Systemctl.States([.. vms.Select(v => v.Name)]);
         var interfaces = Interfaces(result);
-        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit)) with { Interfaces = [.. interfaces[v.Name.Value].Select(i => new InterfaceReport(i.Id, Look.Word(i.State), i.Reason))] }).ToArray();
+        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit)) with { Interfaces = [.. interfaces[v.Name.Value].Select(i => new InterfaceReport(i.Id, i.State.Word(), i.Reason))] }).ToArray();
         if (result.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(rows, VmReports.Default.VmReportArray));
@@ -96,7 +96,7 @@ internal static class ListCommand
         };
         var runner = RunnerStore.Fault(vm) is not null ? "broken" : vm.Booted is not { } booted ? "not booted" : booted == vm.Current ? "current" : "stale";
         return new(vm.Name.Value, state, runner, unit?.Enabled ?? false, unit is { MainPid: > 0 } ? unit.MainPid : null, vm.Hypervisor,
-            vm.Current, vm.Booted, vm.Source.ToString().ToLowerInvariant(), vm.Reference,
+            vm.Current, vm.Booted, vm.Source.Word(), vm.Reference,
             unit?.Restarts ?? 0, unit is { IsFailing: true } ? UnitFailure.Of(vm.Name, unit) : null, AsksGuest(vm));
     }
 }

@@ -54,7 +54,7 @@ internal static class WatchCommand
     {
         if (json)
         {
-            var line = new WatchReport(DateTime.UtcNow, entry.News.ToString().ToLowerInvariant(), entry.Step?.Vm, entry.Step?.Name, entry.Step?.Kind.ToString().ToLowerInvariant(), entry.Step?.Reason ?? entry.Text);
+            var line = new WatchReport(DateTime.UtcNow, entry.News.Word(), entry.Step?.Vm, entry.Step?.Name, entry.Step?.Kind.Word(), entry.Step?.Reason ?? entry.Text);
             Console.WriteLine(JsonSerializer.Serialize(line, WatchReports.Default.WatchReport));
             return;
         }
@@ -66,7 +66,7 @@ internal static class WatchCommand
             _ => Style.Dim,
         };
         var time = terminal.IsTerminal ? $"{terminal.Paint(Style.Dim, DateTime.Now.ToString("HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture))} " : "";
-        var word = entry.News is WatchNews.Watching or WatchNews.Stopped ? "" : $"{terminal.Paint(style, $"{entry.News.ToString().ToLowerInvariant(),-8}")} ";
+        var word = entry.News is WatchNews.Watching or WatchNews.Stopped ? "" : $"{terminal.Paint(style, $"{entry.News.Word(),-8}")} ";
         Console.WriteLine($"{time}{word}{entry.Text}");
     }
 }

@@ -11,7 +11,7 @@ internal static class Words
     internal static IEnumerable<string> OfType(InterfaceType type)
     {
         var text = TypeText.Of(type);
-        yield return $"type \"{Name(type)}\"";
+        yield return $"type \"{type.Word()}\"";
         yield return text.What;
         yield return $"Choose it when: {text.When}";
         yield return $"Rather not when: {text.WhenNot}";
@@ -32,7 +32,7 @@ internal static class Words
         yield return $"hypervisor \"{hypervisor.Name}\"";
         foreach (var type in Enum.GetValues<InterfaceType>())
         {
-            yield return $"  {Name(type)}: {Accepted(hypervisor, type)}";
+            yield return $"  {type.Word()}: {Accepted(hypervisor, type)}";
         }
         foreach (var line in Legend(Enum.GetValues<InterfaceType>().SelectMany(hypervisor.Accepts)))
         {
@@ -56,7 +56,7 @@ internal static class Words
         foreach (var a in attachments)
         {
             var i = a.Interface;
-            yield return $"Interface '{i.Id}', type {Name(i.Type)}, the guest's MAC {i.Mac}:";
+            yield return $"Interface '{i.Id}', type {i.Type.Word()}, the guest's MAC {i.Mac}:";
             yield return $"  On the host: {Host(a)}";
             yield return $"  The bytes' way: {Way(a, vm.Hypervisor)}";
             if (a.MultiQueue)
@@ -125,6 +125,4 @@ internal static class Words
         [] => "not possible",
         var kinds => string.Join(", or ", kinds.Select(k => k.Text())),
     };
-
-    private static string Name(InterfaceType type) => type.ToString().ToLowerInvariant();
 }

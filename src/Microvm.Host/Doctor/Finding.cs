@@ -3,6 +3,19 @@ namespace Microvm.Host.Doctor;
 /// <summary>How bad a finding is. Only a problem keeps a declared VM from working.</summary>
 public enum Severity { Ok, Note, Warning, Problem }
 
+/// <summary>The severities as they are written, in JSON too. Scripts rely on these words; they never change.</summary>
+internal static class SeverityWords
+{
+    internal static string Word(this Severity severity) => severity switch
+    {
+        Severity.Ok => "ok",
+        Severity.Note => "note",
+        Severity.Warning => "warning",
+        Severity.Problem => "problem",
+        _ => throw new ArgumentOutOfRangeException(nameof(severity), severity, "no such severity"),
+    };
+}
+
 /// <summary>One thing that was looked at.</summary>
 /// <param name="Check">The check's name, stable for scripts.</param>
 /// <param name="Found">What is there.</param>

@@ -19,6 +19,19 @@ public enum VmSource
     Unknown,
 }
 
+/// <summary>The sources as they are written in JSON. Scripts rely on these words; they never change.</summary>
+internal static class VmSourceWords
+{
+    internal static string Word(this VmSource source) => source switch
+    {
+        VmSource.File => "file",
+        VmSource.Flake => "flake",
+        VmSource.Toplevel => "toplevel",
+        VmSource.Unknown => "unknown",
+        _ => throw new ArgumentOutOfRangeException(nameof(source), source, "no such source of a VM"),
+    };
+}
+
 /// <summary>One VM on this host. What steers it, root's own, is in <c>.host/NAME</c> of the state directory: <c>current</c> is the runner of the
 /// next start, <c>booted</c> the one that was started. Its data, where its hypervisor may write, is in <c>NAME</c>.</summary>
 public sealed class VmDirectory

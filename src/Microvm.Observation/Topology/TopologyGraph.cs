@@ -55,7 +55,7 @@ public sealed class TopologyGraph
             var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
             var joined = a.Kind == AttachmentKind.TapRedirect ? " by a tap" : "";
             var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
-            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.ToString().ToLowerInvariant()}{joined}{queues}, {i.Mac}"));
+            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}"));
             graph.Join(parent, link);
         }
         var ofVm = attachments.ToLookup(a => a.Vm);
@@ -78,7 +78,7 @@ public sealed class TopologyGraph
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
             var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
-            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.ToString().ToLowerInvariant()}", i.State));
+            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.Word()}", i.State));
             var parent = host.OfIndex(i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower));
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
