@@ -1,8 +1,6 @@
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Microvm.Declaration;
 using Microvm.Host;
-using Microvm.Linux;
 using Microvm.Network;
 using Microvm.Observation;
 
@@ -55,7 +53,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         _seen.Add(outcome.Out, isMap);
     }
 
-    private string Vm(string name, string options) => _folder.File($"{name}.json", $$"""{"networking":{"hostName":"{{name}}"},"microvm":{"kernel":"/k",{{options}} } }""");
+    private string Vm(string name, string options) => _folder.File($"{name}.json", $$"""{"networking":{"hostName":"{{name}}"},"microvm":{"kernel":"/k","initrdPath":"/i",{{options}} } }""");
 
     [Fact]
     public void Every_command_that_prints_JSON_has_a_section_and_no_other_has_one()
@@ -115,12 +113,10 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         var vm = Vm("web", $$""" "interfaces":[{{NetworkHost.Tap("vm-a1", "br0")}},{{NetworkHost.Tap("vm-a2")}},{{NetworkHost.Macvtap("vm-a3", "low0", "bridge")}},{"type":"user","id":"u","mac":"02:00:00:00:00:09"}]""");
         _host.Done("up", "--user", "nobody", "--group", "nogroup", vm);
         _host.Net.Ip("link", "del", "vm-a2");
-        _ = _host.Inside(_ =>
+        using (var holder = new Holder(_host.Net.Name, "vm-a1"))
         {
-            using var queue = TunDevice.OpenQueue("vm-a1", false);
             See(_host.Microvm("status", "--json", vm));
-            return 0;
-        });
+        }
         // What no declaration tells.
         See(_host.Microvm("status", "--json"));
         See(Binary.Run("bash", null, "-c", "\"$0\" status --watch --interval 0.1 --json --netns \"$1\" \"$2\" | head -n 2", Binary.Path, _host.Net.Name, vm));
