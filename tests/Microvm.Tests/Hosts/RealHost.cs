@@ -45,6 +45,9 @@ public sealed class RealHost : IDisposable
         }
     }
 
+    /// <summary>Its kernel went down: it says so, and QEMU ends.</summary>
+    internal bool HasPanicked => _qemu!.WaitForExit(10_000) && File.ReadAllText(Console).Contains("Kernel panic", StringComparison.Ordinal);
+
     private string Console => $"{_folder}/console";
 
     private static string[] Share(string tag, string path) => ["-virtfs", $"local,path={path},mount_tag={tag},security_model=none,readonly=on,multidevs=remap"];
@@ -52,7 +55,14 @@ public sealed class RealHost : IDisposable
     /// <summary>Runs a script in bash, as root; its standard error is with its output.</summary>
     internal (int Code, string Out) Try(string script)
     {
-        _agent.Send(Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(script)) + "\n"));
+        try
+        {
+            _agent.Send(Encoding.ASCII.GetBytes(Convert.ToBase64String(Encoding.UTF8.GetBytes(script)) + "\n"));
+        }
+        catch (SocketException)
+        {
+            // Told with the answer that does not come.
+        }
         var words = Answer().Split(' ');
         return (int.Parse(words[0], System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetString(Convert.FromBase64String(words[1])));
     }
