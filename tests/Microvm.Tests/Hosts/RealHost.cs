@@ -34,7 +34,7 @@ public sealed class RealHost : IDisposable
                 Thread.Sleep(20);
             }
             _agent.Connect(new UnixDomainSocketEndPoint($"{_folder}/agent"));
-            _agent.ReceiveTimeout = 180_000;
+            Patience = TimeSpan.FromMinutes(3);
             _answers = new(new NetworkStream(_agent), Encoding.ASCII);
             Assert.Equal("ready", Answer());
         }
@@ -45,8 +45,8 @@ public sealed class RealHost : IDisposable
         }
     }
 
-    /// <summary>Its kernel went down: it says so, and QEMU ends.</summary>
-    internal bool HasPanicked => _qemu!.WaitForExit(10_000) && File.ReadAllText(Console).Contains("Kernel panic", StringComparison.Ordinal);
+    /// <summary>How long a script may take, at most.</summary>
+    internal TimeSpan Patience { set => _agent.ReceiveTimeout = (int)value.TotalMilliseconds; }
 
     private string Console => $"{_folder}/console";
 
@@ -98,7 +98,7 @@ public sealed class RealHost : IDisposable
         }
         catch (IOException e)
         {
-            throw new InvalidOperationException($"the host does not answer ({e.Message}); its console:\n{(File.Exists(Console) ? File.ReadAllText(Console) : "")}", e);
+            throw new HostIsGoneException($"the host does not answer ({e.Message}); its console:\n{(File.Exists(Console) ? File.ReadAllText(Console) : "")}", e);
         }
     }
 
@@ -118,6 +118,9 @@ public sealed class RealHost : IDisposable
         Directory.Delete(_folder, true);
     }
 }
+
+/// <summary>The host's kernel went down, or does nothing any more.</summary>
+internal sealed class HostIsGoneException(string message, Exception inner) : Exception(message, inner);
 
 [CollectionDefinition(nameof(RealHost))]
 public sealed class RealHosts : ICollectionFixture<RealHost>;
