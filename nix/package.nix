@@ -14,7 +14,7 @@ buildDotnetModule {
   buildInputs = [ zlib ];
   executables = [ "microvm" ];
   meta = {
-    description = "The network interfaces of MicroVMs: declared, checked, made and taken down";
+    description = "Check, create, watch and delete the network interfaces of MicroVMs, and run the VMs";
     mainProgram = "microvm";
     platforms = lib.platforms.linux;
   };

@@ -104,7 +104,7 @@ internal static class CommandLine
     // Not the library's RootCommand: its constructor looks up resources and the assembly's attributes, half a millisecond of each start.
     private static Command Root((string Name, Func<Command> Create)[] commands)
     {
-        var root = new Command("microvm", "The network interfaces of MicroVMs: declared, checked, made and taken down.")
+        var root = new Command("microvm", "Check, create, watch and delete the network interfaces of MicroVMs, and run the VMs.")
         {
             new Option<bool>("--help", "-h", "-?") { Description = "Show this help", Recursive = true, Action = new HelpScreen() },
             new Option<bool>("--version") { Description = "Show the version", Action = new VersionLine() },

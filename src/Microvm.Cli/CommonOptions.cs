@@ -7,23 +7,23 @@ namespace Microvm.Cli;
 internal static class CommonOptions
 {
     internal static readonly Argument<string[]> Files = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.OneOrMore };
-    internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations; without any, all links that are ours, and what this host's VMs were started from", Arity = ArgumentArity.ZeroOrMore };
+    internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations; without any: all links that microvm created, compared with what this host's VMs were started from", Arity = ArgumentArity.ZeroOrMore };
     internal static readonly Argument<string[]> FilesOrVm = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.ZeroOrMore };
-    internal static readonly Option<string[]> Attachment = new("--attachment") { Description = "Attach an interface in another way than the hypervisor's best: tap-by-name, tap-by-fd, tap-redirect, user-namespace, bridge-helper", HelpName = "ID=KIND", DefaultValueFactory = _ => [] };
-    internal static readonly Option<bool> Replace = new("--replace") { Description = "Replace links also where something that depends on them is lost: 'plan' names it" };
-    internal static readonly Option<bool> ReplaceRunning = new("--replace-running") { Description = "Replace and delete also what a VM has open; it loses its network until it is restarted" };
-    internal static readonly Option<bool> DeleteRunning = new("--delete-running") { Description = "Delete also what a VM has open; it loses its network" };
+    internal static readonly Option<string[]> Attachment = new("--attachment") { Description = "Attach an interface differently from the hypervisor's default: tap-by-name, tap-by-fd, tap-redirect, user-namespace, bridge-helper", HelpName = "ID=KIND", DefaultValueFactory = _ => [] };
+    internal static readonly Option<bool> Replace = new("--replace") { Description = "Replace links even if something that depends on them is lost; 'plan' says what" };
+    internal static readonly Option<bool> ReplaceRunning = new("--replace-running") { Description = "Also replace and delete links that a VM has open; it loses its network until it is restarted" };
+    internal static readonly Option<bool> DeleteRunning = new("--delete-running") { Description = "Also delete links that a VM has open; it loses its network" };
     internal static readonly Option<LinkSelection> Only = new("--only") { Description = "Only interfaces of this type: tap or macvtap", HelpName = "TYPE" };
     internal static readonly Option<bool> Json = new("--json") { Description = "Print JSON for scripts" };
     internal static readonly Option<string> Color = new Option<string>("--color") { Description = "Colour: auto (on a terminal, without NO_COLOR), always or never", HelpName = "WHEN", Recursive = true }.AcceptOnlyFromAmong("auto", "always", "never");
-    internal static readonly Option<double> Interval = new("--interval", "-n") { Description = "Seconds between looks", HelpName = "SECONDS", DefaultValueFactory = _ => 2 };
+    internal static readonly Option<double> Interval = new("--interval", "-n") { Description = "Seconds between refreshes", HelpName = "SECONDS", DefaultValueFactory = _ => 2 };
     internal static readonly Option<string?> Netns = new("--netns") { Description = "Work in this named network namespace", HelpName = "NAME" };
-    internal static readonly Option<string?> User = new("--user") { Description = "Who may open the taps (default: microvm.user, else the caller, also behind sudo; for root itself the user microvm)", HelpName = "USER" };
+    internal static readonly Option<string?> User = new("--user") { Description = "Who may open the taps (default: microvm.user, or else the caller, with sudo the user who called sudo; for root itself the user microvm)", HelpName = "USER" };
     internal static readonly Option<string?> Group = new("--group") { Description = "Which group may open the taps", HelpName = "GROUP" };
 
     internal static readonly Option<bool> Online = new("--online") { Description = "Let nix fetch a flake and its inputs over the network" };
-    internal static readonly Option<string[]> Arg = new("--arg") { Description = "An argument that modules ask for: --arg NAME EXPR, an expression of Nix", HelpName = "NAME EXPR", DefaultValueFactory = _ => [] };
-    internal static readonly Option<string[]> ArgText = new("--argstr") { Description = "An argument that modules ask for: --argstr NAME TEXT", HelpName = "NAME TEXT", DefaultValueFactory = _ => [] };
+    internal static readonly Option<string[]> Arg = new("--arg") { Description = "An argument that modules take: --arg NAME EXPR, a Nix expression", HelpName = "NAME EXPR", DefaultValueFactory = _ => [] };
+    internal static readonly Option<string[]> ArgText = new("--argstr") { Description = "An argument that modules take: --argstr NAME TEXT", HelpName = "NAME TEXT", DefaultValueFactory = _ => [] };
 
     /// <summary>nix writes <c>--arg NAME EXPR</c>, three words; an option here takes one value, so the two become <c>NAME=EXPR</c>.</summary>
     internal static string[] JoinArguments(string[] args)

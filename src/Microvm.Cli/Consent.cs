@@ -10,7 +10,7 @@ namespace Microvm.Cli;
 /// whom and with which rights, and agrees, once for each content.</summary>
 internal static class Consent
 {
-    internal static readonly Option<bool> Trust = new("--trust") { Description = "Agree to what the declaration has run as root or for root, as 'check' lists it; asked again once that changes" };
+    internal static readonly Option<bool> Trust = new("--trust") { Description = "Agree to what the declaration runs as root or for root, as listed by 'check'; if the list changes, you are asked again" };
 
     /// <summary>Asks for what is not agreed to yet; does nothing where we are not root.</summary>
     /// <param name="file">The declaration: its author is who could have written it.</param>
@@ -29,7 +29,7 @@ internal static class Consent
         if (!result.GetValue(Trust))
         {
             Console.Error.Write(words);
-            var wanted = $"{Printable.Of(file)} is not root's own ({author}), and has run what stands above";
+            var wanted = $"{Printable.Of(file)} is not root's own ({author}), and runs what is listed above";
             if (!Terminal.Errors.IsTerminal || Console.IsInputRedirected)
             {
                 throw new UsageException($"{wanted}; read it, and if that is meant: sudo microvm {string.Join(' ', Again().Select(Shell.Quote))}");

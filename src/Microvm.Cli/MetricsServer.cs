@@ -150,7 +150,7 @@ internal sealed class MetricsServer(Socket listener, Func<string> page, Action<s
         }
         if (!IPAddress.IsLoopback(end.Address) && !anywhere)
         {
-            throw new UsageException($"{end.Address} can be reached from other machines, and metrics have no password; say --anywhere if that is meant");
+            throw new UsageException($"{end.Address} can be reached from other machines, and metrics have no password; use --anywhere if you mean it");
         }
         return Bind(new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp), end, where);
     }
@@ -160,7 +160,7 @@ internal sealed class MetricsServer(Socket listener, Func<string> page, Action<s
     {
         if (!SocketFile.RemoveStale(path))
         {
-            throw new UsageException($"somebody listens on {path} already");
+            throw new UsageException($"another process already listens on {path}");
         }
         var socket = Bind(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), path);
         SocketFile.SetMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);

@@ -38,7 +38,7 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
         {{(Type, On) switch
     {
         ("macvtap", { } link) => $"\n    # the host's card whose network the guest joins, and how macvtaps on it see each other\n    macvtap.link = {Text(link)};\n    macvtap.mode = \"bridge\";\n",
-        (_, { } bridge) => $"\n    # the host's bridge; 'microvm doctor FILE' tells how to make it\n    bridge = {Text(bridge)};\n",
+        (_, { } bridge) => $"\n    # the host's bridge; 'microvm doctor FILE' says how to create it\n    bridge = {Text(bridge)};\n",
         ("tap", null) => "\n    # attach it to a bridge of the host:\n    # bridge = \"br0\";\n",
         _ => "",
     }}}  } ];

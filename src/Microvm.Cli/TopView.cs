@@ -201,7 +201,7 @@ internal sealed class TopView(TrafficHistory history, string host)
 
     private static readonly string[] s_help =
     [
-        "microvm top: what the interfaces of VMs carry, a second",
+        "microvm top: the traffic of the interfaces of VMs, per second",
         "",
         "  F6 s > <      sort by the next (or the one before)",
         "  B T F P D E   sort by bytes, to the VM, from the VM, packets, drops, errors",

@@ -97,7 +97,7 @@ internal static class Verb
         var hint = e is LinuxException { Errno: Errno.EPERM or Errno.EACCES } ? Privilege.Hint() : "";
         // What is left is a mistake of ours. Words for a report, not a stack trace for a person.
         var known = e is LinuxException or UsageException or ArgumentException or IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception;
-        Console.Error.WriteLine($"microvm: {(known ? Printable.Lines(Words(e)) + hint : $"this should not happen: {e.GetType().Name}: {Printable.Lines(e.Message)}")}");
+        Console.Error.WriteLine($"microvm: {(known ? Printable.Lines(Words(e)) + hint : $"internal error: {e.GetType().Name}: {Printable.Lines(e.Message)}")}");
         return e is UsageException or ArgumentException ? 2 : 1;
     }
 

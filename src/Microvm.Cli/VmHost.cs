@@ -13,7 +13,7 @@ namespace Microvm.Cli;
 internal static class VmHost
 {
     internal const string DefaultState = "/var/lib/microvms";
-    internal static readonly Option<string> State = new("--state-dir") { Description = "Where each VM has its directory (without it, what stateDir of /etc/microvm.conf says)", HelpName = "DIR", DefaultValueFactory = _ => DefaultState };
+    internal static readonly Option<string> State = new("--state-dir") { Description = "The directory that contains each VM's directory (default: stateDir in /etc/microvm.conf)", HelpName = "DIR", DefaultValueFactory = _ => DefaultState };
     internal static readonly Argument<string> Name = new("NAME") { Description = "The VM's name" };
     internal static readonly Argument<string[]> Names = new("NAME") { Description = "The VMs' names", Arity = ArgumentArity.OneOrMore };
 
@@ -185,7 +185,7 @@ internal static class VmHost
                 Console.Error.WriteLine($"microvm: '{name}' did not start: {why ?? $"its unit is {unit?.Active ?? "not there"}; see: microvm logs {name}"}");
                 if (unit is { IsFailing: true, Active: not "failed" })
                 {
-                    Console.Error.WriteLine($"microvm: '{name}' is tried again by itself, less and less often; stop that with: sudo microvm stop {name}");
+                    Console.Error.WriteLine($"microvm: '{name}' is retried automatically, less and less often; stop that with: sudo microvm stop {name}");
                 }
                 (code, untold) = (1, false);
             }

@@ -55,7 +55,7 @@ internal static class FleetRules
         {
             if (ids.TryGetValue(bridge.Value, out var other) && bridge.Value != i.Id.Value && IsLink(vms, bridge.Value))
             {
-                diagnostics.Error(i.At, $"'{i.Id}' wants the bridge '{bridge}', but that is the id of an interface of '{other.Vm}' at {other.At}; name a bridge of the host");
+                diagnostics.Error(i.At, $"'{i.Id}' needs the bridge '{bridge}', but that is the id of an interface of '{other.Vm}' at {other.At}; name a bridge of the host");
             }
         }
     }

@@ -62,7 +62,7 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
     public bool OwnUserNetwork { get; init; }
 
     /// <summary>How the guest learns the MTU of the link.</summary>
-    public string Mtu { get; init; } = "it has no way to tell the guest; set it there";
+    public string Mtu { get; init; } = "it can't pass it to the guest; set it there";
 
     /// <summary>Why one queue pair is all, where that is so.</summary>
     public string? OneQueuePair { get; init; }
@@ -86,10 +86,10 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
         yield return ("Program", Program);
         yield return ("Kernel", $"{Kernels}{(KernelNote is null ? "" : $"; {KernelNote}")}");
         yield return ("Terminal", NeedsTerminal
-            ? "it wants one as standard input; where there is none, it gets a pseudo-terminal that nobody types at, and the guest's console goes to standard output all the same"
+            ? "it needs one as standard input; without one it gets a pseudo-terminal without input, and the guest's console still goes to standard output"
             : "it needs none; the guest's console is standard input and output");
-        yield return ("User network", OwnUserNetwork ? "its own" : "slirp4netns, in a network namespace that the VM has for itself");
-        yield return ("Queue pairs", OneQueuePair is null ? "one a vCPU, where the attachment has them" : $"one: {OneQueuePair}");
+        yield return ("User network", OwnUserNetwork ? "its own" : "slirp4netns, in a network namespace of the VM's own");
+        yield return ("Queue pairs", OneQueuePair is null ? "one for each vCPU, if the attachment supports it" : $"one: {OneQueuePair}");
         yield return ("MTU of the guest", Mtu);
         yield return ("Id of an interface", Id);
         yield return ("Stopped", StopText);
@@ -97,17 +97,17 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
     }
 
     /// <summary>What it boots, in words.</summary>
-    public string Kernels => BootsBzImageFrom is { } from ? $"a vmlinux (ELF), from {from} on a bzImage as well"
+    public string Kernels => BootsBzImageFrom is { } from ? $"a vmlinux (ELF), since {from} also a bzImage"
         : Boots == (KernelFormats.Vmlinux | KernelFormats.BzImage) ? "a bzImage (vmlinuz), or a vmlinux (ELF)"
         : Boots == KernelFormats.Vmlinux ? "a vmlinux (ELF)" : "a bzImage (vmlinuz)";
 
     /// <summary>How it is stopped, in words.</summary>
     public string StopText => (Stop switch
     {
-        StopWay.PowerButton => "the guest gets a power button over the control socket",
-        StopWay.CtrlAltDel => "the guest gets ctrl-alt-del over the control socket",
-        StopWay.AtOnce => "it ends at once over its control socket: the guest can't be asked, and does not write back what it has not yet written",
-        _ => "it has no control socket, so a signal ends it: the guest can't be asked, and does not write back what it has not yet written",
+        StopWay.PowerButton => "the power button is pressed over the control socket",
+        StopWay.CtrlAltDel => "ctrl-alt-del is sent over the control socket",
+        StopWay.AtOnce => "it is ended at once over its control socket: the guest can't be asked, and loses what it hasn't written to disk yet",
+        _ => "it has no control socket, so a signal ends it: the guest can't be asked, and loses what it hasn't written to disk yet",
     }) + (StopNote is null ? "" : $"; {StopNote}");
 
     private IEnumerable<string> Needs()
@@ -115,15 +115,15 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
         yield return NeedsKvm ? "KVM" : "KVM, or TCG without it, which is many times slower";
         if (NeedsHome)
         {
-            yield return "a HOME for its control socket; where there is none that may be written, it gets the working directory";
+            yield return "a HOME for its control socket; if there is none that it can write to, it gets the working directory";
         }
         if (NeedsJailRoot)
         {
-            yield return "an empty directory as the root of its jail; where /var/empty is none, one is made in the working directory";
+            yield return "an empty directory as the root of its jail; if /var/empty isn't one, one is created in the working directory";
         }
         if (KillsItsGroup)
         {
-            yield return "a process group of its own, which it kills at its end; it gets one unless it is alone in the foreground of a terminal";
+            yield return "a process group of its own, which it kills when it ends; it gets one unless it is alone in the foreground of a terminal";
         }
         if (HostNote is { } more)
         {

@@ -79,7 +79,7 @@ public sealed class HostNetwork : IDisposable
         return plan with
         {
             Refusals = [.. plan.Refusals, .. unseen.Select(s => new Refusal(RefusalKind.Held, s.Vm, s.Name, s.Observed!.Alias ?? "",
-                $"'{s.Name}' must go ({s.Reason}), but whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or say --replace-running"))],
+                $"'{s.Name}' must go ({s.Reason}), but whether a VM has it open can't be seen without CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH; give them too, or use --replace-running"))],
         };
     }
 
@@ -102,7 +102,7 @@ public sealed class HostNetwork : IDisposable
             IReadOnlyList<string> lost = [.. dependents.Stuck(index), .. step.Observed.IsOf(step.Desired!.Kind) ? [] : along];
             if (lost.Count > 0 && options?.Replace != true)
             {
-                refusals.Add(new(RefusalKind.Dependents, step.Vm, step.Name, step.Desired.Alias, $"'{step.Name}' must be replaced ({step.Reason}), and {Some(lost)} would be lost with it; take that away first, or say --replace"));
+                refusals.Add(new(RefusalKind.Dependents, step.Vm, step.Name, step.Desired.Alias, $"'{step.Name}' must be replaced ({step.Reason}), and {Some(lost)} would be lost with it; remove that first, or use --replace"));
             }
             IReadOnlyList<string> kept = [.. along.Except(lost)];
             reasons[step] = $"{step.Reason}{(kept.Count > 0 ? $"; it takes along {Some(kept)}" : "")}{(lost.Count > 0 ? $"; it loses {Some(lost)}" : "")}";

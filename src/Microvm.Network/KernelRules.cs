@@ -27,7 +27,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
     private ILookup<int, Link>? _above;
     private readonly ILookup<int, Link> _ports = links.Where(l => l.Master is not null).ToLookup(l => l.Master!.Value);
 
-    /// <summary>Why no macvtap or macvlan can stand on a device, as the end of "'ID' wants the lower device 'NAME', ..."; null where one can.</summary>
+    /// <summary>Why no macvtap or macvlan can stand on a device, as the end of "'ID' needs the lower device 'NAME', ..."; null where one can.</summary>
     internal string? LowerDevice(Link device)
     {
         if (device.Loopback)
@@ -61,7 +61,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
         : _on[device.Index].FirstOrDefault(l => l.Macvlan is not null && l.Up && l.Address == mac && isOther(l)) is { } twin
             ? $"on which '{twin.Name}' has the MAC that is declared already; give the interface another: microvm mac" : null;
 
-    /// <summary>Why a bridge takes no further port, as the end of "'ID' wants the bridge 'NAME', ..."; null where it does.</summary>
+    /// <summary>Why a bridge takes no further port, as the end of "'ID' needs the bridge 'NAME', ..."; null where it does.</summary>
     internal string? Bridge(Link bridge) => Height(bridge, MostLevels) >= MostLevels
         ? $"to which nothing more can be attached: {MostLevels - 1} links stand upon each other on it, and the kernel allows {MostLevels} levels; take the uppermost away" : null;
 
@@ -70,7 +70,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
 
     /// <summary>Why a link that is there can be attached to no bridge; null where it can.</summary>
     internal string? Port(Link link) => _on[link.Index].FirstOrDefault(l => l.Macvlan is not null || s_takers.Contains(l.Kind)) is { } above
-        ? $"'{above.Name}', {Article(above.Kind!)}, stands on it and takes its frames; delete that one first: ip link delete {above.Name}" : null;
+        ? $"'{above.Name}', {Article(above.Kind!)}, is on top of it and takes its frames; delete that one first: ip link delete {above.Name}" : null;
 
     private int Level(Link link, int limit)
     {

@@ -154,7 +154,7 @@ internal sealed class LinkChange(HostState state)
                 SetOwner(link, Name(link), link.Tun!.Owner, link.Tun.Group);
                 if ((link.Tun.Owner is null && step.Desired!.Owner is not null) || (link.Tun.Group is null && step.Desired!.Group is not null))
                 {
-                    throw new LinuxException($"take away the owner of tap '{link.Name}' again: the kernel has no call for that", 0);
+                    throw new LinuxException($"remove the owner of tap '{link.Name}' again: the kernel has no call for that", 0);
                 }
             };
         }

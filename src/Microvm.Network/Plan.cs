@@ -27,7 +27,7 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refu
             steps.Add(new(StepKind.Delete, vm, link.Name, "it is ours", null, link, link.Group));
             if (!running && Occupation.Of(link, state) is { } held)
             {
-                refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias!, $"'{link.Name}' is to be deleted, but {held}; stop '{vm}' first, or say --delete-running, and it loses its network"));
+                refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias!, $"'{link.Name}' would be deleted, but {held}; stop '{vm}' first, or use --delete-running, and it loses its network"));
             }
         }
         return new(steps, refusals);

@@ -105,7 +105,7 @@ internal sealed class Planner
                     && !_steps.Exists(s => s.Desired?.Alias == holder.Alias && (s.Kind == StepKind.Replace || s.Differs.HasFlag(Difference.Name))))
                 {
                     _steps.RemoveAt(at);
-                    Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' is the name of another link of ours now, which can't be named as it is declared; see what is said of that one");
+                    Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' is now the name of another link that microvm created and that can't get its declared name; see the message about that one");
                     dropped = true;
                 }
             }
@@ -233,11 +233,11 @@ internal sealed class Planner
         {
             return true;
         }
-        var why = other is not null ? $": it belongs to the VM '{other}'"
-            : _options.Adopt ? $" and does not fit ({comparison.Reason})"
-            : "";
+        var whose = other is not null ? $"belongs to the VM '{other}'"
+            : _options.Adopt ? $"was not created by microvm, and does not fit ({comparison.Reason})"
+            : "was not created by microvm";
         var adopt = other is null && !_options.Adopt && fits ? "take it over with --adopt, " : "";
-        Refuse(RefusalKind.Foreign, want, $"a link '{want.Name}' is there already and is not ours{why}; {adopt}choose another id, or delete it yourself");
+        Refuse(RefusalKind.Foreign, want, $"a link '{want.Name}' already exists and {whose}; {adopt}choose another id, or delete it yourself");
         return false;
     }
 
@@ -252,12 +252,12 @@ internal sealed class Planner
         if (found is null)
         {
             var renamed = _byAlias.GetValueOrDefault(want.Alias) is { MasterKind: "bridge", Master: { } now } ? Renamed(want, now, bridge) : null;
-            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' wants the bridge '{bridge}', which is not there; {renamed ?? MakeBridge(bridge)}");
+            Refuse(RefusalKind.BridgeMissing, want, $"'{want.Name}' needs the bridge '{bridge}', which is not there; {renamed ?? MakeBridge(bridge)}");
             return false;
         }
         if (found.Kind != "bridge")
         {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{bridge}', but that link is {(found.Kind is { } k ? $"a {k}" : "no bridge")}");
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' needs the bridge '{bridge}', but that link is {(found.Kind is { } k ? $"a {k}" : "no bridge")}");
             return false;
         }
         return true;
@@ -282,7 +282,7 @@ internal sealed class Planner
         {
             return true;
         }
-        Refuse(lower == 0 ? RefusalKind.LowerMissing : RefusalKind.LowerUnfit, want, $"'{want.Id}' wants the lower device '{name}', {fault}");
+        Refuse(lower == 0 ? RefusalKind.LowerMissing : RefusalKind.LowerUnfit, want, $"'{want.Id}' needs the lower device '{name}', {fault}");
         return false;
     }
 
@@ -306,11 +306,11 @@ internal sealed class Planner
         }
         if (want.Mode == MacvlanMode.Passthru && _onLower[lower].FirstOrDefault(l => l.Alias != want.Alias && !_going.Contains(l.Index)) is { } other)
         {
-            return $"and mode passthru wants it alone, but '{other.Name}' uses it";
+            return $"and mode passthru needs it exclusively, but '{other.Name}' uses it";
         }
         if (_passthruOnLower[lower].FirstOrDefault(l => l.Alias != want.Alias && !_going.Contains(l.Index)) is { } passthru)
         {
-            return $"which '{passthru.Name}' has to itself in mode passthru";
+            return $"which '{passthru.Name}' uses exclusively in mode passthru";
         }
         var mac = Comparison.Hex(want.Mac!.Value);
         if (want.Mode != MacvlanMode.Passthru && (own is not { Up: true } || own.Lower != lower || own.Address != mac) && Rules.Mac(mac, device, l => l.Alias != want.Alias && !_going.Contains(l.Index) && !IsToChange(l)) is { } busy)
@@ -318,7 +318,7 @@ internal sealed class Planner
             return busy;
         }
         return _contendedLowers.Contains(device.Name)
-            ? "which one interface in mode passthru would have to itself, but another declared one wants it too" : null;
+            ? "which one interface in mode passthru would use exclusively, but another declared interface needs it too" : null;
     }
 
     private KernelRules Rules => _rules ??= new(_state.Links);
@@ -328,12 +328,12 @@ internal sealed class Planner
     {
         if (link is not null && link.Alias == want.Alias && Rules.Port(link) is { } held)
         {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', but {held}");
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' needs the bridge '{want.Bridge}', but {held}");
             return false;
         }
         if (Rules.Bridge(_byIndex[bridge]) is { } full)
         {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', {full}");
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' needs the bridge '{want.Bridge}', {full}");
             return false;
         }
         if (!_newPorts.TryGetValue(bridge, out var ports))
@@ -342,7 +342,7 @@ internal sealed class Planner
         }
         if (ports >= KernelRules.MostPorts)
         {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' wants the bridge '{want.Bridge}', which would have more than the {KernelRules.MostPorts} ports that the kernel allows; use a second bridge");
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' needs the bridge '{want.Bridge}', which would have more than the {KernelRules.MostPorts} ports that the kernel allows; use a second bridge");
             return false;
         }
         _newPorts[bridge] = ports + 1;
@@ -358,7 +358,7 @@ internal sealed class Planner
     {
         if (!_options.ReplaceRunning && Occupation.Of(link, _state) is { } by)
         {
-            _refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias ?? "", $"'{link.Name}' {what}, but {by}; stop '{vm}' first, or say --replace-running"));
+            _refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias ?? "", $"'{link.Name}' {what}, but {by}; stop '{vm}' first, or use --replace-running"));
         }
     }
 

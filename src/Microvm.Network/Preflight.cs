@@ -48,7 +48,7 @@ internal static class Preflight
         {
             return Unjoined(wanted, link, state, links);
         }
-        return state.Nodes.GetValueOrDefault(link.Index) is not { Present: true } node ? $"the macvtap '{wanted.Name}' has no node to open; mend it with"
+        return state.Nodes.GetValueOrDefault(link.Index) is not { Present: true } node ? $"the macvtap '{wanted.Name}' has no node to open; fix it with"
             : user != 0 && node.User != user && (node.Mode & 0x12) == 0 ? $"{node.Path} of the macvtap '{wanted.Name}' belongs to user {node.User}, and the VM would run as user {user}; {Mend(link)}"
             : null;
     }
@@ -76,7 +76,7 @@ internal static class Preflight
     }
 
     // 'up' leaves alone what somebody made by hand.
-    private static string Mend(Link link) => Ownership.Vm(link.Alias) is null ? "it was not made by microvm, so delete it, then" : "mend it with";
+    private static string Mend(Link link) => Ownership.Vm(link.Alias) is null ? "it was not created by microvm, so delete it, then" : "fix it with";
 
     /// <summary>Links with which a VM starts and is not reached: those that are down, and those whose MAC is not the guest's, as they are when made by hand.</summary>
     /// <returns>The link, why, and the MAC that it should have, where that differs.</returns>
@@ -98,5 +98,5 @@ internal static class Preflight
 
     private static string? Unjoined(DesiredLink wanted, Link link, HostState state, IReadOnlyDictionary<string, Link> links) =>
         wanted.RedirectTo is { } to && (!links.TryGetValue(to, out var target) || state.Redirects.GetValueOrDefault(link.Index) != target.Index)
-            ? $"the link '{wanted.Name}' is not joined to '{to}'; mend it with" : null;
+            ? $"the link '{wanted.Name}' is not joined to '{to}'; fix it with" : null;
 }

@@ -84,7 +84,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             }
             if (wake == MonitorWake.Lost)
             {
-                log(new(WatchNews.Resynced, null, "the kernel lost events; looking at every link anew"));
+                log(new(WatchNews.Resynced, null, "the kernel lost events; looking at every link again"));
                 _pace.Event(Now);
             }
             if (_pace.Left(Now) == TimeSpan.Zero)

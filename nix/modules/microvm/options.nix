@@ -530,7 +530,7 @@ in
         type = types.nullOr (types.attrsOf types.str);
         default = null;
         example = literalExpression "{ acpi = \"on\"; }";
-        description = "Options of the machine model, in the place of ours.";
+        description = "Options of the machine model, instead of the default ones.";
       };
       extraArgs = mkOption {
         type = types.listOf types.str;

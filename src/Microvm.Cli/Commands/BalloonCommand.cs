@@ -8,10 +8,10 @@ namespace Microvm.Cli.Commands;
 
 internal static class BalloonCommand
 {
-    private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by its name, or a declaration's file" };
-    private static readonly Argument<string> s_size = new("MIB") { Description = "What the guest shall have, in MiB" };
+    private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by name, or a declaration file" };
+    private static readonly Argument<string> s_size = new("MIB") { Description = "The memory that the guest should have, in MiB" };
 
-    internal static Command Create() => Verb.Define("balloon", "Set the memory of a running VM, over its control socket; prints what the guest has by now",
+    internal static Command Create() => Verb.Define("balloon", "Set the memory of a running VM, over its control socket, and print how much the guest has now",
         ["microvm balloon web 256", "microvm balloon vm.nix 256"], Run, s_target, s_size, VmHost.State);
 
     private static int Run(ParseResult result)

@@ -8,11 +8,11 @@ namespace Microvm.Cli.Commands;
 internal static class BuildCommand
 {
     private static readonly Argument<string> s_file = new("FILE") { Description = "The VM's declaration" };
-    private static readonly Option<string> s_out = new("--output", "-o") { Description = "The directory to make; an earlier runner there is replaced", HelpName = "DIR", DefaultValueFactory = _ => "result" };
-    private static readonly Option<string?> s_binary = new("--binary") { Description = "The microvm that its scripts call (default: this one)", HelpName = "PATH" };
-    private static readonly Option<string?> s_user = new("--user") { Description = "Who may open the interfaces (default: who runs the script behind sudo, else the user microvm)", HelpName = "USER" };
+    private static readonly Option<string> s_out = new("--output", "-o") { Description = "The directory to create; an earlier runner there is replaced", HelpName = "DIR", DefaultValueFactory = _ => "result" };
+    private static readonly Option<string?> s_binary = new("--binary") { Description = "The microvm binary that its scripts call (default: this one)", HelpName = "PATH" };
+    private static readonly Option<string?> s_user = new("--user") { Description = "Who may open the interfaces (default: the user who runs the script with sudo, or else the user microvm)", HelpName = "USER" };
 
-    internal static Command Create() => Verb.Define("build", "Write a VM's runner: a directory with bin/microvm-run, tap-up, tap-down and the like, as microvm.nix builds them",
+    internal static Command Create() => Verb.Define("build", "Write a VM's runner: a directory with bin/microvm-run, tap-up, tap-down and so on, like those that microvm.nix builds",
         ["microvm build vm.nix -o result && sudo result/bin/tap-up && result/bin/microvm-run"], Run, s_file, s_out, s_binary, s_user);
 
     private static int Run(ParseResult result)

@@ -9,10 +9,10 @@ namespace Microvm.Cli.Commands;
 internal static class CaptureCommand
 {
     private static readonly Argument<string> s_interface = new("VM/ID") { Description = "The interface: its VM and id, or its id alone" };
-    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file (-: standard output, the default in a pipe)", HelpName = "FILE" };
-    private static readonly Option<long?> s_count = new("--count", "-c") { Description = "End after so many frames", HelpName = "N" };
-    private static readonly Option<double?> s_seconds = new("--seconds") { Description = "End after so many seconds", HelpName = "N" };
-    private static readonly Option<int> s_snap = new("--snaplen", "-s") { Description = "Keep so many bytes of each frame", HelpName = "BYTES", DefaultValueFactory = _ => 262144 };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file (-: standard output, the default in a pipe)", HelpName = "FILE" };
+    private static readonly Option<long?> s_count = new("--count", "-c") { Description = "Stop after this many frames", HelpName = "N" };
+    private static readonly Option<double?> s_seconds = new("--seconds") { Description = "Stop after this many seconds", HelpName = "N" };
+    private static readonly Option<int> s_snap = new("--snaplen", "-s") { Description = "Keep this many bytes of each frame", HelpName = "BYTES", DefaultValueFactory = _ => 262144 };
 
     internal static Command Create() => Verb.Define("capture", "Capture an interface's frames as pcapng, until Ctrl-C",
         ["sudo microvm capture web/vm-a1 -o web.pcapng", "sudo microvm capture vm-a1 --count 100 | tcpdump -nr -", "sudo microvm capture vm-a1 | wireshark -k -i -"], Run,

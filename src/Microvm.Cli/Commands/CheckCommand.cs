@@ -9,7 +9,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class CheckCommand
 {
-    internal static Command Create() => Verb.Define("check", "Check declarations; prints every finding as file:line:column",
+    internal static Command Create() => Verb.Define("check", "Check declarations and print every finding as file:line:column",
         ["microvm check vm.nix", "microvm check --json a.nix b.json"], Run, CommonOptions.Files, CommonOptions.Json);
 
     private static int Run(ParseResult result)

@@ -13,10 +13,10 @@ internal static class CompletionsCommand
 
     private static readonly Argument<string> s_what = Choice();
 
-    internal static Command Create() => Verb.Define(new DocumentedCommand("completions", "Print a shell's completion script, made from the commands themselves",
+    internal static Command Create() => Verb.Define(new DocumentedCommand("completions", "Print the completion script for a shell, generated from the commands",
         ["source <(microvm completions bash)", "source <(microvm completions zsh)", "microvm completions fish | source",
             "microvm completions bash | sudo tee /etc/bash_completion.d/microvm", "microvm completions links"])
-    { Details = ["The scripts ask 'microvm completions' for what only this host knows: vms and links are ours of this network namespace; namespaces, users and groups are the host's. These lists can be asked for by hand too, one name a line."] },
+    { Details = ["The scripts ask 'microvm completions' for names that depend on this host: vms and links are those that microvm created in this network namespace; namespaces, users and groups are those of the host. You can print these lists yourself, too, one name a line."] },
         Run, s_what);
 
     private static Argument<string> Choice()

@@ -6,7 +6,7 @@ namespace Microvm.Cli.Commands;
 internal static class CreateCommand
 {
     private static readonly Option<string?> s_file = new("--file", "-f") { Description = "Its declaration: a .nix file, or JSON", HelpName = "FILE" };
-    private static readonly Option<string?> s_flake = new("--flake") { Description = "The flake that has it under nixosConfigurations", HelpName = "REF" };
+    private static readonly Option<string?> s_flake = new("--flake") { Description = "The flake that contains it in nixosConfigurations", HelpName = "REF" };
     private static readonly Option<bool> s_autostart = new("--autostart") { Description = "Start it with the host" };
 
     internal static Command Create() => Verb.Define("create", "Create a VM on this host, from a declaration or a flake",

@@ -11,12 +11,12 @@ namespace Microvm.Cli.Commands;
 
 internal static class DoctorCommand
 {
-    private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Tell what is right, too" };
+    private static readonly Option<bool> s_all = new("--all", "-a") { Description = "Also list the checks that passed" };
 
-    internal static Command Create() => Verb.Define(new DocumentedCommand("doctor", "Look for what keeps VMs from their network, and tell the command that mends it",
+    internal static Command Create() => Verb.Define(new DocumentedCommand("doctor", "Look for anything that keeps VMs from their network, and print the command that fixes it",
         ["microvm doctor", "sudo microvm doctor vm.nix", "microvm doctor --json vm.nix"])
     {
-        Details = ["With declarations it looks at what these need; without any, at what this host's VMs need. It only looks. Problems keep a declared VM from working, warnings may, notes are worth knowing. Who runs the VMs is taken to be the caller (behind sudo)."],
+        Details = ["With declarations it checks what these need; without any, what this host's VMs need. It changes nothing. Problems keep a declared VM from working, warnings may do so, and notes are worth knowing. It assumes that the caller (with sudo: the user who called sudo) runs the VMs."],
         ExitCodes = [("0", "no problem was found"), ("1", "there are problems"), ("2", "wrong usage or declaration")],
     }, Run, CommonOptions.MaybeFiles, s_all, CommonOptions.Json, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 

@@ -6,7 +6,7 @@ internal static class DownCommand
 {
     private static readonly Option<string[]> s_vm = new("--vm") { Description = "A VM whose declaration is gone; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
-    private static readonly Option<string[]> s_link = new("--link") { Description = "Only these of their links, one a line; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private static readonly Option<string[]> s_link = new("--link") { Description = "Only this one of their links; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
     internal static Command Create() => Verb.Define("down", "Delete the interfaces of the declared VMs",
         ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.DeleteRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);

@@ -11,7 +11,7 @@ internal static class ExplainCommand
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("explain", "Explain an interface type, a hypervisor, or what a declaration will do",
         ["microvm explain macvtap", "microvm explain firecracker", "microvm explain vm.nix"])
-    { Details = ["A type: what it is, when to choose it, who takes it. A hypervisor: which types it takes, and how. A file: what will happen on the host, and which way the bytes go. Without any, all types and hypervisors in a table."] }, Run, s_what);
+    { Details = ["For a type: what it is, when to use it, and which hypervisors accept it. For a hypervisor: which types it accepts, and how. For a file: what will happen on the host, and which way the bytes take. Without an argument: a table of all types and hypervisors."] }, Run, s_what);
 
     private static Argument<string[]> What()
     {

@@ -15,7 +15,7 @@ internal static class FleetCommand
     internal static Command Create()
     {
         var fleet = new Command("fleet", "All VMs of one file together");
-        fleet.Add(Verb.Define("up", "Create or update all VMs of the file, start those that don't run, and set which start with the host",
+        fleet.Add(Verb.Define("up", "Create or update all VMs of the file, start those that aren't running, and set which of them start with the host",
             ["sudo microvm fleet up host.nix", "sudo microvm fleet up host.json --no-start"], Up, s_file, s_noStart, Consent.Trust, VmHost.State));
         fleet.Add(Verb.Define("down", "Stop all VMs of the file", ["sudo microvm fleet down host.nix"], Down, s_file, VmHost.State));
         return fleet;

@@ -9,20 +9,20 @@ namespace Microvm.Cli.Commands;
 
 internal static class HostCommand
 {
-    private static readonly Option<string> s_root = new("--root") { Description = "Install below this directory; nothing of the running host is touched", HelpName = "DIR", DefaultValueFactory = _ => "/" };
+    private static readonly Option<string> s_root = new("--root") { Description = "Install below this directory; the running host is not touched", HelpName = "DIR", DefaultValueFactory = _ => "/" };
     private static readonly Option<string> s_prefix = new("--prefix") { Description = "Where lib/systemd and the like are; packages use /usr", HelpName = "DIR", DefaultValueFactory = _ => "/usr/local" };
     private static readonly Option<string?> s_binary = new("--binary") { Description = "The binary that the units call (default: this one, or PREFIX/bin/microvm below a root)", HelpName = "PATH" };
     private static readonly Option<int> s_stop = new("--stop-timeout") { Description = "Seconds that a guest may take to power off before its hypervisor is killed", HelpName = "SECONDS", DefaultValueFactory = _ => 150 };
-    private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only tell what would be done" };
+    private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only print what would be done" };
     private static readonly Option<int> s_pid = new("--pid") { Description = "The hypervisor", DefaultValueFactory = _ => 0 };
 
     internal static Command Create()
     {
-        var host = new Command("host", "Make this machine a host of MicroVMs under systemd");
-        host.Add(Verb.Define("install", "Write the units, the account and the state directory; again changes nothing",
+        var host = new Command("host", "Turn this machine into a host that runs MicroVMs under systemd");
+        host.Add(Verb.Define("install", "Write the units, the account and the state directory; running it again changes nothing",
             ["sudo microvm host install", "microvm host install --root pkg --prefix /usr", "sudo microvm host install --dry-run"], Install,
             s_root, s_prefix, s_binary, s_stop, VmHost.State, s_dryRun, CommonOptions.Json));
-        host.Add(Verb.Define("uninstall", "Take away exactly what 'install' wrote; VMs and what was edited stay",
+        host.Add(Verb.Define("uninstall", "Remove exactly what 'install' wrote; VMs and edited files stay",
             ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
         host.Add(Hidden("verify", r => { Boot.Verify(Vm(r)); return 0; }));
         host.Add(Hidden("set-booted", r => { Boot.SetBooted(Vm(r)); return 0; }));
@@ -30,7 +30,7 @@ internal static class HostCommand
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid), t => Console.Error.WriteLine($"microvm: {t}")) ? 0 : 1, s_pid));
         host.Add(Hidden("ready", Ready));
         host.Add(Hidden("pause", Pause));
-        var release = Verb.Define("release-configuration", "For the package: take our lines of bridge.conf and the drop-ins away", ["microvm host release-configuration"],
+        var release = Verb.Define("release-configuration", "For the package: remove microvm's lines from bridge.conf, and its drop-ins", ["microvm host release-configuration"],
             result => { _ = new HostConfiguration("/").Update([], VmHost.StatePath(result)); return 0; }, VmHost.State);
         var move = Verb.Define("move", "For the package: what steers the VMs goes to where only root writes", ["microvm host move"], Move, VmHost.State);
         (release.Hidden, move.Hidden) = (true, true);
@@ -61,7 +61,7 @@ internal static class HostCommand
         var pause = Boot.PauseAfter(unit.Restarts, unit.Left > unit.Entered ? unit.Left - unit.Entered : TimeSpan.Zero, UnitState.Now - unit.Left);
         if (pause > TimeSpan.Zero)
         {
-            Console.Error.WriteLine($"microvm: it was started {unit.Restarts} times in vain; next in {pause.TotalSeconds:0} s");
+            Console.Error.WriteLine($"microvm: it was restarted {unit.Restarts} times without success; next attempt in {pause.TotalSeconds:0} s");
             Thread.Sleep(pause);
         }
         return 0;

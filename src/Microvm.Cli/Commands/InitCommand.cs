@@ -10,16 +10,16 @@ namespace Microvm.Cli.Commands;
 internal static class InitCommand
 {
     private static readonly Option<string?> s_name = new("--name") { Description = "The VM's name", HelpName = "VM-NAME" };
-    private static readonly Option<string?> s_hypervisor = Choice("--hypervisor", "What runs it", DeclarationReader.Hypervisors);
+    private static readonly Option<string?> s_hypervisor = Choice("--hypervisor", "The hypervisor", DeclarationReader.Hypervisors);
     private static readonly Option<string?> s_type = Choice("--type", "The interface's type", Words.Types);
     private static readonly Option<string?> s_id = new("--id") { Description = "The interface's name on the host (default: vm- and the VM's name)", HelpName = "ID" };
     private static readonly Option<string?> s_bridge = new("--bridge") { Description = "The bridge, for types bridge and tap", HelpName = "LINK" };
     private static readonly Option<string?> s_link = new("--link") { Description = "The lower device, for type macvtap", HelpName = "LINK" };
-    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file, which must not be there yet (-: standard output); one that ends in .json becomes JSON", HelpName = "FILE" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, which must not exist yet (-: standard output); a name that ends in .json means JSON", HelpName = "FILE" };
 
-    internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration, with comments, by asking four questions or none",
+    internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration with comments, after asking up to four questions",
         ["microvm init", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
-    { Details = ["On a terminal it asks for what no option gives: name, hypervisor, type, and bridge or lower device. Without a terminal it takes the usual: the name vm, qemu, type tap. The MAC comes from the name, as 'microvm mac' gives it."] },
+    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and bridge or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap. The MAC address is derived from the name, as by 'microvm mac'."] },
         Run, s_name, s_hypervisor, s_type, s_id, s_bridge, s_link, s_output);
 
     private static Option<string?> Choice(string name, string description, IReadOnlyList<string> choices)
@@ -70,7 +70,7 @@ internal static class InitCommand
         }
         if (Path.Exists(output))
         {
-            throw new IOException($"{output} is there already, and init never overwrites: choose another file with -o");
+            throw new IOException($"{output} already exists, and init never overwrites a file: choose another file with -o");
         }
         AtomicFile.Write(output, text, replace: false);
         var file = Host.Shell.Quote(output);

@@ -12,7 +12,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class ListCommand
 {
-    internal static Command Create() => Verb.Define("list", "List this host's VMs: whether they run, and whether from their current declaration",
+    internal static Command Create() => Verb.Define("list", "List this host's VMs, whether they are running, and whether they run from their current declaration",
         ["microvm list", "microvm list --json"], Run, VmHost.State, CommonOptions.Json);
 
     private static int Run(ParseResult result)
@@ -40,7 +40,7 @@ internal static class ListCommand
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
         {
-            Console.WriteLine($"{r.Name} {(r.Restarts > 1 ? $"was started again {r.Restarts} times in vain" : r.Restarts == 1 ? "ended, and is started again" : "does not run")}: {r.Reason}");
+            Console.WriteLine($"{r.Name} {(r.Restarts > 1 ? $"was restarted {r.Restarts} times without success" : r.Restarts == 1 ? "ended, and is started again" : "does not run")}: {r.Reason}");
         }
         foreach (var vm in vms)
         {

@@ -6,10 +6,10 @@ namespace Microvm.Cli.Commands;
 
 internal static class LogsCommand
 {
-    private static readonly Option<bool> s_follow = new("--follow", "-f") { Description = "Go on as more is written" };
-    private static readonly Option<int?> s_lines = new("--lines", "-n") { Description = "The last so many lines", HelpName = "N" };
+    private static readonly Option<bool> s_follow = new("--follow", "-f") { Description = "Continue as more is written" };
+    private static readonly Option<int?> s_lines = new("--lines", "-n") { Description = "Only this many of the last lines", HelpName = "N" };
 
-    internal static Command Create() => Verb.Define("logs", "Show a VM's console and what its units said",
+    internal static Command Create() => Verb.Define("logs", "Show a VM's console and the log of its units",
         ["microvm logs web", "microvm logs web --follow", "microvm logs web -n 50"], Run, VmHost.Name, s_follow, s_lines, VmHost.State);
 
     private static int Run(ParseResult result)

@@ -6,11 +6,11 @@ namespace Microvm.Cli.Commands;
 
 internal static class MacCommand
 {
-    private static readonly Argument<string[]> s_names = new("NAME") { Description = "Any text; VM/ID is a good habit", Arity = ArgumentArity.OneOrMore };
+    private static readonly Argument<string[]> s_names = new("NAME") { Description = "Any text; VM/ID is a good choice", Arity = ArgumentArity.OneOrMore };
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("mac", "Print a stable, locally administered MAC address for each name",
         ["microvm mac web/vm-a1", "microvm mac --json web/vm-a1 db/vm-a2"])
-    { Details = ["The same name gives the same address everywhere, in nix/lib/mac.nix too: the first six octets of SHA-256 over 'microvm:NAME', marked as locally administered and unicast."] },
+    { Details = ["The same name gives the same address everywhere, including nix/lib/mac.nix: the first six octets of the SHA-256 of 'microvm:NAME', marked as locally administered and unicast."] },
         Run, s_names, CommonOptions.Json);
 
     private static int Run(ParseResult result)

@@ -6,12 +6,12 @@ namespace Microvm.Cli.Commands;
 
 internal static class ManCommand
 {
-    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write a page for each command into this directory, which is made if it is not there", HelpName = "DIR" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write a page for each command into this directory, which is created if it doesn't exist", HelpName = "DIR" };
     private static readonly Option<bool> s_markdown = new("--markdown") { Description = "Print the reference of all commands as one Markdown document instead" };
 
-    internal static Command Create() => Verb.Define(new DocumentedCommand("man", "Write the man pages, made from the commands' own help",
+    internal static Command Create() => Verb.Define(new DocumentedCommand("man", "Write the man pages, generated from the commands",
         ["microvm man | man -l -", "microvm man -o /usr/local/share/man/man1", "microvm man --markdown"])
-    { Details = ["Without -o, the page microvm(1) goes to standard output."] }, Run, s_output, s_markdown);
+    { Details = ["Without -o, the page microvm(1) is written to standard output."] }, Run, s_output, s_markdown);
 
     private static int Run(ParseResult result)
     {

@@ -7,7 +7,7 @@ namespace Microvm.Cli.Commands;
 internal static class MetricsCommand
 {
     private static readonly Option<string?> s_listen = new("--listen") { Description = "Serve /metrics on this address of this machine", HelpName = "ADDRESS:PORT" };
-    private static readonly Option<bool> s_anywhere = new("--anywhere") { Description = "Let --listen take an address that other machines reach" };
+    private static readonly Option<bool> s_anywhere = new("--anywhere") { Description = "Let --listen use an address that other machines can reach" };
     private static readonly Option<string?> s_socket = new("--socket") { Description = "Serve /metrics on this Unix socket", HelpName = "PATH" };
 
     internal static Command Create() => Verb.Define("metrics", "Print Prometheus metrics of the interfaces, or serve them",

@@ -8,7 +8,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class PlanCommand
 {
-    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} where 'up' would change something" };
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} if 'up' would change something" };
 
     internal static Command Create() => Verb.Define("plan", "Show what 'up' would change on the host",
         ["microvm plan vm.nix", "microvm plan --json vm.nix", "microvm plan --exit-code vm.nix || echo drift"], Run,

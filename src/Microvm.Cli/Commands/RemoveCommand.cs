@@ -28,7 +28,7 @@ internal static class RemoveCommand
         // One that was started by hand is in no unit.
         if (!result.GetValue(CommonOptions.DeleteRunning) && Holder(vm) is { } holder)
         {
-            Console.Error.WriteLine($"microvm: '{vm.Name}' runs: {holder}; end it first: microvm shutdown {vm.Name}, or say --delete-running");
+            Console.Error.WriteLine($"microvm: '{vm.Name}' runs: {holder}; end it first: microvm shutdown {vm.Name}, or use --delete-running");
             return 1;
         }
         if (registry.Data(vm.Name) is { Count: > 0 } data && !result.GetValue(s_data))

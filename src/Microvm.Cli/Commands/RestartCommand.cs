@@ -4,6 +4,6 @@ namespace Microvm.Cli.Commands;
 
 internal static class RestartCommand
 {
-    internal static Command Create() => Verb.Define("restart", "Restart VMs; a changed declaration applies, interfaces that are right stay",
+    internal static Command Create() => Verb.Define("restart", "Restart VMs and apply changed declarations; interfaces that are as declared stay",
         ["sudo microvm restart web", "sudo microvm restart web db"], result => VmHost.Power(result, "restart"), VmHost.Names, VmHost.State);
 }

@@ -11,13 +11,13 @@ namespace Microvm.Cli.Commands;
 
 internal static class RunCommand
 {
-    private static readonly Option<string?> s_helper = new("--bridge-helper") { Description = "The qemu-bridge-helper to use (default: at its usual places)", HelpName = "PATH" };
-    private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print what would be opened, made and started, and change nothing; exit with 1 where something is missing" };
+    private static readonly Option<string?> s_helper = new("--bridge-helper") { Description = "The qemu-bridge-helper to use (default: the one in its usual location)", HelpName = "PATH" };
+    private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print what would be opened, created and started, and change nothing; exit with 1 if something is missing" };
 
     /// <summary>What 'run' passes to itself where it starts itself again in the namespaces of a user network.</summary>
     internal static readonly Option<string?> Inside = new("--inside") { Hidden = true };
 
-    internal static Command Create() => Verb.Define("run", "Start the VM in the place of this process",
+    internal static Command Create() => Verb.Define("run", "Start the VM: this process becomes the hypervisor",
         ["microvm run vm.nix", "microvm run --dry-run vm.nix", "microvm run --attachment net=user-namespace vm.nix"], Run,
         CommonOptions.Files, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Consent.Trust, Inside);
 
@@ -86,7 +86,7 @@ internal static class RunCommand
         {
             // Not refused: who makes links by hand may mend them while the VM runs.
             var place = result.GetValue(CommonOptions.Netns) is { } netns ? $"-n {Shell.Quote(netns)} " : "";
-            Console.Error.WriteLine($"microvm: note: '{name}' {why}, so nothing reaches the guest; mend it with: sudo ip {place}link set dev {Shell.Quote(name)}{(mac is { } address ? $" address {address}" : "")} up");
+            Console.Error.WriteLine($"microvm: note: '{name}' {why}, so nothing reaches the guest; fix it with: sudo ip {place}link set dev {Shell.Quote(name)}{(mac is { } address ? $" address {address}" : "")} up");
         }
         bool kvm;
         using (Caller.ActAsStarter())

@@ -12,14 +12,14 @@ internal static class ShutdownCommand
 {
     private static readonly Option<int> s_timeout = new("--timeout")
     {
-        Description = "Seconds that the guest may take; after that the hypervisor is told to end",
+        Description = "Seconds that the guest may take to power off; after that the hypervisor is told to end",
         HelpName = "SECONDS",
         DefaultValueFactory = _ => (int)GracefulStop.DefaultLimit.TotalSeconds,
     };
 
-    private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by its name, or a declaration's file" };
+    private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by name, or a declaration file" };
 
-    internal static Command Create() => Verb.Define("shutdown", "Ask a running VM's guest to shut down, over its control socket, and wait for its end",
+    internal static Command Create() => Verb.Define("shutdown", "Ask the guest of a running VM to shut down, over its control socket, and wait until the VM has ended",
         ["microvm shutdown web", "microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, s_target, s_timeout, VmHost.State);
 
     private static int Run(ParseResult result)
@@ -55,7 +55,7 @@ internal static class ShutdownCommand
                     Console.WriteLine($"'{vm.Name}' was ended: {vm.Hypervisor} can't ask its guest");
                     return 0;
                 case StopOutcome.Ended:
-                    Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s; its hypervisor was told to end");
+                    Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s, so its hypervisor was told to end");
                     return 1;
                 default:
                     Console.Error.WriteLine($"microvm: '{vm.Name}' did not shut down within {seconds} s and still runs; end its process");

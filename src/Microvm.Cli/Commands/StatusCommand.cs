@@ -8,10 +8,10 @@ namespace Microvm.Cli.Commands;
 
 internal static class StatusCommand
 {
-    private static readonly Option<bool> s_watch = new("--watch", "-w") { Description = "Look again and again and show rates, until q or Ctrl-C" };
+    private static readonly Option<bool> s_watch = new("--watch", "-w") { Description = "Keep refreshing and show rates, until q or Ctrl-C" };
     private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} unless every interface is up and as declared" };
 
-    internal static Command Create() => Verb.Define("status", "Tell the state of declared interfaces, or of all that are ours",
+    internal static Command Create() => Verb.Define("status", "Show the state of declared interfaces, or of all interfaces that microvm created",
         ["microvm status", "microvm status --json vm.nix", "microvm status --watch vm.nix", "microvm status --exit-code vm.nix || sudo microvm up vm.nix"], Run,
         CommonOptions.MaybeFiles, s_watch, CommonOptions.Interval, CommonOptions.Json, s_exitCode, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 

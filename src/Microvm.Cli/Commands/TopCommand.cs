@@ -8,10 +8,10 @@ internal static class TopCommand
 {
     private static readonly Option<bool> s_batch = new("--batch", "-b") { Description = "Print frames one after the other (the default in a pipe and with TERM=dumb)" };
     private static readonly Option<bool> s_once = new("--once") { Description = "Print one frame, after one interval" };
-    private static readonly Option<int?> s_count = new("--count", "-c") { Description = "End after so many frames", HelpName = "N" };
+    private static readonly Option<int?> s_count = new("--count", "-c") { Description = "Stop after this many frames", HelpName = "N" };
     private static readonly Option<string> s_sort = new Option<string>("--sort") { Description = "Sort by this", HelpName = "ORDER", DefaultValueFactory = _ => TopView.Orders[0] }.AcceptOnlyFromAmong([.. TopView.Orders]);
 
-    internal static Command Create() => Verb.Define("top", "Watch what the interfaces carry: rates, drops and errors, sorted, with keys as in htop",
+    internal static Command Create() => Verb.Define("top", "Watch the traffic of the interfaces: rates, drops and errors, sorted, with keys as in htop",
         ["microvm top", "microvm top --sort drops vm.nix", "microvm top --once | head"], Run,
         CommonOptions.MaybeFiles, s_batch, s_once, s_count, CommonOptions.Interval, s_sort, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 

@@ -9,13 +9,13 @@ namespace Microvm.Cli.Commands;
 
 internal static class TopologyCommand
 {
-    private static readonly Option<bool> s_host = new("--host") { Description = "Draw what is on this host, not declarations" };
+    private static readonly Option<bool> s_host = new("--host") { Description = "Draw what exists on this host instead of declarations" };
     private static readonly Option<bool> s_dot = new("--dot") { Description = "For Graphviz" };
     private static readonly Option<bool> s_mermaid = new("--mermaid") { Description = "As a Mermaid flowchart" };
-    private static readonly Option<bool> s_svg = new("--svg") { Description = "As a picture for a web page, light or dark as the reader's system is" };
-    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write into this file, whole or not at all", HelpName = "FILE" };
+    private static readonly Option<bool> s_svg = new("--svg") { Description = "As an image for a web page, light or dark like the reader's system" };
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, completely or not at all", HelpName = "FILE" };
 
-    internal static Command Create() => Verb.Define("topology", "Draw who is joined to whom: NICs, bridges, lower devices, taps, macvtaps and VMs",
+    internal static Command Create() => Verb.Define("topology", "Draw how NICs, bridges, lower devices, taps, macvtaps and VMs are connected",
         ["microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --host --mermaid"], Run,
         CommonOptions.MaybeFiles, s_host, s_dot, s_mermaid, s_svg, s_output, CommonOptions.Netns);
 

@@ -5,11 +5,11 @@ namespace Microvm.Cli.Commands;
 
 internal static class UpCommand
 {
-    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take over links of others that have a declared name, if all their properties fit" };
+    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take over existing links that have a declared name and were not created by microvm, if all their properties match" };
 
-    private static readonly Option<bool> s_made = new("--made") { Description = "Print only the names of the links that were made, one a line, for 'down --link'" };
+    private static readonly Option<bool> s_made = new("--made") { Description = "Print only the names of the links that were created, one a line, for 'down --link'" };
 
-    internal static Command Create() => Verb.Define("up", "Make the declared interfaces, all or nothing",
+    internal static Command Create() => Verb.Define("up", "Create the declared interfaces, all or nothing",
         ["sudo microvm up vm.nix", "sudo microvm up --user alice a.nix b.nix", "sudo microvm up --replace-running vm.nix"], Run,
         CommonOptions.Files, s_adopt, s_made, CommonOptions.Replace, CommonOptions.ReplaceRunning, CommonOptions.Only, CommonOptions.Attachment, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 

@@ -7,12 +7,12 @@ namespace Microvm.Cli.Commands;
 internal static class UpdateCommand
 {
     private static readonly Option<bool> s_restart = new("--restart", "-R") { Description = "Restart the VM if its runner changed" };
-    private static readonly Option<string?> s_file = new("--file", "-f") { Description = "From now on take it from this declaration", HelpName = "FILE" };
-    private static readonly Option<string?> s_flake = new("--flake") { Description = "From now on take it from this flake", HelpName = "REF" };
-    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Take a VM that microvm.nix laid out as it is, though its hypervisor could have changed it" };
+    private static readonly Option<string?> s_file = new("--file", "-f") { Description = "Take it from this declaration from now on", HelpName = "FILE" };
+    private static readonly Option<string?> s_flake = new("--flake") { Description = "Take it from this flake from now on", HelpName = "REF" };
+    private static readonly Option<bool> s_adopt = new("--adopt") { Description = "Accept the files of a VM that microvm.nix laid out, although its hypervisor could have changed them" };
     private static readonly Option<bool?> s_autostart = new("--autostart") { Description = "Whether it starts with the host", HelpName = "true|false" };
 
-    internal static Command Create() => Verb.Define("update", "Build VMs again from their declaration or flake; it applies on the next start",
+    internal static Command Create() => Verb.Define("update", "Rebuild VMs from their declaration or flake; the result is used at the next start",
         ["sudo microvm update web", "sudo microvm update --restart web db", "sudo microvm update web --autostart false"], Run,
         VmHost.Names, s_restart, s_file, s_flake, s_adopt, s_autostart, Consent.Trust, VmHost.State);
 

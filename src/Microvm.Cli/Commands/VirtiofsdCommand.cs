@@ -10,7 +10,7 @@ internal static class VirtiofsdCommand
 {
     private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print the command line of each share, and start nothing" };
 
-    internal static Command Create() => Verb.Define("virtiofsd", "Start the virtiofsd of each share and stay beside them; they end with the VM, or with SIGTERM or Ctrl-C",
+    internal static Command Create() => Verb.Define("virtiofsd", "Start virtiofsd for each share and keep running until the VM ends, or until SIGTERM or Ctrl-C",
         ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, s_dry, Consent.Trust);
 
     private static int Run(ParseResult result)

@@ -9,7 +9,7 @@ namespace Microvm.Cli.Commands;
 
 internal static class WatchCommand
 {
-    internal static Command Create() => Verb.Define("watch", "Keep the declared interfaces as declared: mend drift as it happens, until SIGTERM or Ctrl-C",
+    internal static Command Create() => Verb.Define("watch", "Keep the declared interfaces as declared: repair drift as it happens, until SIGTERM or Ctrl-C",
         ["sudo microvm watch vm.nix", "sudo microvm watch --json a.nix b.nix"], Run,
         CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 

@@ -13,8 +13,8 @@ internal static class Words
         var text = TypeText.Of(type);
         yield return $"type \"{type.Word()}\"";
         yield return text.What;
-        yield return $"Choose it when: {text.When}";
-        yield return $"Rather not when: {text.WhenNot}";
+        yield return $"Use it if: {text.When}";
+        yield return $"Don't use it if: {text.WhenNot}";
         yield return $"It needs: {text.Needs}";
         yield return $"Declared: {text.Example}";
         foreach (var hypervisor in HypervisorTable.All)

@@ -52,7 +52,7 @@ internal sealed class HelpScreen : SynchronousCommandLineAction
         Section("Exit codes", [.. page.ExitCodes.Select(c => new Term(c.Code, c.Meaning))]);
         if (page.Groups.Count > 0)
         {
-            text.AppendJoin('\n', Wrap($"'{page.Name} COMMAND --help' tells more of each command.", width)).Append('\n');
+            text.AppendJoin('\n', Wrap($"'{page.Name} COMMAND --help' shows more about each command.", width)).Append('\n');
         }
         return text.ToString().TrimEnd('\n') + "\n";
 

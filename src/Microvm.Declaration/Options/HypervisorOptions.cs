@@ -32,7 +32,7 @@ internal static class HypervisorOptions
             },
         },
         new("machineOpts", new AttributesType(Text),
-            "Options of the machine model, in the place of ours.")
+            "Options of the machine model, instead of the default ones.")
         { Nullable = true, Example = "{ acpi = \"on\"; }" },
         ExtraArgs("QEMU", "[ \"-vnc\" \":0\" ]"),
         Bool("serialConsole", true, "Whether QEMU gives the guest a serial console, on standard input and output."),

@@ -42,7 +42,7 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
         }
         else if (vm.User is "root" or "0")
         {
-            diagnostics.Error(vm.PositionOf("user"), "'user' is whom root becomes before the hypervisor starts, so it can't be root; leave it out");
+            diagnostics.Error(vm.PositionOf("user"), "'user' is the user that root becomes before the hypervisor starts, so it can't be root; leave it out");
         }
         if (vm.Qemu.Machine is { } machine && !Word().IsMatch(machine))
         {

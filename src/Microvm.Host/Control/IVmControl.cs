@@ -22,7 +22,7 @@ public interface IVmControl : IDisposable
     bool Quit();
 
     /// <summary>Sets the guest's memory.</summary>
-    /// <param name="mebibytes">What the guest shall have, in MiB.</param>
+    /// <param name="mebibytes">The memory that the guest should have, in MiB.</param>
     /// <returns>What it has now, in MiB; null where the hypervisor doesn't tell.</returns>
     /// <exception cref="ControlException">There is no balloon, or the hypervisor refused.</exception>
     long? SetMemory(long mebibytes);

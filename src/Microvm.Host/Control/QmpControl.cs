@@ -53,7 +53,7 @@ internal sealed class QmpControl : IVmControl
         {
             using var answer = Execute("""{"execute":"query-balloon"}""");
             var actual = answer.RootElement.GetProperty("return") is { ValueKind: JsonValueKind.Object } returned && returned.TryGetProperty("actual", out var told) && told.ValueKind == JsonValueKind.Number && told.TryGetInt64(out var bytes)
-                ? bytes / 1024 / 1024 : throw new ControlException($"the hypervisor does not tell the guest's memory: '{Shown(answer.RootElement.GetRawText())}'");
+                ? bytes / 1024 / 1024 : throw new ControlException($"the hypervisor doesn't report the guest's memory: '{Shown(answer.RootElement.GetRawText())}'");
             if (actual == mebibytes || clock.Elapsed > s_balloonLimit)
             {
                 return actual;

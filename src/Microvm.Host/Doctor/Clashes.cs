@@ -19,8 +19,8 @@ public sealed class Clashes : ICheck
                 clean = false;
                 var owner = Ownership.Vm(same.Alias);
                 var link = Shell.Quote(wanted.Name);
-                yield return new(Name, Severity.Problem, $"the host has a link {wanted.Name} already, {(owner is null ? "not one of ours" : $"of the VM '{owner}'")}",
-                    $"'up' refuses to touch it; give the interface of '{wanted.Vm}' another id, or delete the link if nothing needs it", $"{host.Sudo($"ip link delete {link}")}   # ip -details link show {link} tells what it is");
+                yield return new(Name, Severity.Problem, $"the host has a link {wanted.Name} already, {(owner is null ? "not created by microvm" : $"of the VM '{owner}'")}",
+                    $"'up' refuses to touch it; give the interface of '{wanted.Vm}' another id, or delete the link if nothing needs it", $"{host.Sudo($"ip link delete {link}")}   # ip -details link show {link} shows what it is");
             }
         }
         foreach (var vm in host.Vms)
@@ -33,14 +33,14 @@ public sealed class Clashes : ICheck
                 if (host.Links.FirstOrDefault(l => l.Address == mac && !IsItsOwn(l)) is { } twin)
                 {
                     clean = false;
-                    yield return new(Name, Severity.Problem, $"the MAC {i.Mac} of '{i.Id}' is {twin.Name}'s too", "frames go to the one or the other; the guest loses its network now and then",
-                        $"microvm mac {Shell.Quote($"{vm.Name}/{i.Id}")}   # a MAC of its own, to put into {i.At.File}");
+                    yield return new(Name, Severity.Problem, $"the MAC {i.Mac} of '{i.Id}' is {twin.Name}'s too", "frames go to one or the other; the guest loses its network now and then",
+                        $"microvm mac {Shell.Quote($"{vm.Name}/{i.Id}")}   # prints another MAC, to put into {i.At.File}");
                 }
             }
         }
         if (clean && host.Vms.Count > 0)
         {
-            yield return new(Name, Severity.Ok, "no id or MAC of the declarations is the host's already");
+            yield return new(Name, Severity.Ok, "no declared id or MAC exists on the host already");
         }
     }
 }

@@ -31,7 +31,7 @@ public sealed class DeclaredInterfaces : ICheck
                 };
                 if (found is not null)
                 {
-                    yield return new(Name, Severity.Problem, $"'{i.Id}' of '{i.Vm}' {found}", running ? "the running VM has no network over it, or another than was declared" : "the VM would start with no network over it, or with another than was declared", remake(i));
+                    yield return new(Name, Severity.Problem, $"'{i.Id}' of '{i.Vm}' {found}", running ? "the running VM has no network through it, or a different one than declared" : "the VM would start without a network through it, or with a different one than declared", remake(i));
                 }
                 else if (running && i.State == InterfaceState.Up && i.Type != "user" && !IsHeld(i))
                 {

@@ -48,7 +48,7 @@ public static class Checkup
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or Linux.LinuxException)
         {
-            return [new Finding(check.Name, Severity.Note, $"could not look: {e.Message}", "run it with sudo to see this too")];
+            return [new Finding(check.Name, Severity.Note, $"could not check: {e.Message}", "run it with sudo to see this too")];
         }
     })];
 }

@@ -5,7 +5,7 @@ namespace Microvm.Host.Doctor;
 /// <summary>What the doctor says of a firewall's chain.</summary>
 internal static class FirewallWords
 {
-    public const string Lasting = "The rule lasts until the firewall is loaded again, so put it into the firewall's own configuration too.";
+    public const string Lasting = "The rule is lost when the firewall is reloaded, so add it to the firewall's configuration too.";
 
     /// <summary>As people write it: table/chain.</summary>
     public static string Name(FirewallChain chain) => $"{chain.Table}/{chain.Name}{(chain.IsLegacy ? $" (ip{(chain.Family == FirewallChain.Ip6 ? "6" : "")}tables-legacy)" : "")}";
@@ -22,7 +22,7 @@ internal static class FirewallWords
     {
         var places = outcome.Unsure.Select(r => (r.Chain, Place: judge.Of(outcome.Chain, r.Chain).TakeWhile(o => o != r).Count() + 1)).ToList();
         var few = string.Join(", ", places.Take(3).Select(p => p.Chain == outcome.Chain.Name ? $"rule {p.Place}" : $"rule {p.Place} of {p.Chain}"));
-        return $"{few}{(places.Count > 3 ? $" and {places.Count - 3} more" : "")} ask{(places.Count == 1 ? "s" : "")} for more than links and the state of a connection, which doctor can't judge";
+        return $"{few}{(places.Count > 3 ? $" and {places.Count - 3} more" : "")} depend{(places.Count == 1 ? "s" : "")} on more than links and the connection state, which the doctor can't judge";
     }
 
     public static string Few(IReadOnlyCollection<string> names) => string.Join(", ", names.Take(5)) + (names.Count > 5 ? $" and {names.Count - 5} more" : "");

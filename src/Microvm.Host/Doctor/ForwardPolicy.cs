@@ -86,7 +86,7 @@ public sealed class ForwardPolicy : ICheck
         var isHere = ways.Count > 1 && closed.TrueForAll(l => host.Setting($"/proc/sys/net/ipv4/conf/{l}/forwarding") is 0);
         yield return new(Name, Severity.Note, "the host does not forward IPv4 packets (net.ipv4.ip_forward=0)",
             "routed and NATed guests reach the host and nothing beyond; bridged and macvtap guests are not affected"
-                + (isHere ? $". This is for {FirewallWords.Few(closed)} alone, until they are made anew" : ""),
+                + (isHere ? $". This is for {FirewallWords.Few(closed)} alone, until they are recreated" : ""),
             isHere ? $"{host.Sudo("sysctl -w")} {string.Join(' ', closed.Select(l => Shell.Quote($"net.ipv4.conf.{l.Replace('.', '/')}.forwarding=1")))}" : host.Sudo("sysctl -w net.ipv4.ip_forward=1"));
     }
 }

@@ -21,7 +21,7 @@ public sealed class KernelFeatures : ICheck
         true => new(Name, Severity.Ok, $"the kernel has {module}"),
         // The kernel loads it by itself on first use, where that is not forbidden.
         null when host.Sysctl("kernel.modules_disabled") == 1 => new(Name, needed ? Severity.Problem : Severity.Note, $"{module} is not loaded, and this kernel takes no more modules (kernel.modules_disabled=1)",
-            $"without it {why}; nothing undoes that setting before the next boot", $"echo {module} | sudo tee /etc/modules-load.d/{module}.conf   # then boot again"),
+            $"without it {why}; nothing undoes that setting before the next boot", $"echo {module} | sudo tee /etc/modules-load.d/{module}.conf   # then reboot"),
         null => new(Name, Severity.Ok, $"{module} is a module that can be loaded"),
         false => new(Name, needed ? Severity.Problem : Severity.Note, $"the kernel has no {module}", $"without it {why}; the running kernel has no such module to load, so it takes another kernel, or its package of further modules"),
     };

@@ -15,13 +15,13 @@ public sealed class KvmAccess : ICheck
         // Only QEMU can run a guest without KVM.
         var needy = host.Vms.FirstOrDefault(v => HypervisorTable.Find(v.Hypervisor)?.Facts.NeedsKvm == true);
         var bad = needy is null ? Severity.Warning : Severity.Problem;
-        var cost = needy is null ? "QEMU falls back to TCG, many times slower; other hypervisors don't start at all" : $"{needy.Hypervisor}, which '{needy.Name}' wants, runs on KVM only";
+        var cost = needy is null ? "QEMU falls back to TCG, many times slower; other hypervisors don't start at all" : $"{needy.Hypervisor}, which '{needy.Name}' uses, runs only on KVM";
         var module = flags.Contains("svm") ? "kvm_amd" : "kvm_intel";
         if (host.Security(Node) is not { } node)
         {
             yield return virtualization
                 ? new(Name, bad, $"{Node} is not there, though the processor can", host.Kernel(module, "KVM") is false ? $"{cost}; the running kernel has no module {module} to load" : cost, host.Kernel(module, "KVM") is false ? null : $"sudo modprobe {module}")
-                : new(Name, bad, $"{Node} is not there, and the processor tells of neither vmx nor svm", $"{cost}; switch virtualization on in the firmware, or nested virtualization in the host above");
+                : new(Name, bad, $"{Node} is not there, and the processor reports neither vmx nor svm", $"{cost}; switch virtualization on in the firmware, or nested virtualization in the host above");
         }
         else if (!node.ReadableAndWritableBy(host.Person.User, host.Person.Groups))
         {
@@ -37,7 +37,7 @@ public sealed class KvmAccess : ICheck
         }
         else if (!virtualization && flags.Count > 0)
         {
-            yield return new(Name, Severity.Warning, $"{Node} is there, but the processor tells of neither vmx nor svm", $"KVM is not trusted here: {cost}");
+            yield return new(Name, Severity.Warning, $"{Node} is there, but the processor reports neither vmx nor svm", $"KVM is not trusted here: {cost}");
         }
         else
         {

@@ -21,7 +21,7 @@ public sealed class LowerDevices : ICheck
             else if (link.Master is { } master)
             {
                 yield return new(Name, Severity.Problem, $"{lower} is attached to {host.Links.FirstOrDefault(l => l.Index == master)?.Name ?? "another link"} already",
-                    "a bridge's port can't carry macvtaps; use type tap with that bridge", host.Sudo($"ip link set {quoted} nomaster"));
+                    "a bridge port can't carry macvtaps; use type tap with that bridge", host.Sudo($"ip link set {quoted} nomaster"));
             }
             else if (new KernelRules(host.Links).LowerDevice(link) is { } unfit)
             {

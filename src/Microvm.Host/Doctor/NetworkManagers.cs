@@ -18,7 +18,7 @@ public sealed class NetworkManagers : ICheck
         var known = declared.Select(d => d.Name).ToHashSet();
         List<ManagedLink> links = [.. declared, .. host.Links.Where(l => host.IsOurs(l) && !known.Contains(l.Name)).Select(l => new ManagedLink(l.Name, l.Kind ?? ""))];
         Finding[] found = [.. NetworkManager(host, links), .. Networkd(host, links)];
-        return found.Length > 0 ? found : [new(Name, Severity.Ok, "no NetworkManager or systemd-networkd takes our links for its own")];
+        return found.Length > 0 ? found : [new(Name, Severity.Ok, "neither NetworkManager nor systemd-networkd would manage links that microvm creates")];
     }
 
     private IEnumerable<Finding> NetworkManager(HostView host, List<ManagedLink> links)

@@ -15,5 +15,5 @@ public static class BridgeHelperProgram
     public static IEnumerable<string> Faults(IReadOnlyList<Attachment> attachments, string? path, uint user) =>
         new BridgeHelper { Path = path }.Look(new HostView("/", [], attachments) { Person = new($"user {user}", user, []) })
             .Where(f => f.Severity == Doctor.Severity.Problem)
-            .Select(f => $"{f.Found}{(f.Why is null ? "" : $": {f.Why}")}; mend it with: {f.Mend}");
+            .Select(f => $"{f.Found}{(f.Why is null ? "" : $": {f.Why}")}; fix it with: {f.Mend}");
 }

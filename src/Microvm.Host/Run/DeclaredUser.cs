@@ -15,7 +15,7 @@ internal static class DeclaredUser
         {
             return null;
         }
-        var user = PosixUser.Find(name) ?? throw new IOException($"there is no user '{name}' on this host, as whom microvm.user wants the hypervisor to run");
+        var user = PosixUser.Find(name) ?? throw new IOException($"there is no user '{name}' on this host, that microvm.user names to run the hypervisor");
         if (PosixProcess.EffectiveUser == 0 && Caller.User != 0)
         {
             // Behind sudo: who may run this may not for that reason become everybody.

@@ -65,7 +65,7 @@ public static class Prerequisites
         }
         catch (UnauthorizedAccessException)
         {
-            return $"{why}user {PosixProcess.EffectiveUser} may not open {Vhost}; mend it with: sudo chmod 0666 {Vhost}, or leave tap.vhost out";
+            return $"{why}user {PosixProcess.EffectiveUser} may not open {Vhost}; fix it with: sudo chmod 0666 {Vhost}, or leave tap.vhost out";
         }
         catch (IOException)
         {
@@ -87,7 +87,7 @@ public static class Prerequisites
         }
         catch (UnauthorizedAccessException)
         {
-            return $"which user {PosixProcess.EffectiveUser} may not open; mend it with: sudo chmod 0666 {Tun}";
+            return $"which user {PosixProcess.EffectiveUser} may not open; fix it with: sudo chmod 0666 {Tun}";
         }
         catch (IOException)
         {

@@ -46,7 +46,7 @@ public static class UserNetwork
     public static string? Refusal(MicrovmConfig vm, IReadOnlyList<Attachment> attachments) =>
         attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is not { } user ? null
         : attachments.Count > 1 ? $"{Findings.AloneInNamespace(user.Interface.Id, vm.Hypervisor)}, or leave --attachment out"
-        : vm.ForwardPorts.Any(p => p.From == "guest") ? "forwardPorts from the guest is not to be had from slirp4netns; the guest reaches the host's loopback at 10.0.2.2"
+        : vm.ForwardPorts.Any(p => p.From == "guest") ? "forwardPorts from the guest isn't supported by slirp4netns; the guest reaches the host's loopback at 10.0.2.2"
         : null;
 
     /// <summary>Starts the companion, and becomes this program again within namespaces of its own. Returns only by throwing.</summary>
@@ -78,7 +78,7 @@ public static class UserNetwork
         if (told != Serves)
         {
             throw new IOException(told is { Length: > 0 } ? Printable.Of(told)
-                : "slirp4netns did not join the VM's network namespace; what it printed above tells why, and 'slirp4netns --version' whether it starts at all");
+                : "slirp4netns did not join the VM's network namespace; what it printed above says why, and 'slirp4netns --version' shows whether it starts at all");
         }
         using var route = new RouteSocket();
         var slirp = route.Find(Device);

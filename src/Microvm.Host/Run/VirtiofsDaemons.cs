@@ -32,7 +32,7 @@ internal sealed class VirtiofsDaemons : IDisposable
             {
                 if (!SocketFile.RemoveStale(path))
                 {
-                    throw new IOException($"somebody listens on the socket {Printable.Of(path)} already; end that virtiofsd first");
+                    throw new IOException($"another process already listens on the socket {Printable.Of(path)} already; end that virtiofsd first");
                 }
             }
         }
@@ -57,7 +57,7 @@ internal sealed class VirtiofsDaemons : IDisposable
                 {
                     if (daemon.HasExited || Stopwatch.GetElapsedTime(start) > s_patience)
                     {
-                        throw new IOException($"virtiofsd for the share '{Printable.Of(share.Tag)}' {(daemon.HasExited ? $"ended with exit code {daemon.ExitCode}; what it printed above tells why" : "does not listen")}");
+                        throw new IOException($"virtiofsd for the share '{Printable.Of(share.Tag)}' {(daemon.HasExited ? $"ended with exit code {daemon.ExitCode}; what it printed above says why" : "does not listen")}");
                     }
                     Thread.Sleep(5);
                 }
@@ -81,7 +81,7 @@ internal sealed class VirtiofsDaemons : IDisposable
             running = _daemons.Any(d => !d.Daemon.HasExited);
             if (_daemons.FirstOrDefault(d => d.Daemon.HasExited && d.Daemon.ExitCode != 0) is { Daemon: not null } failed && !stopped())
             {
-                throw new IOException($"virtiofsd for the share '{Printable.Of(failed.Share.Tag)}' ended with exit code {failed.Daemon.ExitCode}; what it printed above tells why");
+                throw new IOException($"virtiofsd for the share '{Printable.Of(failed.Share.Tag)}' ended with exit code {failed.Daemon.ExitCode}; what it printed above says why");
             }
         }
     }

@@ -31,7 +31,7 @@ internal sealed record VirtiofsdProgram(string Path, bool IsOfQemu)
         try
         {
             var text = ProgramAnswer.Of(path, "--version", s_patience)
-                ?? throw new IOException($"{path} does not tell its version within {s_patience.TotalSeconds:0} s; is it a virtiofsd?");
+                ?? throw new IOException($"{path} doesn't print its version within {s_patience.TotalSeconds:0} s; is it a virtiofsd?");
             return new(path, text.Contains("FUSE kernel interface", StringComparison.Ordinal));
         }
         catch (Win32Exception e)

@@ -25,7 +25,7 @@ public static class RunnerDirectory
             var there = above.Look(name) is not null;
             if (there && !IsRunner(above, name))
             {
-                throw new IOException($"{path} is there already and is no runner; choose another directory, or delete it yourself");
+                throw new IOException($"{path} already exists and is not a runner; choose another directory, or delete it yourself");
             }
             above.PutTree(name, files.Select(f => (f.Key, Encoding.UTF8.GetBytes(f.Value), Mode(f.Key))), there);
         }

@@ -51,7 +51,7 @@ internal static class RunnerScripts
         }
         if (runs && vm.Socket is not null)
         {
-            yield return Exec("microvm-balloon", $"{binary} balloon {Declaration} \"${{1:?how many MiB the guest shall have}}\"");
+            yield return Exec("microvm-balloon", $"{binary} balloon {Declaration} \"${{1:?how many MiB the guest should have}}\"");
         }
         foreach (var (type, has) in ((string, bool)[])[
             ("tap", vm.Interfaces.Any(i => i.Type is InterfaceType.Tap or InterfaceType.Bridge)),

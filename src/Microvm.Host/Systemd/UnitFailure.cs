@@ -20,7 +20,7 @@ public static class UnitFailure
         }
         var said = Said(Systemctl.Journal(failed.Unit, failed.Invocation));
         return said is { } words ? failed == vm ? words : $"{failed.Unit[..^".service".Length]}: {words}"
-            : failed.Result is "" or "success" ? null : $"{failed.Unit} failed ({failed.Result}); why stands in: journalctl -u {failed.Unit}";
+            : failed.Result is "" or "success" ? null : $"{failed.Unit} failed ({failed.Result}); the reason is in: journalctl -u {failed.Unit}";
     }
 
     /// <summary>The line that tells why among what a unit printed: our own last one that is no note, else the program's last. Pure.</summary>

@@ -26,7 +26,7 @@ public sealed class CheckTests : IDisposable
     [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"},{"type":"tap","id":"b","mac":"02:00:00:00:00:01"}""", "MAC 02:00:00:00:00:01 is already used")]
     [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","bridge":"a"}""", "the bridge 'a' is the interface itself")]
     [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"a","mode":"bridge"}}""", "the lower device 'a' is the interface itself")]
-    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","bridge":"b"},{"type":"tap","id":"b","mac":"02:00:00:00:00:02"}""", "wants the bridge 'b', but that is the id of an interface")]
+    [InlineData("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01","bridge":"b"},{"type":"tap","id":"b","mac":"02:00:00:00:00:02"}""", "needs the bridge 'b', but that is the id of an interface")]
     [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"passthru"}},{"type":"macvtap","id":"b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"passthru"}}""", "'b' and 'a' are both on 'eth0'")]
     [InlineData("""{"type":"macvtap","id":"a","mac":"02:00:00:00:00:01","macvtap":{"link":"eth0","mode":"bridge"}},{"type":"macvtap","id":"b","mac":"02:00:00:00:00:02","macvtap":{"link":"eth0","mode":"passthru"}}""", "which one in mode passthru has to itself")]
     public void A_broken_rule_is_an_error_at_its_place(string interfaces, string says)

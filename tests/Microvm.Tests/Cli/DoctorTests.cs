@@ -84,7 +84,7 @@ public sealed class DoctorTests : IDisposable
         Assert.Equal("ok", Finding("clashes", "", file).Severity);
         Assert.Equal(0, Binary.Microvm("down", "--netns", _ns.Name, file).Code);
         _ns.Ip("link", "add", "vm-a1", "type", "bridge");
-        Assert.Equal("problem", Finding("clashes", "the host has a link vm-a1 already, not one of ours", file).Severity);
+        Assert.Equal("problem", Finding("clashes", "the host has a link vm-a1 already, not created by microvm", file).Severity);
     }
 
     [Fact]

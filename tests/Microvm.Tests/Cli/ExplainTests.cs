@@ -17,7 +17,7 @@ public sealed class ExplainTests : IDisposable
     {
         var text = Binary.Microvm("explain", type).Out;
         Assert.Contains($"type \"{type}\"", text);
-        Assert.Contains("Choose it when:", text);
+        Assert.Contains("Use it if:", text);
         Assert.Contains(says, text.ReplaceLineEndings(" ").Replace("     ", " "));
         Assert.All(HypervisorTable.All, h => Assert.Contains($"  {h.Name}: ", text));
     }

@@ -61,7 +61,7 @@ public sealed class MetricsTests : IDisposable
             Assert.Equal($"microvm: metrics at {path}", server.StandardError.ReadLine());
             Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite, File.GetUnixFileMode(path));
             var second = Run("metrics", "--socket", path, _vm);
-            Assert.Equal((2, true), (second.Code, second.Err.Contains("somebody listens on")));
+            Assert.Equal((2, true), (second.Code, second.Err.Contains("already listens on")));
             using (var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))
             {
                 socket.Connect(new UnixDomainSocketEndPoint(path));

@@ -50,7 +50,7 @@ public sealed class MisuseTests : IDisposable
         var file = Path.Combine(_folder, "web.nix");
         File.WriteAllText(file, "mine");
         var outcome = Binary.Microvm("init", "--name", "web", "--type", "tap", "-o", file);
-        Assert.Equal((1, $"microvm: {file} is there already, and init never overwrites: choose another file with -o\n"), (outcome.Code, outcome.Err));
+        Assert.Equal((1, $"microvm: {file} already exists, and init never overwrites a file: choose another file with -o\n"), (outcome.Code, outcome.Err));
         Assert.Equal("mine", File.ReadAllText(file));
     }
 

@@ -155,7 +155,7 @@ public sealed class UpTests : IDisposable
         var file = Vm("b", 1, "br0", "b0", "b1", "b2", "b3", "b4");
         var plan = Run("plan", file);
         Assert.Equal(1, plan.Code);
-        Assert.Contains("'b3' wants the bridge 'br0', which would have more than the 1023 ports that the kernel allows", plan.Err);
+        Assert.Contains("'b3' needs the bridge 'br0', which would have more than the 1023 ports that the kernel allows", plan.Err);
         Assert.Equal(1, Run("up", file).Code);
         Assert.Equal(before, _ns.Links());
         // And the kernel: three more it takes.

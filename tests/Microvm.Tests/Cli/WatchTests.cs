@@ -42,7 +42,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         using var watch = Start(Vm());
         var clock = Stopwatch.StartNew();
         _ns.Ip("link", "set", "vm-a1", "alias", "mine");
-        watch.WaitFor("is not ours");
+        watch.WaitFor("was not created by microvm");
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), "it was seen only by the look of every minute");
         Assert.Contains("alias mine", _ns.Ip("link", "show", "vm-a1"));
     }

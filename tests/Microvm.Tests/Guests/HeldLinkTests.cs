@@ -58,7 +58,7 @@ public sealed class HeldLinkTests : IDisposable
             Refused(file, $"the tap 'vm-a1' is open in process {holder.Id} (qemu-system-x86)", "end that one first");
             var down = _host.Microvm("down", file);
             Assert.Equal(1, down.Code);
-            Assert.Contains($"'vm-a1' is to be deleted, but a VM has it open: process {holder.Id} (qemu-system-x86); stop 'a' first, or say --delete-running", down.Err);
+            Assert.Contains($"'vm-a1' would be deleted, but a VM has it open: process {holder.Id} (qemu-system-x86); stop 'a' first, or use --delete-running", down.Err);
             Assert.Contains("nothing was changed", down.Out);
             Assert.Equal(before, Index("vm-a1"));
             _host.Done("down", file, "--delete-running");
@@ -123,8 +123,8 @@ public sealed class HeldLinkTests : IDisposable
         {
             var down = _host.Microvm("down", "--vm", "a");
             Assert.Equal(1, down.Code);
-            Assert.Contains("'vm-a1' is to be deleted, but a VM has it open", down.Err);
-            Assert.Contains("'mv-vm-a1' is to be deleted, but a VM has 'vm-a1' open, which is joined to it", down.Err);
+            Assert.Contains("'vm-a1' would be deleted, but a VM has it open", down.Err);
+            Assert.Contains("'mv-vm-a1' would be deleted, but a VM has 'vm-a1' open, which is joined to it", down.Err);
             // The half alone that nobody has open: its VM would be cut off all the same.
             Assert.Equal(1, _host.Microvm("down", "--vm", "a", "--link", "mv-vm-a1").Code);
             var up = _host.Microvm("up", _folder.File("gone.json", """{"networking":{"hostName":"a"},"microvm":{"interfaces":[]} }"""));
@@ -197,7 +197,7 @@ public sealed class HeldLinkTests : IDisposable
         Assert.Equal(0, Here("up", "--user", "77").Code);
         var refused = Here("run", "--trust");
         Assert.Equal(1, refused.Code);
-        Assert.Contains("the tap 'vm-a1' belongs to user 77, and the VM would run as user 0; mend it with: sudo microvm up --user root", refused.Err);
+        Assert.Contains("the tap 'vm-a1' belongs to user 77, and the VM would run as user 0; fix it with: sudo microvm up --user root", refused.Err);
         var refusedDry = Here("run", "--dry-run");
         Assert.Equal(1, refusedDry.Code);
         Assert.Contains("the tap 'vm-a1' belongs to user 77, and the VM would run as user 0", refusedDry.Out);

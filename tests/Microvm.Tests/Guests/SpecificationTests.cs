@@ -57,7 +57,7 @@ public sealed class SpecificationTests : IDisposable
     /// <summary>Carries out the command that a note of 'run' ends with.</summary>
     private static void Mend(string note)
     {
-        var line = note.Split('\n').Single(l => l.Contains("so nothing reaches the guest; mend it with: sudo ", StringComparison.Ordinal));
+        var line = note.Split('\n').Single(l => l.Contains("so nothing reaches the guest; fix it with: sudo ", StringComparison.Ordinal));
         var mended = Binary.Run("sh", null, "-c", line[(line.IndexOf("sudo ", StringComparison.Ordinal) + 5)..].Trim());
         Assert.True(mended.Code == 0, mended.Err);
     }
@@ -99,7 +99,7 @@ public sealed class SpecificationTests : IDisposable
         Assert.Equal(1, run.Code);
         Assert.Contains(says, run.Err);
         // 'up' alone would refuse: the tap is not ours.
-        Assert.Contains("it was not made by microvm, so delete it, then: sudo microvm up", run.Err);
+        Assert.Contains("it was not created by microvm, so delete it, then: sudo microvm up", run.Err);
     }
 
     [Fact]

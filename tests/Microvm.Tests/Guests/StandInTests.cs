@@ -280,7 +280,7 @@ public sealed class StandInTests : IDisposable
         Up(file);
         var run = Binary.Run("ip", null, In("env", "FIRECRACKER_VERSION=1.14.1", Binary.Path, "run", file));
         Assert.Equal(1, run.Code);
-        Assert.Contains(format == "ELF" ? "set microvm.kernel to the bzImage of the same build" : "firecracker 1.14.1 boots a vmlinux (ELF), from 1.17 on a bzImage as well", run.Err);
+        Assert.Contains(format == "ELF" ? "set microvm.kernel to the bzImage of the same build" : "firecracker 1.14.1 boots a vmlinux (ELF), since 1.17 also a bzImage", run.Err);
         if (hypervisor == "firecracker")
         {
             using var newer = Start(file);

@@ -63,7 +63,7 @@ public sealed class StopTests : IDisposable
         }
         var stopped = Binary.Microvm("shutdown", "--timeout", "1", file);
         Assert.Equal(1, stopped.Code);
-        Assert.Contains("did not shut down within 1 s; its hypervisor was told to end", stopped.Err);
+        Assert.Contains("did not shut down within 1 s, so its hypervisor was told to end", stopped.Err);
         Assert.Equal("'stop' is not running\n", Binary.Microvm("shutdown", file).Out);
     }
 

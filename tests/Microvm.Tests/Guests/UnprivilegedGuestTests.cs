@@ -76,7 +76,7 @@ public sealed class UnprivilegedGuestTests : IDisposable
         Assert.Equal(0, Binary.Microvm("up", "--user", Nobody, "--netns", _ns.Name, file).Code);
         using var guest = Run("600", file);
         guest.WaitForEnd();
-        Assert.Contains("user 65534 may not open; mend it with: sudo chmod 0666 /dev/net/tun", guest.Console);
+        Assert.Contains("user 65534 may not open; fix it with: sudo chmod 0666 /dev/net/tun", guest.Console);
     }
 
     [Theory]
@@ -88,7 +88,7 @@ public sealed class UnprivilegedGuestTests : IDisposable
         File.WriteAllText(file, File.ReadAllText(file).Replace("\"type\":\"bridge\"", "\"type\":\"bridge\",\"bridge\":\"br0\"", StringComparison.Ordinal));
         using var told = As("666", command, file);
         told.WaitForEnd();
-        Assert.Contains("qemu-bridge-helper is neither set-user-ID root nor has it CAP_NET_ADMIN: started by user 65534 it can't make a tap; mend it with: sudo setcap cap_net_admin+ep", told.Console);
+        Assert.Contains("qemu-bridge-helper is neither set-user-ID root nor has it CAP_NET_ADMIN: started by user 65534 it can't make a tap; fix it with: sudo setcap cap_net_admin+ep", told.Console);
     }
 
     [Fact]

@@ -178,7 +178,7 @@ public sealed class BesideUsTests : IDisposable
         IsRight(file);
         // A tap of NetworkManager's by a declared name is not ours to change.
         var taken = _host.Try(Binary.Path, "up", Declare("db", NetworkHost.Tap("nm-tap")));
-        Assert.Contains("a link 'nm-tap' is there already and is not ours", taken.Err);
+        Assert.Contains("a link 'nm-tap' already exists and was not created by microvm", taken.Err);
         Microvm("down --vm web");
         Thread.Sleep(500);
         IsTheirs();

@@ -128,7 +128,7 @@ public sealed class BridgedFirewallTests : IDisposable
         var told = Assert.Single(_host.Doctor("br-netfilter", _vm));
         Assert.Equal(("note", "fw/f may drop some bridged frames of br0"), (told.Severity, told.Says));
         var words = _host.Try(Binary.Path, "doctor", _vm).Out.ReplaceLineEndings(" ");
-        Assert.Contains("rule 1, rule 2 ask for more than links and the state of a connection, which doctor can't judge", System.Text.RegularExpressions.Regex.Replace(words, " +", " "));
+        Assert.Contains("rule 1, rule 2 depend on more than links and the connection state, which the doctor can't judge", System.Text.RegularExpressions.Regex.Replace(words, " +", " "));
     }
 
     [Fact]

@@ -79,7 +79,7 @@ public sealed class MendingTests : IDisposable
             File.Copy(Binary.Path, program);
         }
         var seen = _host.Try("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--", File.Exists(program) ? program : Binary.Path, "doctor", file);
-        Assert.Contains("note     /etc/qemu/bridge.conf is not ours to read, so whether it allows br0 is not known\n", seen.Out);
+        Assert.Contains("note     /etc/qemu/bridge.conf can't be read (permission denied), so whether it allows br0 is not known\n", seen.Out);
         Assert.Contains("$ sudo microvm doctor\n", seen.Out);
     }
 
@@ -99,10 +99,10 @@ public sealed class MendingTests : IDisposable
     public void The_hosts_own_link_of_a_declared_id_can_be_cleared_away()
     {
         _host.Do("ip link add vm-a1 type bridge");
-        _host.IsMended("clashes", "problem", "the host has a link vm-a1 already, not one of ours", Vm("web", NetworkHost.Tap("vm-a1")));
+        _host.IsMended("clashes", "problem", "the host has a link vm-a1 already, not created by microvm", Vm("web", NetworkHost.Tap("vm-a1")));
         _host.Do("ip link add mv-vm-f1 type bridge; ip link add eth0 type veth peer name far0");
         var fire = _folder.File("fire.json", $$"""{"networking":{"hostName":"fire"},"microvm":{"hypervisor":"firecracker","interfaces":[{{NetworkHost.Macvtap("vm-f1", "eth0", "bridge")}}] } }""");
-        _host.IsMended("clashes", "problem", "the host has a link mv-vm-f1 already, not one of ours", fire);
+        _host.IsMended("clashes", "problem", "the host has a link mv-vm-f1 already, not created by microvm", fire);
         // The two that 'up' makes for it are no clash.
         _host.Do($"{Binary.Path} up {fire}");
         Assert.All(_host.Doctor("clashes", fire), f => Assert.Equal("ok", f.Severity));
@@ -111,7 +111,7 @@ public sealed class MendingTests : IDisposable
     [Theory]
     [InlineData("net.ipv4.conf.vm-a1.rp_filter=1 net.ipv4.conf.vm-a2.rp_filter=1", "warning", "for vm-a1, vm-a2")]
     [InlineData("net.ipv4.conf.all.rp_filter=1", "warning", "for vm-a1, vm-a2")]
-    [InlineData("net.ipv4.conf.default.rp_filter=1", "note", "links that are yet to be made")]
+    [InlineData("net.ipv4.conf.default.rp_filter=1", "note", "links that don't exist yet")]
     public void Strict_reverse_paths(string settings, string severity, string says)
     {
         var file = Vm("web", NetworkHost.Tap("vm-a1"), NetworkHost.Tap("vm-a2"));

@@ -70,7 +70,7 @@ public sealed class KernelRefusalTests : IDisposable
     [InlineData("tuntap add tun0 mode tun", "link add link tun0 name vm-a1 type macvtap", "Invalid argument", "tun0 bridge", "'tun0', which is no Ethernet device")]
     [InlineData(Veth + "\nlink add br0 type bridge\nlink set eth0 master br0", "link add link eth0 name vm-a1 type macvtap", "Device or resource busy", "eth0 bridge", "a port of the bridge 'br0'")]
     // Its EINVAL for mode passthru.
-    [InlineData(Veth + "\nlink add link eth0 name p0 type macvtap mode passthru", "link add link eth0 name vm-a1 type macvtap mode bridge", "Invalid argument", "eth0 bridge", "'p0' has to itself in mode passthru")]
+    [InlineData(Veth + "\nlink add link eth0 name p0 type macvtap mode passthru", "link add link eth0 name vm-a1 type macvtap mode bridge", "Invalid argument", "eth0 bridge", "'p0' uses exclusively in mode passthru")]
     [InlineData(Veth + "\nlink add link eth0 name m0 type macvlan mode bridge", "link add link eth0 name vm-a1 type macvtap mode passthru", "Invalid argument", "eth0 passthru", "wants it alone, but 'm0' uses it")]
     // netdev_upper_dev_link(): EMLINK.
     [InlineData("NESTED", "link add link v7 name vm-a1 type macvtap", "Too many links", "v7 bridge", "on which no further link can stand")]
@@ -81,13 +81,13 @@ public sealed class KernelRefusalTests : IDisposable
     [InlineData(Veth + "\nlink set eth0 up\nlink add link eth0 name m0 address MAC type macvlan mode bridge\nlink set m0 up",
         "link add link eth0 name vm-a1 address MAC type macvtap mode bridge\nlink set vm-a1 up", "Address already in use", "eth0 bridge", "on which 'm0' has the MAC that is declared already")]
     // register_netdevice(): EEXIST. tun_set_iff(): EBUSY of a name that is taken.
-    [InlineData(Veth + "\nlink add vm-a1 type bridge", "link add link eth0 name vm-a1 type macvtap", "File exists", "eth0 bridge", "a link 'vm-a1' is there already and is not ours")]
-    [InlineData("link add vm-a1 type bridge", "tuntap add vm-a1 mode tap", "Device or resource busy", "tap", "a link 'vm-a1' is there already and is not ours")]
+    [InlineData(Veth + "\nlink add vm-a1 type bridge", "link add link eth0 name vm-a1 type macvtap", "File exists", "eth0 bridge", "a link 'vm-a1' already exists and was not created by microvm")]
+    [InlineData("link add vm-a1 type bridge", "tuntap add vm-a1 mode tap", "Device or resource busy", "tap", "a link 'vm-a1' already exists and was not created by microvm")]
     // Both, of an altname.
     [InlineData(Veth + "\nlink property add dev far0 altname vm-a1", "link add link eth0 name vm-a1 type macvtap", "File exists", "eth0 bridge", "'vm-a1' is an altname of 'far0'")]
     [InlineData(Veth + "\nlink property add dev far0 altname vm-a1", "tuntap add vm-a1 mode tap", "Device or resource busy", "tap", "'vm-a1' is an altname of 'far0'")]
     // do_set_master(): EOPNOTSUPP of what is no bridge.
-    [InlineData(Veth, "tuntap add t0 mode tap\nlink set t0 master eth0", "Operation not supported", "tap:eth0", "'vm-a1' wants the bridge 'eth0', but that link is a veth")]
+    [InlineData(Veth, "tuntap add t0 mode tap\nlink set t0 master eth0", "Operation not supported", "tap:eth0", "'vm-a1' needs the bridge 'eth0', but that link is a veth")]
     public void What_the_kernel_refuses_plan_has_said(string setUp, string attempt, string kernel, string lower, string said)
     {
         setUp = setUp == "NESTEDBRIDGE" ? $"link add br0 type bridge\n{Nested.Replace("eth0", "br0", StringComparison.Ordinal)}{s_upon}" : setUp == "NESTED" ? $"{Veth}\n{Nested}{s_upon}" : setUp;
@@ -137,7 +137,7 @@ public sealed class KernelRefusalTests : IDisposable
         Ip("link add br0 type bridge");
         var plan = _host.Microvm("plan", _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0")));
         Assert.Equal(1, plan.Code);
-        Assert.Contains("'vm-a1' wants the bridge 'br0', but 'm0', a macvlan, stands on it", plan.Err);
+        Assert.Contains("'vm-a1' needs the bridge 'br0', but 'm0', a macvlan, is on top of it", plan.Err);
         var refused = Binary.Run("ip", null, "-n", _host.Net.Name, "link", "set", "vm-a1", "master", "br0");
         Assert.Contains("Device or resource busy", refused.Err);
     }

@@ -23,8 +23,8 @@ public sealed class LateTests : IDisposable
     {
         var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge"));
         using var watch = new WatchProcess(["--netns", _host.Net.Name, file]);
-        watch.WaitFor("'vm-a1' wants the bridge 'br0', which is not there");
-        watch.WaitFor("'vm-a2' wants the lower device 'eth0', which is not there");
+        watch.WaitFor("'vm-a1' needs the bridge 'br0', which is not there");
+        watch.WaitFor("'vm-a2' needs the lower device 'eth0', which is not there");
         _host.Net.Ip("link", "add", "br0", "type", "bridge");
         WatchProcess.Until(() => _host.Has("vm-a1"), () => watch.Printed);
         Veth("eth0", "far0");
@@ -34,8 +34,8 @@ public sealed class LateTests : IDisposable
         _host.Net.Ip("link", "del", "br0");
         Assert.False(_host.Has("vm-a2"));
         var status = _host.Microvm("status", file).Out;
-        Assert.Contains("missing: vm-a2 of a: 'vm-a2' wants the lower device 'eth0', which is not there", status);
-        Assert.Contains("drifted: vm-a1 of a: 'vm-a1' wants the bridge 'br0', which is not there", status);
+        Assert.Contains("missing: vm-a2 of a: 'vm-a2' needs the lower device 'eth0', which is not there", status);
+        Assert.Contains("drifted: vm-a1 of a: 'vm-a1' needs the bridge 'br0', which is not there", status);
         _host.Net.Ip("link", "add", "br0", "type", "bridge");
         Veth("eth0", "far0");
         WatchProcess.Until(() => _host.Has("vm-a2") && On("vm-a1", "master") == "br0", () => watch.Printed);

@@ -92,7 +92,7 @@ public sealed class RedirectTests : IDisposable
             using var network = new HostNetwork();
             return network.Up([.. DesiredLink.Of([s_pair], null, null)]);
         });
-        Assert.Contains("'mv-vm-a1' is there already and is not ours", Assert.Single(plan.Refusals).Text);
+        Assert.Contains("'mv-vm-a1' already exists and was not created by microvm", Assert.Single(plan.Refusals).Text);
         Assert.Equal(before, _host.Net.Links());
     }
 
