@@ -53,9 +53,9 @@ microvm=$(realpath -m "${MICROVM_BINARY:-out/microvm}")
 if [ -z "${MICROVM_BINARY:-}" ]; then
     # No server of the build's stays for the next one.
     run env TMPDIR="$work" MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false ./build.sh ||
-        fail "out/microvm could not be built: what is wrong stands above."
+        fail "out/microvm could not be built: see the errors above."
 fi
-run env TMPDIR="$work" ./guest/build.sh || fail "the guest could not be built: what is wrong stands above."
+run env TMPDIR="$work" ./guest/build.sh || fail "the guest could not be built: see the errors above."
 
 [ -d /run/netns ] || first=yes
 ip netns add "microvm-quick-$$"
