@@ -120,7 +120,7 @@ public sealed class PairObservingTests : IDisposable
         _host.Net.Ip("tuntap", "add", "vm-f1", "mode", "tap");
         var row = Assert.Single(Status(_fire));
         IsPair(row, "foreign");
-        Assert.Contains("not ours", Text(row, "reason"));
+        Assert.Contains("not created by microvm", Text(row, "reason"));
         Assert.Equal(3, _host.Microvm("status", "--exit-code", _fire).Code);
         Assert.Empty(Status());
         using var terminal = new PseudoTerminal([Binary.Path, "status", "--netns", _host.Net.Name, _fire], 100, 20);

@@ -112,7 +112,7 @@ public sealed class UpTests : IDisposable
         var file = Vm("a", 1, "", "vm-a1", "vm-a2");
         var outcome = Run("up", file);
         Assert.Equal(1, outcome.Code);
-        Assert.Contains("not ours", outcome.Err);
+        Assert.Contains("not created by microvm", outcome.Err);
         Assert.Equal(before, _ns.Links());
         Assert.Equal(0, Run("down", file).Code);
         Assert.Equal(before, _ns.Links());

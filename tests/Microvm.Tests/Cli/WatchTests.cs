@@ -82,7 +82,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         File.WriteAllText(Path.Combine(Path.GetDirectoryName(Vm(2))!, "batch"), "link del vm-a1\nlink add vm-a1 type bridge\n");
         // Both in one go, so that the watch has no time between them; where it still comes first, the name is taken and ip fails.
         WatchProcess.Until(() => Binary.Run("ip", null, "-n", _ns.Name, "-batch", Path.Combine(Path.GetDirectoryName(Vm(2))!, "batch")).Code == 0, () => watch.Printed);
-        watch.WaitFor("not ours");
+        watch.WaitFor("not created by microvm");
         var foreign = _ns.Ip("-j", "link", "show", "vm-a1");
         _ns.Ip("link", "set", "vm-a2", "down");
         WatchProcess.Until(() => IsRight("vm-a2"), () => _ns.Links());
@@ -90,7 +90,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         _ns.Ip("link", "del", "vm-a1");
         WatchProcess.Until(() => IsRight("vm-a1"), () => _ns.Links());
         Assert.Equal(0, watch.End("TERM"));
-        Assert.Equal(1, watch.Printed.Split("not ours").Length - 1);
+        Assert.Equal(1, watch.Printed.Split("not created by microvm").Length - 1);
     }
 
     [Fact]
