@@ -124,7 +124,7 @@ public sealed partial class PageTests : IDisposable
     {
         var parts = Page.Read($"docs/types/{type}.md").Text.Split("\n## ");
         Assert.Equal($"# Type {type}", parts[0].Trim());
-        Assert.Equal(["What it is", "When", "Host set-up", "Guest set-up", "Troubleshooting"], parts[1..].Select(p => p.Split('\n')[0]));
+        Assert.Equal(["What it is", "When to use it", "Host set-up", "Guest set-up", "Troubleshooting"], parts[1..].Select(p => p.Split('\n')[0]));
         Assert.All(parts[1..], p => Assert.True(p.Length > 60, p));
         Assert.Equal(Enum.GetNames<Microvm.Declaration.InterfaceType>().Select(n => n.ToLowerInvariant()).Order(), Directory.GetFiles(Path.Combine(Binary.Root, "docs/types")).Select(f => Path.GetFileNameWithoutExtension(f)).Order());
     }
