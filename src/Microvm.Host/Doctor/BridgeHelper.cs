@@ -41,7 +41,7 @@ public sealed class BridgeHelper : ICheck
         }
         foreach (var bridge in users.Select(a => a.Interface.Bridge!.Value.Value).Distinct())
         {
-            yield return rules is null ? new(Name, Severity.Note, $"{Acl} can't be read (permission denied), so whether it allows {bridge} is not known", null, "sudo microvm doctor")
+            yield return rules is null ? new(Name, Severity.Note, $"{Acl} can't be read (permission denied), so it may or may not allow {bridge}", null, "sudo microvm doctor")
                 : rules.Allows(bridge) ? new(Name, Severity.Ok, $"{Acl} allows {bridge}")
                 : rules.Fault is { } fault && host.Exists(Acl) ? new(Name, Severity.Problem, fault, "qemu-bridge-helper refuses every bridge because of it", $"sudoedit {Acl}")
                 : rules.Denies(bridge) ? new(Name, Severity.Problem, $"{Acl} denies {bridge}", "a deny outweighs every allow; it may stand in a file that is included", $"sudoedit {Acl}")

@@ -11,7 +11,7 @@ public sealed class ExplainTests : IDisposable
     [Theory]
     [InlineData("user", "10.0.2.15")]
     [InlineData("tap", "CAP_NET_ADMIN")]
-    [InlineData("macvtap", "MAC of its own")]
+    [InlineData("macvtap", "its own MAC address")]
     [InlineData("bridge", "bridge.conf")]
     public void A_type_is_told_with_when_to_choose_it_and_who_takes_it(string type, string says)
     {

@@ -71,7 +71,7 @@ public sealed class KernelRefusalTests : IDisposable
     [InlineData(Veth + "\nlink add br0 type bridge\nlink set eth0 master br0", "link add link eth0 name vm-a1 type macvtap", "Device or resource busy", "eth0 bridge", "a port of the bridge 'br0'")]
     // Its EINVAL for mode passthru.
     [InlineData(Veth + "\nlink add link eth0 name p0 type macvtap mode passthru", "link add link eth0 name vm-a1 type macvtap mode bridge", "Invalid argument", "eth0 bridge", "'p0' uses exclusively in mode passthru")]
-    [InlineData(Veth + "\nlink add link eth0 name m0 type macvlan mode bridge", "link add link eth0 name vm-a1 type macvtap mode passthru", "Invalid argument", "eth0 passthru", "wants it alone, but 'm0' uses it")]
+    [InlineData(Veth + "\nlink add link eth0 name m0 type macvlan mode bridge", "link add link eth0 name vm-a1 type macvtap mode passthru", "Invalid argument", "eth0 passthru", "needs it exclusively, but 'm0' uses it")]
     // netdev_upper_dev_link(): EMLINK.
     [InlineData("NESTED", "link add link v7 name vm-a1 type macvtap", "Too many links", "v7 bridge", "on which no further link can stand")]
     // The same from br_add_if(), of what stands on the bridge.
