@@ -32,6 +32,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
     [LibraryImport("libc")] internal static partial uint geteuid();
     [LibraryImport("libc")] internal static partial uint getegid();
+    [LibraryImport("libc", SetLastError = true)] internal static partial byte* if_indextoname(uint index, byte* name);
     [LibraryImport("libc")] internal static partial int getppid();
     [LibraryImport("libc")] internal static partial int getpgrp();
     [LibraryImport("libc")] internal static partial int pthread_sigmask(int how, ulong* set, ulong* before);

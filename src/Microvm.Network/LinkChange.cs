@@ -56,7 +56,7 @@ internal sealed class LinkChange(HostState state)
         }
         if (step.Differs.HasFlag(Difference.Ipv6))
         {
-            Ipv6Setting.Disable(name, true);
+            LinkSetting.DisableIpv6(link.Index, name, true);
         }
         if (step.Differs.HasFlag(Difference.Mark))
         {
@@ -141,7 +141,7 @@ internal sealed class LinkChange(HostState state)
         var link = step.Observed!;
         if (step.Differs.HasFlag(Difference.Ipv6))
         {
-            yield return () => Ipv6Setting.Disable(Name(link), false);
+            yield return () => LinkSetting.DisableIpv6(link.Index, Name(link), false);
         }
         if (step.Differs.HasFlag(Difference.Node) && state.Nodes.GetValueOrDefault(link.Index) is { Present: true } node)
         {
@@ -165,7 +165,7 @@ internal sealed class LinkChange(HostState state)
 
     private static void SetOwner(Link link, string name, uint? owner, uint? group)
     {
-        using var tap = TunDevice.OpenQueue(name, link.Tun!.MultiQueue);
+        using var tap = TunDevice.OpenQueue(name, link.Tun!.MultiQueue, link.Index);
         tap.SetOwner(owner, group);
         if (!link.Tun.Persistent)
         {

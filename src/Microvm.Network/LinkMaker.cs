@@ -171,7 +171,7 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
         {
             if (links[n].Want.Ipv6Off && !links[n].Ipv6On)
             {
-                Ipv6Setting.Disable(links[n].Want.Name, true);
+                LinkSetting.DisableIpv6(indexes[n], links[n].Want.Name, true);
             }
             if (links[n].Up)
             {

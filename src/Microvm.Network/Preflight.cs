@@ -10,7 +10,7 @@ internal static class Preflight
     /// <param name="groups">The groups of that user.</param>
     public static IEnumerable<string> Faults(IEnumerable<DesiredLink> wanted, HostState state, uint user, IReadOnlySet<uint> groups)
     {
-        var links = state.Links.ToDictionary(l => l.Name);
+        var links = LinksByName.Of(state.Links);
         foreach (var want in wanted)
         {
             var link = links.GetValueOrDefault(want.Name);
@@ -57,7 +57,7 @@ internal static class Preflight
     /// refuses it (a tap with one queue) or not (a tap with more, a macvtap).</summary>
     public static IEnumerable<(string Name, string Kind, string Holder)> Held(IEnumerable<DesiredLink> wanted, HostState state)
     {
-        var links = state.Links.ToDictionary(l => l.Name);
+        var links = LinksByName.Of(state.Links);
         return from want in wanted
                where want.Kind != LinkKind.Macvlan
                let link = links.GetValueOrDefault(want.Name)
@@ -82,7 +82,7 @@ internal static class Preflight
     /// <returns>The link, why, and the MAC that it should have, where that differs.</returns>
     public static IEnumerable<(string Name, string Why, MacAddress? Mac)> Unreached(IEnumerable<DesiredLink> wanted, HostState state)
     {
-        var links = state.Links.ToDictionary(l => l.Name);
+        var links = LinksByName.Of(state.Links);
         foreach (var want in wanted)
         {
             if (links.GetValueOrDefault(want.Name) is { } link)

@@ -18,7 +18,7 @@ internal sealed class QueueDescriptors : IDisposable
     /// <exception cref="IOException">Somebody has taken the link since it was looked at.</exception>
     public QueueDescriptors(IReadOnlyList<InheritedQueue> queues, IReadOnlyList<Attachment> attachments, HostState state)
     {
-        var links = state.Links.ToDictionary(l => l.Name);
+        var links = LinksByName.Of(state.Links);
         foreach (var queue in queues)
         {
             var id = queue.Attachment.Interface.Id.Value;
@@ -35,7 +35,7 @@ internal sealed class QueueDescriptors : IDisposable
             }
             else
             {
-                var tap = TunDevice.OpenQueue(id, queue.Attachment.MultiQueue);
+                var tap = TunDevice.OpenQueue(id, queue.Attachment.MultiQueue, links[id].Index);
                 _handles.Add(tap);
                 Numbers.Add(tap.Descriptor);
             }

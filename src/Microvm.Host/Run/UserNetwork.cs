@@ -88,8 +88,8 @@ public static class UserNetwork
         }
         var link = route.Find(tap);
         // Neither end is the host's business: no address, and no IPv6 that makes one.
-        Ipv6Setting.Disable(Device, true);
-        Ipv6Setting.Disable(tap, true);
+        LinkSetting.DisableIpv6(slirp.Index, Device, true);
+        LinkSetting.DisableIpv6(link.Index, tap, true);
         route.Commit(new RouteBatch().Redirect(link.Index, tap, slirp.Index).Redirect(slirp.Index, Device, link.Index)
             .SetUp(link.Index, tap, true).SetUp(slirp.Index, Device, true));
     }

@@ -156,7 +156,7 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
             {
                 was.Vlans.Give(link, has.Vlans, batch);
             }
-            failures.AddRange(LinkSysctls.Write(link.Name, was.Sysctls, has.Sysctls));
+            failures.AddRange(LinkSysctls.Write(link.Index, link.Name, was.Sysctls, has.Sysctls));
         }
         failures.AddRange(route.Try(batch));
         return failures;

@@ -75,7 +75,7 @@ internal sealed class LinkSysctls
     }
 
     /// <summary>Sets what a link had and the one that took its place has not.</summary>
-    internal static IReadOnlyList<LinuxException> Write(string link, IReadOnlyDictionary<string, string> had, IReadOnlyDictionary<string, string> has)
+    internal static IReadOnlyList<LinuxException> Write(int index, string link, IReadOnlyDictionary<string, string> had, IReadOnlyDictionary<string, string> has)
     {
         var failures = new List<LinuxException>();
         // IPv6 that is off is off for a reason of ours.
@@ -84,11 +84,11 @@ internal sealed class LinkSysctls
             var slash = path.LastIndexOf('/');
             try
             {
-                File.WriteAllText($"/proc/sys/net/{path[..slash]}/{link}/{path[(slash + 1)..]}", value);
+                LinkSetting.Write(index, link, path[..slash], path[(slash + 1)..], value, $"set net/{path} of '{link}' to {value}");
             }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            catch (LinuxException e)
             {
-                failures.Add(new($"set net/{path} of '{link}' to {value}: {e.Message}", 0));
+                failures.Add(e);
             }
         }
         return failures;

@@ -78,7 +78,7 @@ public sealed class TopologyGraph
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
             var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
-            var link = graph.Add(new($"link:{i.Link!.Name}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.Word()}", i.State));
+            var link = graph.Add(new($"link:{i.Link!.Index}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.Word()}", i.State));
             var parent = host.OfIndex(i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower));
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
@@ -90,7 +90,8 @@ public sealed class TopologyGraph
     /// <summary>A link, and what carries it: a bridge's other ports, the device under a VLAN or a bond.</summary>
     private static string Upstream(Builder graph, Link link, HostLinks host)
     {
-        var key = $"link:{link.Name}";
+        // Its index is the link: two may have one name in one dump.
+        var key = $"link:{link.Index}";
         if (graph.Has(key))
         {
             return key;

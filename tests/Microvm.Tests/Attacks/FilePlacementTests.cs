@@ -12,7 +12,6 @@ public sealed partial class FilePlacementTests
         ("src/Microvm.Linux/NamedFile.cs", "File.Open(", "a pipe, a device or a file that a person named, opened with that person's rights"),
         ("src/Microvm.Linux/NamedFile.cs", "FileMode.Create", "the same"),
         ("src/Microvm.Cli/BoundedInput.cs", "FileStream(", "only reads"),
-        ("src/Microvm.Linux/Dependents/LinkSysctls.cs", "File.WriteAllText(", "a setting below /proc/sys, where the kernel alone makes files"),
         ("src/Microvm.Host/Accelerator.cs", "File.Open(", "/dev/kvm, only to see whether it can be"),
         ("src/Microvm.Host/Run/UserNetworkCompanion.cs", "Directory.CreateTempSubdirectory(", "mkdtemp(3): a name of its own, for its owner alone"),
     ];
