@@ -90,14 +90,9 @@ internal static class Consent
             return "it comes by standard input";
         }
         var path = file;
-        if (!File.Exists(file) && file.IndexOf('#') is >= 0 and var at)
+        if (!File.Exists(file) && file.Contains('#'))
         {
-            path = file[..at];
-            foreach (var scheme in (string[])["git+file://", "path:"])
-            {
-                path = path.StartsWith(scheme, StringComparison.Ordinal) ? path[scheme.Length..] : path;
-            }
-            path = path.Split('?')[0];
+            path = FlakeReference.Path(file);
             if (!Directory.Exists(path))
             {
                 return "it is fetched";

@@ -93,6 +93,7 @@ internal static class Declarations
     {
         if (file == "-")
         {
+            using var nobody = Caller.ReadAs(file);
             return BoundedInput.Text(standardInput) is { } text ? JsonFrontDoor.Read("<stdin>", System.Text.Encoding.UTF8.GetBytes(text), own) : TooLarge("<stdin>");
         }
         if (NixFrontDoor.IsFlake(file))
@@ -113,6 +114,7 @@ internal static class Declarations
         {
             return NixFrontDoor.Read(file, Guarded(file), own);
         }
+        using var reader = Caller.ReadAs(file);
         return BoundedInput.File(file) is { } bytes ? JsonFrontDoor.Read(file, bytes, own) : TooLarge(file);
 
         // Without a name it is an error that says which there are.
@@ -125,7 +127,7 @@ internal static class Declarations
         }
     }
 
-    private static NixOptions Guarded(string file) => Evaluation with { Guard = NixGuard.Words(file) };
+    private static NixOptions Guarded(string file) => Evaluation with { Guard = NixGuard.Words(file, Evaluation.Online) };
 }
 
 /// <summary>What a reading of declarations came to.</summary>

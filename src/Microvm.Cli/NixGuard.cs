@@ -5,8 +5,8 @@ using Microvm.Linux;
 namespace Microvm.Cli;
 
 /// <summary>What stands between us and nix: <c>microvm evaluator PARENT USER:GROUP FILE PROGRAM …</c> gives up all that it may do, becomes
-/// the person whose declaration it is, and then the program, which ends with us, whatever ends us. With <c>build</c> in the place of the
-/// person it stays who it is: nix has to write to its store.</summary>
+/// the person whose declaration it is, and then the program, which ends with us, whatever ends us. With <c>fetch:</c> before the person it
+/// keeps the network; with <c>build</c> in the place of the person it stays who it is: nix's daemon has to write to its store.</summary>
 internal static class NixGuard
 {
     internal const string Name = FlakeBuild.Evaluator;
@@ -17,11 +17,12 @@ internal static class NixGuard
 
     /// <summary>The words that come before nix's own command line.</summary>
     /// <param name="file">What is read: who may not read it is not become.</param>
-    internal static IReadOnlyList<string> Words(string file) =>
+    /// <param name="fetches">Whether it is to have a network.</param>
+    internal static IReadOnlyList<string> Words(string file, bool fetches) =>
     [
         // Not by its path: it may lie where the person has no way in, as in root's own checkout.
         "/proc/self/exe", Name, Environment.ProcessId.ToString(CultureInfo.InvariantCulture),
-        Caller.Reader(file) is { } person ? $"{person.User}:{person.Group}" : Unchanged, Path.GetFullPath(file),
+        $"{(fetches ? FlakeBuild.Fetching : "")}{(Caller.Reader(file) is { } person ? $"{person.User}:{person.Group}" : Unchanged)}", Path.GetFullPath(file),
     ];
 
     /// <summary>Returns only where it could not become the program.</summary>
@@ -33,14 +34,18 @@ internal static class NixGuard
         }
         try
         {
-            if (args[2] == FlakeBuild.AsBuilder)
+            if (args[2] == FlakeBuild.Unchanged)
             {
                 PosixProcess.EndWith(parent);
                 PosixProcess.Exec(args[4..]);
                 return 1;
             }
-            var ids = args[2].Split(':');
-            Privileges.LeaveNetwork();
+            var fetches = args[2].StartsWith(FlakeBuild.Fetching, StringComparison.Ordinal);
+            var ids = args[2][(fetches ? FlakeBuild.Fetching.Length : 0)..].Split(':');
+            if (!fetches)
+            {
+                Privileges.LeaveNetwork();
+            }
             if (ids.Length == 2 && uint.TryParse(ids[0], NumberStyles.None, CultureInfo.InvariantCulture, out var user) && uint.TryParse(ids[1], NumberStyles.None, CultureInfo.InvariantCulture, out var group))
             {
                 Caller.BecomeReader((user, group), args[3]);

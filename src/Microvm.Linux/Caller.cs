@@ -182,6 +182,45 @@ internal static unsafe class Caller
         return s_known && Libc.access(Path.GetFullPath(path), R_OK) != 0 && Marshal.GetLastPInvokeError() == Errno.EACCES ? null : Act();
     }
 
+    /// <summary>For a command that keeps all that it may do: until the result is disposed there is no capability, and the rights are those of the person
+    /// for whom root reads a file (<see cref="Reader"/>). One that this person may not read is root's own, and is read as root. The real user stays root
+    /// in either case: the person can't stop or end us meanwhile. Null, and no change, where we are not root or act as somebody already.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static IDisposable? ReadAs(string path)
+    {
+        const int AT_FDCWD = -100, R_OK = 4, AT_EACCESS = 0x200;
+        if (s_known || s_nobody || Reader(path) is not var (user, group) || !Privileges.Permitted.Has(Capability.SetUid))
+        {
+            return null;
+        }
+        var before = OwnGroups();
+        if (Environment.GetEnvironmentVariable("SUDO_USER") is not { Length: > 0 } name || Number("SUDO_UID") != user || Libc.initgroups(name, group) != 0)
+        {
+            Libc.Check(Libc.setgroups(1, &group), $"take the groups of user {user}");
+        }
+        // Without effective root there is no effective capability (capabilities(7)).
+        var acting = new Borrowing(Act(user, group, s_home), before);
+        if (Libc.faccessat(AT_FDCWD, Path.GetFullPath(path), R_OK, AT_EACCESS) == 0 || Marshal.GetLastPInvokeError() != Errno.EACCES)
+        {
+            return acting;
+        }
+        acting.Dispose();
+        return Privileges.Suspend();
+    }
+
+    /// <summary>Acts as another with their groups alone, and has root's own again afterwards.</summary>
+    private sealed class Borrowing(Acting acting, uint[] groups) : IDisposable
+    {
+        public void Dispose()
+        {
+            acting.Dispose();
+            fixed (uint* before = groups)
+            {
+                Libc.Check(Libc.setgroups((nuint)groups.Length, before), "give root's groups back");
+            }
+        }
+    }
+
     /// <summary>Whether the person, or this process where nobody is behind it, may write in a directory (access(2) asks for the real user).</summary>
     public static bool MayWrite(string folder)
     {

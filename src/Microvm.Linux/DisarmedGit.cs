@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 
 namespace Microvm.Linux;
@@ -9,13 +8,13 @@ internal static class DisarmedGit
     private static readonly (string Key, string Value)[] s_settings = [("core.fsmonitor", "false"), ("core.hooksPath", "/dev/null"), ("protocol.ext.allow", "never")];
 
     /// <summary>Sets it in the environment of a program that may call git.</summary>
-    internal static void In(ProcessStartInfo start)
+    internal static void In(IDictionary<string, string?> environment)
     {
-        start.Environment["GIT_CONFIG_COUNT"] = s_settings.Length.ToString(CultureInfo.InvariantCulture);
+        environment["GIT_CONFIG_COUNT"] = s_settings.Length.ToString(CultureInfo.InvariantCulture);
         foreach (var (i, (key, value)) in s_settings.Index())
         {
-            (start.Environment[$"GIT_CONFIG_KEY_{i}"], start.Environment[$"GIT_CONFIG_VALUE_{i}"]) = (key, value);
+            (environment[$"GIT_CONFIG_KEY_{i}"], environment[$"GIT_CONFIG_VALUE_{i}"]) = (key, value);
         }
-        start.Environment["GIT_TERMINAL_PROMPT"] = "0";
+        environment["GIT_TERMINAL_PROMPT"] = "0";
     }
 }

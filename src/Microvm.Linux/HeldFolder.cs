@@ -83,6 +83,14 @@ internal sealed unsafe partial class HeldFolder : IDisposable
         return made;
     }
 
+    /// <summary>Gives the directory itself to a user and a group.</summary>
+    /// <exception cref="LinuxException">EPERM: no CAP_CHOWN.</exception>
+    public void GiveTo(uint user, uint group)
+    {
+        const int AT_EMPTY_PATH = 0x1000;
+        Libc.Check(Libc.fchownat(_folder.Value, "", user, group, AT_EMPTY_PATH), $"set the owner of {Path}");
+    }
+
     /// <summary>All names in it but . and ..; such as are no UTF-8 are there with a replacement character.</summary>
     public List<string> Names() => [.. RawNames().Select(n => Encoding.UTF8.GetString(n.AsSpan(0, n.Length - 1)))];
 

@@ -17,6 +17,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)] internal static partial int seteuid(uint user);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setegid(uint group);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int access(string path, int mode);
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int faccessat(int directory, string path, int mode, int flags);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int statx(int folder, string path, int flags, uint mask, uint* result);
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] internal static partial int setenv(string name, string value, int overwrite);
     [LibraryImport("libc", StringMarshalling = StringMarshalling.Utf8)] internal static partial nint getenv(string name);

@@ -93,6 +93,20 @@ internal static unsafe class Privileges
         Set(0);
     }
 
+    /// <summary>The calling thread has no effective capability until the result is disposed.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static IDisposable Suspend()
+    {
+        var held = Permitted.Bits;
+        Set(effective: 0, held);
+        return new Suspension(held);
+    }
+
+    private sealed class Suspension(ulong held) : IDisposable
+    {
+        public void Dispose() => Set(held, held);
+    }
+
     /// <summary>Leaves for a network namespace in which there is nothing, where this process may make one; stays where it is otherwise.</summary>
     public static void LeaveNetwork()
     {
@@ -103,11 +117,12 @@ internal static unsafe class Privileges
         }
     }
 
-    private static void Set(ulong bits)
+    private static void Set(ulong bits) => Set(bits, bits);
+
+    private static void Set(ulong effective, ulong permitted)
     {
         var header = stackalloc uint[2] { LINUX_CAPABILITY_VERSION_3, 0 };
-        uint low = (uint)bits, high = (uint)(bits >> 32);
-        var data = stackalloc uint[6] { low, low, 0, high, high, 0 };
+        var data = stackalloc uint[6] { (uint)effective, (uint)permitted, 0, (uint)(effective >> 32), (uint)(permitted >> 32), 0 };
         Libc.Check(Libc.capset(header, data), "give up capabilities");
     }
 

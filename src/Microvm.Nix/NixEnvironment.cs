@@ -34,7 +34,7 @@ internal static class NixEnvironment
     {
         var start = Start(options, ["--option", "extra-experimental-features", "nix-command flakes", "--arg", "online", "true", .. arguments]);
         Clean(start, [.. s_passes, .. s_passesOnline]);
-        DisarmedGit.In(start);
+        DisarmedGit.In(start.Environment);
         return start;
     }
 

@@ -60,15 +60,7 @@ public static class NixFrontDoor
     /// <summary>The folder of a flake that is on this machine; null where it has to be fetched.</summary>
     private static string? Folder(string flake)
     {
-        var path = flake;
-        foreach (var scheme in (string[])["git+file://", "path:"])
-        {
-            if (path.StartsWith(scheme, StringComparison.Ordinal))
-            {
-                path = path[scheme.Length..];
-            }
-        }
-        path = path.Split('?')[0];
+        var path = FlakeReference.Path(flake);
         return path.Length > 0 && File.Exists(Path.Combine(path, "flake.nix")) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)) : null;
     }
 }

@@ -1,49 +1,146 @@
+using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Host;
 
-/// <summary>Builds a VM's runner out of a flake with nix, as microvm.nix's own command does.</summary>
-public static class FlakeBuild
+/// <summary>Builds a VM's runner out of a flake with nix, as microvm.nix's own command does. A flake is somebody's program: it is fetched and
+/// evaluated as the caller or nobody, and only nix's daemon writes to the store.</summary>
+/// <param name="binary">The path of the <c>microvm</c> binary, through which nix is started so that it ends with us.</param>
+internal sealed class FlakeBuild(string binary)
 {
-    /// <summary>The arguments of nix. The link that it makes is also the root that keeps the runner from garbage collection.</summary>
-    public static IReadOnlyList<string> Arguments(string flake, VmName vm, string link) =>
+    /// <summary>What the <c>microvm</c> binary is called with to become a program that ends with us: as somebody else and without a network, with
+    /// <see cref="Fetching"/> before the user with a network, or with <see cref="Unchanged"/> as who it is and with all that it may do.</summary>
+    internal const string Evaluator = "evaluator", Fetching = "fetch:", Unchanged = "build";
+
+    /// <summary>Of the caller's environment the evaluation gets what finds its network and its words; no credentials, and nothing that steers git or the store.</summary>
+    private static readonly string[] s_passes = ["PATH", "LANG", "LC_ALL", "TZ", "LOCALE_ARCHIVE", "SSL_CERT_FILE", "NIX_SSL_CERT_FILE", "NIX_STORE_DIR", "NIX_STATE_DIR", "NIX_LOG_DIR", "NIX_CONF_DIR",
+        "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
+
+    /// <summary>What passes besides to what works with the store as who called: an administrator's settings of nix, its daemon and builders.</summary>
+    private static readonly string[] s_passesToStore = ["HOME", "USER", "LOGNAME", "TMPDIR", "NIX_CONFIG", "NIX_REMOTE", "NIX_USER_CONF_FILES", "NIX_DAEMON_SOCKET_PATH"];
+
+    /// <summary>The arguments of nix. It says what it built, as JSON.</summary>
+    internal static IReadOnlyList<string> Arguments(string flake, VmName vm) =>
     [
-        "--extra-experimental-features", "nix-command flakes", "build", "--out-link", link, "--",
+        "--extra-experimental-features", "nix-command flakes", "build", "--no-link", "--json", "--",
         $"{flake}#nixosConfigurations.\"{vm.Value}\".config.microvm.declaredRunner",
     ];
 
-    /// <summary>What the <c>microvm</c> binary is called with to become a program that ends with us; with <see cref="AsBuilder"/> it stays who it is.</summary>
-    internal const string Evaluator = "evaluator", AsBuilder = "build";
-
-    /// <summary>Of the caller's environment nix gets what finds its store, its network and its words; no credentials, and nothing that steers git.</summary>
-    private static readonly string[] s_passes = ["PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TERM", "TMPDIR", "LOCALE_ARCHIVE", "SSL_CERT_FILE",
-        "http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"];
-
-    /// <param name="binary">The path of the <c>microvm</c> binary, through which nix is started so that it ends with us.</param>
+    /// <summary>Builds the runner, and makes a link to it that keeps it from garbage collection.</summary>
+    /// <returns>Its path in the store.</returns>
     /// <exception cref="IOException">nix is not there, or did not build it; what it said is on the terminal.</exception>
-    public static void Run(string flake, VmName vm, string link, string binary)
+    internal string Run(string flake, VmName vm, string root)
+    {
+        var path = Build(flake, vm);
+        // Valid, or nix says so; nothing is evaluated any more.
+        using var keep = Start(Unchanged, "/", Passing(s_passes, s_passesToStore), Program("nix-store"), ["--realise", path, "--add-root", root, "--indirect"]);
+        _ = keep.StandardOutput.ReadToEnd();
+        Tell(keep);
+        keep.WaitForExit();
+        return keep.ExitCode == 0 ? path : throw new IOException($"nix could not keep {path}");
+    }
+
+    private Process Daemon(IReadOnlyDictionary<string, string> more)
+    {
+        var environment = Passing(s_passes, s_passesToStore);
+        foreach (var (name, value) in more)
+        {
+            environment[name] = value;
+        }
+        return Start(Unchanged, "/", environment, Program("nix-daemon"), []);
+    }
+
+    private string Build(string flake, VmName vm)
+    {
+        const int MostAnswer = 1 << 20;
+        var program = Program("nix");
+        var local = FlakeReference.Path(flake);
+        var file = Path.Combine(Path.GetFullPath(local), "flake.nix");
+        file = File.Exists(file) ? file : "/";
+        var person = Caller.Reader(file);
+        using var store = person is { } other ? NixStore.ForOther(other, Daemon) : null;
+        var environment = Passing(s_passes, store is null ? s_passesToStore : []);
+        store?.Give(environment);
+        DisarmedGit.In(environment);
+        using var nix = Start($"{Fetching}{(person is { } p ? $"{p.User}:{p.Group}" : "-")}", file, environment, program, Arguments(flake, vm));
+        var said = Task.Run(() => Tell(nix));
+        var answer = new char[MostAnswer];
+        var length = nix.StandardOutput.ReadBlock(answer);
+        said.Wait();
+        nix.WaitForExit();
+        return nix.ExitCode == 0 && Output(answer.AsMemory(0, length)) is { } path ? path : throw new IOException($"nix could not build '{vm}' from {Printable.Of(flake)}");
+    }
+
+    /// <summary>The one path of the store that nix says it built; null where it says anything else.</summary>
+    internal static string? Output(ReadOnlyMemory<char> answer)
     {
         try
         {
-            var program = SearchPath.Find("nix") ?? throw new System.ComponentModel.Win32Exception(2);
-            var start = new ProcessStartInfo(binary, [Evaluator, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), AsBuilder, "/", program, .. Arguments(flake, vm, link)]);
-            foreach (var name in start.Environment.Keys.Where(k => !s_passes.Contains(k) && !k.StartsWith("NIX_", StringComparison.Ordinal) && !k.StartsWith("LC_", StringComparison.Ordinal)).ToList())
-            {
-                start.Environment.Remove(name);
-            }
-            DisarmedGit.In(start);
-            using var nix = SearchPath.Start(start);
-            nix.WaitForExit();
-            if (nix.ExitCode != 0)
-            {
-                throw new IOException($"nix could not build '{vm}' from {Declaration.Printable.Of(flake)}");
-            }
+            using var json = JsonDocument.Parse(answer);
+            return json.RootElement[0].GetProperty("outputs").GetProperty("out").GetString() is { } path && IsStorePath(path) ? path : null;
         }
-        catch (System.ComponentModel.Win32Exception)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or IndexOutOfRangeException)
         {
-            throw new IOException("a flake needs nix, and 'nix' is not on the PATH; install it (Debian: apt install nix-bin)");
+            return null;
         }
     }
+
+    // /nix/store/HASH-NAME, or below another store's directory: 32 digits, and a name of what nix lets a name have.
+    private static bool IsStorePath(string path)
+    {
+        var name = Path.GetFileName(path);
+        return path.StartsWith('/') && Path.GetFullPath(path) == path && name.Length is > 33 and <= 211 && name[32] == '-'
+            && name.AsSpan(0, 32).IndexOfAnyExcept("0123456789abcdfghijklmnpqrsvwxyz") < 0
+            && name.AsSpan(33).IndexOfAnyExcept("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+-._?=") < 0;
+    }
+
+    /// <summary>What nix says, a line at a time and with what a terminal would obey spelled out: a flake may have it say anything.</summary>
+    private static void Tell(Process nix)
+    {
+        const int MostLine = 4096;
+        var line = new char[MostLine];
+        int read;
+        while ((read = nix.StandardError.Read(line)) > 0)
+        {
+            Console.Error.Write(Printable.Lines(new string(line, 0, read)));
+        }
+    }
+
+    private Process Start(string who, string file, IDictionary<string, string?> environment, string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(binary, [Evaluator, Environment.ProcessId.ToString(CultureInfo.InvariantCulture), who, file, program, .. arguments])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment.Clear();
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+        var process = SearchPath.Start(start);
+        process.StandardInput.Close();
+        return process;
+    }
+
+    private static Dictionary<string, string?> Passing(params ReadOnlySpan<string[]> passes)
+    {
+        var environment = new Dictionary<string, string?>();
+        foreach (var name in passes.ToArray().SelectMany(p => p))
+        {
+            if (Environment.GetEnvironmentVariable(name) is { } value)
+            {
+                environment[name] = value;
+            }
+        }
+        return environment;
+    }
+
+    private static string Program(string name) => SearchPath.Find(name)
+        ?? throw new IOException($"a flake needs nix, and '{name}' is not on the PATH; install it (Debian: apt install nix-bin)");
 }

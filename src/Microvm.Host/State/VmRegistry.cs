@@ -8,6 +8,9 @@ namespace Microvm.Host;
 /// <param name="binary">The path of the <c>microvm</c> binary that runners call.</param>
 public sealed class VmRegistry(StateDirectory state, string binary)
 {
+    /// <summary>The link that keeps a runner of a flake from nix's garbage collection.</summary>
+    private const string Root = "built";
+
     /// <summary>What a VM's directory shows for people and scripts, and what earlier versions kept there, besides the VM's own data.</summary>
     private static readonly string[] s_ours = ["current", "booted", "runners", "file", "flake", "toplevel"];
 
@@ -46,8 +49,14 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         }
         try
         {
-            // Minutes perhaps: not under the lock that a start waits for. nix puts the link in its place in one step.
-            FlakeBuild.Run(flake, name, vm.Steer("current"), binary);
+            // Minutes perhaps: not under the lock that a start waits for.
+            var runner = new FlakeBuild(binary).Run(flake, name, vm.Steer(Root));
+            using var steering = vm.Hold();
+            using var alone = StateDirectory.Lock(steering);
+            if (before != runner)
+            {
+                vm.Point(steering, "current", runner);
+            }
         }
         catch when (isNew)
         {
@@ -55,7 +64,6 @@ public sealed class VmRegistry(StateDirectory state, string binary)
             throw;
         }
         Note(vm, flake);
-        vm.Show("current", vm.Current);
         return vm.Current != before;
     }
 
