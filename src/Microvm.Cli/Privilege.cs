@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Microvm.Declaration;
 using Microvm.Linux;
 
@@ -63,18 +64,19 @@ internal static class Privilege
         {
             NetworkNamespace.Enter(netns);
         }
-        if (s_kept.TryGetValue(command.Name, out var keep))
+        var name = Name(result);
+        if (s_kept.TryGetValue(name, out var keep))
         {
             Caller.Keep(Files(result));
             Caller.KeepNobody();
             Privileges.LimitTo(keep);
         }
-        else if (command.Name == "virtiofsd")
+        else if (name == "virtiofsd")
         {
             // Declarations are read with the caller's rights; the daemons need root's.
             Caller.Keep(Files(result));
         }
-        else if (command.Name == "run")
+        else if (name == "run")
         {
             if (result.GetValue(Commands.RunCommand.Inside) is { } inside)
             {
@@ -90,15 +92,18 @@ internal static class Privilege
         }
     }
 
+    /// <summary>With the command that it belongs to: <c>fleet up</c> is not <c>up</c>.</summary>
+    private static string Name(ParseResult result) => result.CommandResult is { Command.Name: var name, Parent: CommandResult { Parent: CommandResult, Command.Name: var above } } ? $"{above} {name}" : result.CommandResult.Command.Name;
+
     /// <summary>The declarations are read. Commands that change links or go on looking do the rest as root alone, so that who wrote a declaration
     /// can't stop or end them half-way; those that write a file yet do that as the caller.</summary>
     internal static void Read(ParseResult result)
     {
-        if (result.CommandResult.Command.Name is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
+        if (Name(result) is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
         {
             Caller.Part();
         }
-        else if (result.CommandResult.Command.Name is "run")
+        else if (Name(result) is "run")
         {
             Caller.LeaveNobody();
         }
