@@ -70,6 +70,13 @@ internal static unsafe class PosixProcess
         return Libc.access(directory, W_OK | X_OK) == 0;
     }
 
+    /// <summary>Whether nothing is at a path; false as well where this user may not look there.</summary>
+    public static bool IsAbsent(string path)
+    {
+        const int F_OK = 0;
+        return Libc.access(path, F_OK) < 0 && Marshal.GetLastPInvokeError() is Errno.ENOENT or Errno.ENOTDIR;
+    }
+
     /// <summary>Whether two descriptors, of one process or of two, are one open file (kcmp(2)); null where the kernel does not tell.</summary>
     public static bool? IsSameFile((int Process, int Descriptor) one, (int Process, int Descriptor) other)
     {

@@ -97,6 +97,16 @@ internal static unsafe class TerminalDevice
         PosixProcess.Close(slave);
     }
 
+    /// <summary>Makes standard input /dev/null.</summary>
+    /// <exception cref="LinuxException">It can't be opened.</exception>
+    public static void LeaveInput()
+    {
+        const int O_RDWR = 2;
+        var none = (int)Libc.Check(Libc.open("/dev/null", O_RDWR), "open /dev/null");
+        Libc.Check(Libc.dup2(none, Input), "make /dev/null standard input");
+        PosixProcess.Close(none);
+    }
+
     /// <summary>Columns and rows, or null where the descriptor is no terminal or doesn't know.</summary>
     public static (int Columns, int Rows)? Size(int fd)
     {

@@ -97,5 +97,6 @@ int main(int count, char **words)
     http_answer = answer;
     when_ready = ready;
     guest_ended = ended;
+    take_terminal();
     run_guest();
 }

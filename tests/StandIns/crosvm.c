@@ -110,6 +110,7 @@ static void ended(bool reboot)
         usleep(50000);
         if (waitpid(child, NULL, WNOHANG) == 0) {
             kill(child, SIGKILL);
+            leave_terminal();
             kill(0, SIGKILL);
         }
     }
@@ -166,5 +167,6 @@ int main(int count, char **words)
     }
     if (jailed) jail();
     guest_ended = ended;
+    take_terminal();
     run_guest();
 }

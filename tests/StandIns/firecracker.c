@@ -146,5 +146,6 @@ int main(int count, char **words)
     if (!keys) say("i8042: probe of i8042 failed with error -22");
     http_answer = answer;
     guest_ended = ended;
+    take_terminal();
     run_guest();
 }

@@ -105,5 +105,6 @@ int main(int count, char **words)
     if (initrd) must_open(initrd, "  Fatal: Unable to open initrd: %s");
     make_socket();
     guest_ended = ended;
+    take_terminal();
     run_guest();
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -368,6 +369,22 @@ void run_guest(void)
             else if (polled[n].revents) for (int w = 0; w < watched_count; w++) if (watched[w].fd == polled[n].fd) { watched[w].readable(polled[n].fd); break; }
         }
     }
+}
+
+static struct termios terminal_before;
+static bool has_terminal;
+
+void leave_terminal(void) { if (has_terminal) tcsetattr(0, TCSANOW, &terminal_before); }
+
+void take_terminal(void)
+{
+    if (tcgetattr(0, &terminal_before) < 0) return;
+    struct termios raw = terminal_before;
+    cfmakeraw(&raw);
+    raw.c_oflag |= OPOST;
+    // One of another job's: this process is stopped here.
+    has_terminal = tcsetattr(0, TCSANOW, &raw) == 0;
+    atexit(leave_terminal);
 }
 
 int listen_at(const char *path, int type)

@@ -59,5 +59,9 @@ void power_button(void);
 void ctrl_alt_del(void);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+// A terminal at standard input is set to give keys one by one, and is as it was at the end.
+void take_terminal(void);
+void leave_terminal(void);
+
 int listen_at(const char *path, int type);           // -1 with errno where it can't be bound
 #endif

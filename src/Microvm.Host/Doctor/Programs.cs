@@ -20,14 +20,25 @@ public sealed class Programs : ICheck
             : new(Name, needsSlirp is null ? Severity.Note : Severity.Problem, "there is no slirp4netns on the PATH",
                 needsSlirp is null ? "interfaces of type user need it with hypervisors that have no user-mode network of their own (all but qemu and kvmtool)" : $"'{needsSlirp.Interface.Id}' of '{needsSlirp.Vm}' is of type user and its hypervisor has no user-mode network of its own",
                 "sudo apt install slirp4netns");
+        foreach (var (name, package) in host.Vms.Select(v => (v.Hypervisor, DeclaredPrograms.Package(v))).Distinct())
+        {
+            var program = HypervisorTable.Find(name)?.Facts.Program ?? name;
+            var first = host.Vms.First(v => v.Hypervisor == name && DeclaredPrograms.Package(v) == package).Name;
+            if (package is not null)
+            {
+                var path = $"{package.TrimEnd('/')}/bin/{program}";
+                yield return host.Exists(path) ? new(Name, Severity.Ok, $"{name} of '{first}' is {path}")
+                    : new(Name, Severity.Problem, $"there is no {Declaration.Printable.Of(path)}, which microvm.{name}.package names", $"'{first}' can't start without it");
+                continue;
+            }
+            yield return host.Program(program) is { } found
+                ? new(Name, Severity.Ok, $"{name} is {found}")
+                : new(Name, Severity.Problem, $"there is no {program} on the PATH", $"'{first}' can't start without it",
+                    name switch { "qemu" => "sudo apt install qemu-system-x86", "kvmtool" => "sudo apt install kvmtool", _ => null });
+        }
         foreach (var group in host.Vms.GroupBy(v => v.Hypervisor))
         {
             var facts = HypervisorTable.Find(group.Key)?.Facts;
-            var program = facts?.Program ?? group.Key;
-            yield return host.Program(program) is { } found
-                ? new(Name, Severity.Ok, $"{group.Key} is {found}")
-                : new(Name, Severity.Problem, $"there is no {program} on the PATH", $"'{group.First().Name}' can't start without it",
-                    group.Key switch { "qemu" => "sudo apt install qemu-system-x86", "kvmtool" => "sudo apt install kvmtool", _ => null });
             if (facts is null)
             {
                 continue;

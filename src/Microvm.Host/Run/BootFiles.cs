@@ -1,11 +1,12 @@
 using Microvm.Declaration;
+using Microvm.Linux;
 
 namespace Microvm.Host.Run;
 
 /// <summary>The files of this host that a VM starts from: a kernel, an initial ramdisk, disks. A hypervisor that misses one ends in words of its own.</summary>
 internal static class BootFiles
 {
-    /// <summary>Those that are not there, each with the option that names it.</summary>
+    /// <summary>Those that are not there, as far as this user may look, each with the option that names it.</summary>
     /// <param name="directory">Where the hypervisor works, and relative paths begin; null to leave these out.</param>
     internal static IEnumerable<(SourcePosition At, string Fault)> Missing(MicrovmConfig vm, string? directory)
     {
@@ -18,13 +19,10 @@ internal static class BootFiles
         ];
         foreach (var (at, option, path) in files)
         {
-            if (path is { Length: > 0 } && (path.StartsWith('/') || directory is not null) && !Exists(Path.Combine(directory ?? "/", path)))
+            if (path is { Length: > 0 } && (path.StartsWith('/') || directory is not null) && PosixProcess.IsAbsent(Path.Combine(directory ?? "/", path)))
             {
                 yield return (at, $"there is no '{Printable.Of(path)}', from which '{vm.Name}' starts ({option})");
             }
         }
     }
-
-    // The kernel may be a package's folder.
-    private static bool Exists(string path) => File.Exists(path) || Directory.Exists(path);
 }

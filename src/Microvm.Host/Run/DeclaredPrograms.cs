@@ -34,20 +34,22 @@ internal static class DeclaredPrograms
         {
             yield return new($"microvm.extraArgsScript: {script.Trim()}", user, NoRights, script);
         }
-        var package = vm.Hypervisor switch
-        {
-            "qemu" => vm.Qemu.Package,
-            "cloud-hypervisor" => vm.CloudHypervisor.Package,
-            "crosvm" => vm.Crosvm.Package,
-            "firecracker" => vm.Firecracker.Package,
-            "vfkit" => vm.Vfkit.Package,
-            _ => vm.Package,
-        };
-        if (package is { } hypervisor)
+        if (Package(vm) is { } hypervisor)
         {
             yield return new($"the hypervisor out of {hypervisor}", user, NoRights);
         }
     }
+
+    /// <summary>The folder whose bin has the hypervisor, where the declaration names one.</summary>
+    internal static string? Package(MicrovmConfig vm) => vm.Hypervisor switch
+    {
+        "qemu" => vm.Qemu.Package,
+        "cloud-hypervisor" => vm.CloudHypervisor.Package,
+        "crosvm" => vm.Crosvm.Package,
+        "firecracker" => vm.Firecracker.Package,
+        "vfkit" => vm.Vfkit.Package,
+        _ => vm.Package,
+    };
 
     /// <summary>What <c>virtiofsd</c> runs: the daemon reads and writes files as root, so what it is given counts. The nix store is everybody's to read.</summary>
     public static IEnumerable<DeclaredProgram> OfShares(MicrovmConfig vm)

@@ -38,6 +38,15 @@ public static partial class HypervisorProcess
     /// <summary>Why it could not start, each with the way out.</summary>
     public static IEnumerable<string> Faults(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, Invocation invocation, HostFacts host)
     {
+        if (ProgramFault(vm, invocation.Words[0]) is { } absent)
+        {
+            yield return absent;
+        }
+        // What its own lines may still make is not missed.
+        foreach (var (_, missing) in vm.PreStart.Trim().Length > 0 ? [] : BootFiles.Missing(vm, Environment.CurrentDirectory))
+        {
+            yield return missing;
+        }
         if (KernelImage.Fault(vm, host, KernelImage.Read) is { } kernel)
         {
             yield return kernel;
@@ -57,6 +66,10 @@ public static partial class HypervisorProcess
             }
         }
     }
+
+    private static string? ProgramFault(MicrovmConfig vm, string program) =>
+        program.Contains('/') ? !PosixProcess.IsAbsent(program) ? null : $"there is no {Printable.Of(program, int.MaxValue)}, which is to run '{vm.Name}'; set microvm.{vm.Hypervisor}.package to what has it, or leave that out"
+        : SearchPath.Find(program) is null ? $"there is no {program} on the PATH, which is to run '{vm.Name}'; install it, or set microvm.{vm.Hypervisor}.package" : null;
 
     /// <summary>The last thing before the hypervisor takes the place of this process.</summary>
     /// <param name="tell">Called with what was done with what an earlier run left behind.</param>
@@ -81,9 +94,18 @@ public static partial class HypervisorProcess
         {
             PosixProcess.LeadGroup();
         }
+        if (!isForeground && TerminalDevice.IsTerminal(TerminalDevice.Input))
+        {
+            tell("another job has the terminal, so nobody can type at the guest's console; what the guest prints comes here");
+        }
         if (facts.NeedsTerminal && !isForeground)
         {
             TerminalDevice.GiveInput();
+        }
+        else if (!isForeground && TerminalDevice.IsTerminal(TerminalDevice.Input))
+        {
+            // Who sets the terminal of another job is stopped, and all of them would.
+            TerminalDevice.LeaveInput();
         }
         // A unit of Type=notify: the hypervisor itself would never say it.
         using var manager = new ServiceNotifier();

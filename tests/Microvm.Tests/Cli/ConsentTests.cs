@@ -18,7 +18,7 @@ public sealed class ConsentTests : IDisposable
 
     private string Declaration() => _folder.File("vm.json", """
         {"networking":{"hostName":"web"},"microvm":{
-          "kernel":"/k", "user":"daemon", "preStart":"echo hello", "extraArgsScript":"/opt/args", "qemu":{"package":"/opt/qemu"},
+          "kernel":"/etc/hostname", "user":"daemon", "preStart":"echo hello", "extraArgsScript":"/opt/args", "qemu":{"package":"/opt/qemu"},
           "binScripts":{"tap-up":["true"],"pci-setup":["true"],"mine":["true"]},
           "virtiofsd":{"package":"/opt/v"},
           "shares":[{"proto":"virtiofs","tag":"t","source":"/srv","socket":"s"},{"proto":"virtiofs","tag":"store","source":"/nix/store","socket":"n"}],
@@ -54,7 +54,7 @@ public sealed class ConsentTests : IDisposable
     [Fact]
     public void What_runs_nothing_of_its_own_lists_and_asks_nothing()
     {
-        var vm = _folder.File("plain.json", """{"networking":{"hostName":"web"},"microvm":{"kernel":"/k","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}}""");
+        var vm = _folder.File("plain.json", """{"networking":{"hostName":"web"},"microvm":{"kernel":"/etc/hostname","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}}""");
         var state = Path.Combine(Path.GetDirectoryName(vm)!, "state");
         Assert.Equal(0, Binary.Run("chown", null, "64123", vm).Code);
         Assert.DoesNotContain("has run", Binary.Microvm("check", vm).Out, StringComparison.Ordinal);

@@ -57,6 +57,15 @@ public sealed class DoctorTests : IDisposable
     }
 
     [Fact]
+    public void A_hypervisor_is_looked_for_where_its_package_is_and_else_on_the_PATH()
+    {
+        string Of(string more) => _folder.File("vm.json", $$"""{"networking":{"hostName":"web"},"microvm":{"hypervisor":"crosvm"{{more}} } }""");
+        Assert.Equal("problem", Finding("programs", "there is no crosvm on the PATH", Of("")).Severity);
+        Assert.Equal("ok", Finding("programs", $"crosvm of 'web' is {StandIn.Folder}/bin/crosvm", Of($",\"crosvm\":{{\"package\":\"{StandIn.Folder}\"}}")).Severity);
+        Assert.Equal("problem", Finding("programs", "there is no /nonexistent/bin/crosvm, which microvm.crosvm.package names", Of(",\"crosvm\":{\"package\":\"/nonexistent\"}")).Severity);
+    }
+
+    [Fact]
     public void A_missing_bridge_is_a_problem_and_its_command_mends_it()
     {
         var (severity, _, mend) = Finding("bridges", "there is no bridge br0", Vm(Bridged));

@@ -14,7 +14,7 @@ public sealed class OddHostTests : IDisposable
         _folder.Dispose();
     }
 
-    private string Vm() => _folder.File("vm.json", """{"networking":{"hostName":"web"},"microvm":{"kernel":"/k","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}}""");
+    private string Vm() => _folder.File("vm.json", """{"networking":{"hostName":"web"},"microvm":{"kernel":"/etc/hostname","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}]}}""");
 
     [Fact]
     public void Remove_names_the_files_of_a_vm_whole()

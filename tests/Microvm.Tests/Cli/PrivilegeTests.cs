@@ -92,7 +92,7 @@ public sealed class PrivilegeTests : IDisposable
     public void No_privilege_reaches_the_hypervisor(bool sudo)
     {
         using var ns = new Namespace();
-        var vm = _folder.File("run.json", """{"networking":{"hostName":"a"},"microvm":{"kernel":"/boot/vmlinuz","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}] } }""");
+        var vm = _folder.File("run.json", """{"networking":{"hostName":"a"},"microvm":{"kernel":"/etc/hostname","interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01"}] } }""");
         var home = Path.GetDirectoryName(vm)!;
         var told = Path.Combine(home, "told");
         var fake = _folder.File("qemu-system-x86_64", $"#!/bin/sh\nwhile read -r line; do echo \"$line\"; done < /proc/self/status > {told}\n");

@@ -151,6 +151,27 @@ public sealed class ByHandTests : IClassFixture<ByHandTests.Programs>, IDisposab
         }
     }
 
+    /// <summary>A shell with job control leaves standard input to what it starts in the background, and the kernel stops who sets the terminal of another job.</summary>
+    [Theory]
+    [InlineData("alioth")]
+    [InlineData("cloud-hypervisor")]
+    [InlineData("crosvm")]
+    [InlineData("firecracker")]
+    [InlineData("kvmtool")]
+    [InlineData("qemu")]
+    [InlineData("stratovirt")]
+    public void A_background_job_of_an_interactive_shell_runs_and_leaves_the_terminal_to_the_shell(string hypervisor)
+    {
+        var file = Declare(hypervisor, "tap", 1, false);
+        Assert.Equal(0, Binary.Microvm("up", "--user", "root", "--netns", _ns.Name, file).Code);
+        using var guest = new Started(new(["ip", .. In(true, ["bash", "-c", "set -m; \"$@\" & echo \"in the background: $!\"; wait; echo 'the script goes on'", "sh", _programs.Microvm, "run", file])], 200, 40), null);
+        guest.WaitFor("guest: ready");
+        Assert.Contains("note: another job has the terminal, so nobody can type at the guest's console", guest.Console, StringComparison.Ordinal);
+        Assert.Equal(guest.Terminal!.SettingsBefore, guest.Terminal.Settings());
+        Serves(guest, hypervisor, "tap", false, 1, file);
+        Ends(guest, hypervisor, Background, true, file);
+    }
+
     private void Serves(Started guest, string hypervisor, string type, bool helper, int pairs, string file)
     {
         if (type == "user")

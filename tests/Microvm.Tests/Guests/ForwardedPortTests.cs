@@ -10,7 +10,7 @@ public sealed class ForwardedPortTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     private string Declare(string address, int port, string proto = "tcp") => _folder.File("vm.json", $$"""
-        {"networking":{"hostName":"f"},"microvm":{"kernel":"/k","socket":null,"interfaces":[{"type":"user","id":"u","mac":"02:00:00:00:00:01"}],
+        {"networking":{"hostName":"f"},"microvm":{"kernel":"/etc/hostname","socket":null,"interfaces":[{"type":"user","id":"u","mac":"02:00:00:00:00:01"}],
           "forwardPorts":[{"proto":"{{proto}}","host":{"address":"{{address}}","port":{{port}} },"guest":{"port":22} }] } }
         """);
 
@@ -65,7 +65,7 @@ public sealed class ForwardedPortTests : IDisposable
     {
         Assert.SkipWhen(File.Exists("/dev/vhost-net"), "this host has vhost-net");
         using var host = new NetworkHost();
-        var file = _folder.File("vm.json", """{"networking":{"hostName":"f"},"microvm":{"kernel":"/k","socket":null,"interfaces":[{"type":"tap","id":"vm-f","mac":"02:00:00:00:00:01","tap":{"vhost":true} }] } }""");
+        var file = _folder.File("vm.json", """{"networking":{"hostName":"f"},"microvm":{"kernel":"/etc/hostname","socket":null,"interfaces":[{"type":"tap","id":"vm-f","mac":"02:00:00:00:00:01","tap":{"vhost":true} }] } }""");
         host.Done("up", file, "--user", "root");
         var run = host.Microvm("run", file);
         Assert.Equal(1, run.Code);

@@ -26,7 +26,7 @@ public sealed class HeldLinkTests : IDisposable
     private string Home => _folder.File("x", "")[..^2];
 
     private string Declare(int vcpu, string socket, params string[] interfaces) => _folder.File("vm.json", $$"""
-        {"networking":{"hostName":"a"},"microvm":{"kernel":"/k","vcpu":{{vcpu}},"socket":{{socket}},"qemu":{"package":"{{Home}}"},"interfaces":[{{string.Join(',', interfaces)}}] } }
+        {"networking":{"hostName":"a"},"microvm":{"kernel":"/etc/hostname","vcpu":{{vcpu}},"socket":{{socket}},"qemu":{"package":"{{Home}}"},"interfaces":[{{string.Join(',', interfaces)}}] } }
         """);
 
     private Binary.Outcome Run(string file, params string[] more) => _host.Microvm("run", [.. more, file]);

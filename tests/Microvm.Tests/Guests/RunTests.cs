@@ -26,7 +26,7 @@ public sealed class RunTests : IDisposable
     private string Home => _folder.File("x", "")[..^2];
 
     private string Declare(string more) => _folder.File("vm.json", $$"""
-        {"networking":{"hostName":"r"},"microvm":{"kernel":"/k","socket":null,"qemu":{"package":"{{Home}}"}{{more}} } }
+        {"networking":{"hostName":"r"},"microvm":{"kernel":"/etc/hostname","socket":null,"qemu":{"package":"{{Home}}"}{{more}} } }
         """);
 
     [Fact]
@@ -169,6 +169,23 @@ public sealed class RunTests : IDisposable
         Assert.Contains("open     descriptor 4: queue 1 of vm-r", plain.Out);
         Assert.Contains("start    ", plain.Out);
         Assert.Equal((before.Item1, links), (Files(), _ns.Links()));
+    }
+
+    [Theory]
+    [InlineData("\"qemu\":{\"package\":\"/nonexistent\"}", "there is no /nonexistent/bin/qemu-system-x86_64, which is to run 'r'; set microvm.qemu.package to what has it, or leave that out")]
+    [InlineData("\"hypervisor\":\"crosvm\"", "there is no crosvm on the PATH, which is to run 'r'; install it, or set microvm.crosvm.package")]
+    [InlineData("\"initrdPath\":\"/nonexistent/initrd\"", "there is no '/nonexistent/initrd', from which 'r' starts (microvm.initrdPath)")]
+    public void A_program_or_a_file_that_is_not_there_is_told_before_anything_is_done(string option, string told)
+    {
+        var image = Path.Combine(Home, "made.img");
+        var file = _folder.File("vm.json", $$"""
+            {"networking":{"hostName":"r"},"microvm":{"kernel":"/etc/hostname","socket":null,{{option}},"volumes":[{"image":"{{image}}","size":8}] } }
+            """);
+        var (run, dry) = (Binary.Run("env", null, "-C", Home, "PATH=/usr/bin:/bin", Binary.Path, "run", file), Binary.Run("env", null, "-C", Home, "PATH=/usr/bin:/bin", Binary.Path, "run", "--dry-run", file));
+        Assert.Equal((1, 1), (run.Code, dry.Code));
+        Assert.Contains(told, run.Err, StringComparison.Ordinal);
+        Assert.Contains(told, dry.Out, StringComparison.Ordinal);
+        Assert.False(File.Exists(image));
     }
 
     [Theory]
