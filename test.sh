@@ -24,6 +24,7 @@ if [ "${1:-}" = --all ]; then
     export MICROVM_TEST_ALL=1
     ./tests/formats/fetch.sh
     ./tests/nixpkgs-lib/fetch.sh
+    ./tests/current-nix.sh out/current-nix
     shift
 fi
 ./build.sh
@@ -37,6 +38,12 @@ set +e
 dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off --output Detailed "$@" 2>&1 | tee out/test.log |
     awk '/^passed / { if (++n % 50 == 0) { print "   " n " passed"; fflush() } next } { print; fflush() }'
 code=${PIPESTATUS[0]}
+if [ -n "${MICROVM_TEST_ALL:-}" ] && [ $# = 0 ]; then
+    echo "== testing what asks nix once more, with the newest nix (out/test-nix.log)"
+    PATH=$PWD/out/current-nix/bin:$PATH dotnet run --project tests/Microvm.Tests -c Release --no-build -- --no-ansi --progress off --output Detailed --filter-class "*NixFrontDoorTests" "*NixFilesTests" "*NixProcessTests" "*NixpkgsLibTests" "*PublishedShapesTests" "*MistakesTests" "*EvaluatedGuestTests" >out/test-nix.log 2>&1 ||
+        { code=$?; grep -v '^passed' out/test-nix.log; }
+    sed -nE 's/^ *succeeded: ([0-9]+).*/   \1 passed/p' out/test-nix.log
+fi
 passed=$(sed -nE 's/^ *succeeded: ([0-9]+).*/\1/p' out/test.log | tail -1)
 failed=$(sed -nE 's/^ *failed: ([0-9]+).*/\1/p' out/test.log | tail -1)
 for figures in faults soak fuzz model; do

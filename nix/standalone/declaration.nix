@@ -225,8 +225,9 @@ let
       ownPkgs = if guestPkgs == null then pkgs else guestPkgs;
       known = fleet // foldl' (all: o: all // o.options.microvm) { } (map (o: o { inherit lib; pkgs = ownPkgs; inherit (evaluated) config; }) options);
       marks = { microvm = known; networking.hostName = lib.mkOption { }; };
-      # The options below `microvm` that modules declare, beside ours.
-      own = { microvm = beside known evaluated.options.microvm; };
+      # The options below `microvm` that modules declare, beside ours. A module is given `options` as they are declared; those of
+      # the finished evaluation are only to be had once every definition was checked, and these depend on what is asked here.
+      ownOf = arguments: { microvm = beside known arguments.options.microvm; };
       beside = known: set: mapAttrs (name: o: if known ? ${name} && !isOption o then beside known.${name} o else o)
         (removeAttrs set (filter (name: known ? ${name} && isOption known.${name}) (attrNames set)));
 
@@ -236,10 +237,8 @@ let
         else rewrap file null module;
       fileOf = module: toString module;
       rewrap = file: key: module:
-        if callable module then
-          # We give the arguments ourselves: of one that nobody gives we can tell who asks for it, and where.
-          lib.setFunctionArgs (arguments: dress file key (call file module arguments)) { }
-        else dress file key (_: module);
+        # We give the arguments ourselves: of one that nobody gives we can tell who asks for it, and where.
+        lib.setFunctionArgs (arguments: dress file key (ownOf arguments) (if callable module then call file module arguments else _: module)) { };
       callable = f: isFunction f || (isAttrs f && f ? __functor);
       # modulesPath leads nowhere without nixpkgs.
       absent = path: substring 0 (stringLength modulesPath) path == modulesPath && !builtins.pathExists path;
@@ -283,7 +282,7 @@ let
       factory = file: needed: wants: missing.factory or (_: _: throw) file needed
         "${at (builtins.unsafeGetAttrPos (head needed) wants)}this is a function of { ${builtins.concatStringsSep ", " (attrNames wants)} }, and no module by itself";
 
-      dress = file: key: make:
+      dress = file: key: own: make:
         let
           early = make false;
           late = make true;
@@ -297,7 +296,7 @@ let
         else {
           _file = ownFile;
           imports = map (m: wrap ownFile (there set m)) (set.imports or [ ]);
-          config = lib.mkMerge [ (outer config) { declarationSurvey = foundIn config; } ];
+          config = lib.mkMerge [ (annotate false marks own null 1000 config) { declarationSurvey = foundIn own config; } ];
         }
         // intersectAttrs { disabledModules = null; freeformType = null; } set
         // (if set ? options then { options = undeclared late.options; } else { })
@@ -313,9 +312,8 @@ let
       undeclared = options: if options ? microvm then options // { microvm = beside known options.microvm; } else options;
       declares = own: m: (isPath m || isString m) && builtins.match ".*/options\\.nix" (toString m) != null
         && builtins.pathExists m && builtins.match ".*options\\.microvm.*" (builtins.readFile m) != null;
-      outer = annotate false marks own null 1000;
-      foundIn = v:
-        if isProperty v then concatMap foundIn (if v._type == "merge" then v.contents else [ v.content ])
+      foundIn = own: v:
+        if isProperty v then concatMap (foundIn own) (if v._type == "merge" then v.contents else [ v.content ])
         else if isAttrs v then concatMap (name: if v ? ${name} then survey marks.${name} own.${name} [ name ] (place name v null) v.${name} else [ ]) [ "microvm" ]
         else [ ];
 

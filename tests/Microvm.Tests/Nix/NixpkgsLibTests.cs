@@ -19,6 +19,15 @@ public sealed class NixpkgsLibTests
         return lib;
     }
 
+    /// <summary>The newest published lib that the nix at hand takes as its nixpkgs; ends the test where there is none.</summary>
+    internal static string PublishedForThisNix()
+    {
+        var old = Binary.Run("nix-instantiate", null, "--version").Out.Contains(" 2.8", StringComparison.Ordinal);
+        var folder = Path.Combine(Binary.Root, "out", old ? "nixpkgs-lib-2024" : "nixpkgs-lib");
+        Assert.SkipUnless(File.Exists(Path.Combine(folder, "lib", "default.nix")), "no published lib is here: run ./tests/nixpkgs-lib/fetch.sh");
+        return folder;
+    }
+
     private static JsonElement Compare(string seed, string ours)
     {
         var outcome = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--eval", "--json", "--strict", "--expr",

@@ -32,6 +32,26 @@ public sealed class PublishedShapesTests
         Assert.Equal(vms, Interfaces(file, words));
     }
 
+    /// <summary>With nixpkgs at hand, its lib and its module system serve in place of ours, and the same has to come out.</summary>
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Each_shape_comes_to_the_same_with_the_lib_and_the_modules_of_nixpkgs(string shape)
+    {
+        Assert.SkipWhen(shape is "the-stand-ins-nixpkgs", "it imports <nixpkgs> itself, and a published lib is no whole nixpkgs");
+        Assert.SkipWhen(shape is "names-from-another-value", "nixpkgs' freeform type asks for the names first; the option that is not declared would be an error in NixOS");
+        var folder = Path.Combine(s_root, shape);
+        var words = File.ReadLines(Path.Combine(folder, "expected")).First().Split(' ')[1..];
+        var file = words.Length == 0 ? folder : words[0].StartsWith('#') ? folder + words[0] : Path.Combine(folder, words[0]);
+        string Plan(params string[] environment)
+        {
+            var outcome = Binary.Run("env", null, [.. environment, Binary.Path, "plan", "--json", file, .. words.Skip(1)]);
+            Assert.DoesNotContain("needs a newer nix", outcome.Err, StringComparison.Ordinal);
+            return $"{outcome.Code}: {outcome.Out}";
+        }
+        var usable = NixpkgsLibTests.PublishedForThisNix();
+        Assert.Equal(Plan("-u", "NIX_PATH"), Plan($"NIX_PATH=nixpkgs={usable}"));
+    }
+
     private static IEnumerable<string> Interfaces(string file, string[] words)
     {
         var bag = new DiagnosticBag();
