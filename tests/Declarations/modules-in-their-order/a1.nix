@@ -1,0 +1,1 @@
+{ microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:03"; } ]; }
