@@ -66,7 +66,7 @@ internal static class CommandLine
         {
             return NixGuard.Become(args);
         }
-        args = CommonOptions.JoinArguments(args);
+        args = CommonOptions.JoinArguments(Plain(args));
         Privilege.Begin(args);
         try
         {
@@ -77,6 +77,16 @@ internal static class CommandLine
             Privilege.End();
         }
     }
+
+    /// <summary>The words that people try first: <c>help [COMMAND]</c> is <c>[COMMAND] --help</c>, and <c>version</c> is <c>--version</c>.</summary>
+    private static string[] Plain(string[] args) => args switch
+    {
+        // Of a command that is not there the error tells, not the help of all.
+        ["help", var name, ..] when s_commands.All(c => c.Name != name) => [name],
+        ["help", .. var command] => [.. command, "--help"],
+        ["version"] => ["--version"],
+        _ => args,
+    };
 
     private static int Answer(string[] args)
     {

@@ -7,7 +7,7 @@ namespace Microvm.Cli;
 internal static class CommonOptions
 {
     internal static readonly Argument<string[]> Files = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.OneOrMore };
-    internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations; without any: all links that microvm created, compared with what this host's VMs were started from", Arity = ArgumentArity.ZeroOrMore };
+    internal static readonly Argument<string[]> MaybeFiles = new("FILE") { Description = "Declarations, or names of this host's VMs; without any: all links that microvm created, compared with what this host's VMs were started from", Arity = ArgumentArity.ZeroOrMore };
     internal static readonly Argument<string[]> FilesOrVm = new("FILE") { Description = "Declarations: .nix files, or JSON (- for standard input)", Arity = ArgumentArity.ZeroOrMore };
     internal static readonly Option<string[]> Attachment = new("--attachment") { Description = "Attach an interface differently from the hypervisor's default: tap-by-name, tap-by-fd, tap-redirect, user-namespace, bridge-helper", HelpName = "ID=KIND", DefaultValueFactory = _ => [] };
     internal static readonly Option<bool> Replace = new("--replace") { Description = "Replace links even if something that depends on them is lost; 'plan' says what" };

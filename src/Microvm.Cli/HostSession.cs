@@ -13,7 +13,7 @@ internal static class HostSession
     internal static IReadOnlyList<MicrovmConfig>? Read(ParseResult result, Argument<string[]> files)
     {
         var diagnostics = new DiagnosticBag();
-        var vms = Declarations.Read(result.GetValue(files) ?? [], Console.In, diagnostics);
+        var vms = Declarations.Read([.. (result.GetValue(files) ?? []).Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
         Privilege.Read(result);
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
         return diagnostics.HasErrors ? null : vms;
@@ -41,7 +41,9 @@ internal static class HostSession
     {
         var (given, givenGroup) = (result.GetValue(CommonOptions.User), result.GetValue(CommonOptions.Group));
         var (user, group) = Account.Of(given, givenGroup);
-        var declared = given is not null || givenGroup is not null ? [] : vms.Where(v => v.User is not null).ToDictionary(v => v.Name, v => Account.Of(v.User, null).User);
+        // The units give the links of this host's VMs to the user microvm, whatever the declaration says.
+        var declared = given is not null || givenGroup is not null ? [] : vms.Where(v => v.User is not null || NamedVm.Is(v.Name))
+            .ToDictionary(v => v.Name, v => NamedVm.Is(v.Name) ? AccountFile.Number(AccountFile.Users, "microvm") ?? 0 : Account.Of(v.User, null).User);
         return declared.Count == 0 ? [.. DesiredLink.Of(attachments, user, group)]
             : [.. attachments.SelectMany(a => DesiredLink.Of([a], declared.GetValueOrDefault(a.Vm, user), group))];
     }

@@ -69,7 +69,7 @@ internal static class Privilege
         {
             Caller.Keep(Files(result));
             Caller.KeepNobody();
-            Privileges.LimitTo(keep);
+            Privileges.LimitTo(Commands.MetricsCommand.Writes(result) ? new(keep.Bits | CapabilitySet.Of(Capability.DacOverride).Bits) : keep);
         }
         else if (name == "virtiofsd")
         {

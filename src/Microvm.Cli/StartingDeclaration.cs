@@ -4,8 +4,9 @@ using Microvm.Declaration;
 namespace Microvm.Cli;
 
 /// <summary>A first declaration for somebody to go on from.</summary>
+/// <param name="Guest">What it boots; null where that is left to the person.</param>
 /// <param name="On">The bridge for types bridge and tap (there it may be missing), the lower device for macvtap.</param>
-internal sealed record StartingDeclaration(string Name, string Hypervisor, string Type, string Id, string? On)
+internal sealed record StartingDeclaration(string Name, string Hypervisor, string Type, string Id, string? On, StartingGuest? Guest = null)
 {
     private string Mac => MacFromName.Of($"{Name}/{Id}").ToString();
 
@@ -20,11 +21,9 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
           microvm.hypervisor = {{Text(Hypervisor)}};
           microvm.vcpu = 1;
           # MiB
-          microvm.mem = 512;
+          microvm.mem = {{(Guest is null ? 512 : StartingGuest.MiB)}};
 
-          # What 'microvm run' boots: paths of a kernel image and of an initial ramdisk.
-          # microvm.kernel = "/path/to/vmlinuz";
-          # microvm.initrdPath = "/path/to/initrd";
+        {{(Guest is null ? Bootless : Guest.ToNix(Text))}}
 
           microvm.interfaces = [ {
             # {{TypeLine()}}
@@ -42,7 +41,8 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
         ("tap", null) => "\n    # attach it to a bridge of the host:\n    # bridge = \"br0\";\n",
         _ => "",
     }}}  } ];
-        {{(Type == "user" && Hypervisor == "qemu" ? "\n  # Reach the guest's ssh by port 2222 of the host:\n  # microvm.forwardPorts = [ { host.address = \"127.0.0.1\"; host.port = 2222; guest.port = 22; } ];\n" : "")}}}
+        {{(Type == "user" && Guest is not null ? $"\n  # ssh into the guest by this port of the host.\n  microvm.forwardPorts = [ {{ host.address = \"127.0.0.1\"; host.port = {Guest.SshPort}; guest.port = 22; }} ];\n"
+            : Type == "user" && Hypervisor == "qemu" ? "\n  # Reach the guest's ssh by port 2222 of the host:\n  # microvm.forwardPorts = [ { host.address = \"127.0.0.1\"; host.port = 2222; guest.port = 22; } ];\n" : "")}}}
 
         """;
 
@@ -58,7 +58,22 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
             json.WriteStartObject("microvm");
             json.WriteString("hypervisor", Hypervisor);
             json.WriteNumber("vcpu", 1);
-            json.WriteNumber("mem", 512);
+            json.WriteNumber("mem", Guest is null ? 512 : StartingGuest.MiB);
+            Guest?.ToJson(json);
+            if (Guest is not null && Type == "user")
+            {
+                json.WriteStartArray("forwardPorts");
+                json.WriteStartObject();
+                json.WriteStartObject("host");
+                json.WriteString("address", "127.0.0.1");
+                json.WriteNumber("port", Guest.SshPort);
+                json.WriteEndObject();
+                json.WriteStartObject("guest");
+                json.WriteNumber("port", 22);
+                json.WriteEndObject();
+                json.WriteEndObject();
+                json.WriteEndArray();
+            }
             json.WriteStartArray("interfaces");
             json.WriteStartObject();
             json.WriteString("type", Type);
@@ -82,6 +97,12 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
         }
         return System.Text.Encoding.UTF8.GetString(stream.ToArray()) + "\n";
     }
+
+    private const string Bootless = """
+          # What 'microvm run' boots: paths of a kernel image and of an initial ramdisk.
+          # microvm.kernel = "/path/to/vmlinuz";
+          # microvm.initrdPath = "/path/to/initrd";
+        """;
 
     private string TypeLine() => Type switch
     {

@@ -43,10 +43,14 @@ internal static class ExplainCommand
             {
                 Print(Words.OfHypervisor(hypervisor));
             }
+            else if (NamedVm.File(result, one) is var named && named != one)
+            {
+                code = Math.Max(code, ExplainFile(named));
+            }
             else if (one != "-" && !File.Exists(one) && !Directory.Exists(one))
             {
                 var near = Printable.Nearest(one, [.. Words.Types, .. DeclarationReader.Hypervisors]);
-                throw new UsageException($"'{Printable.Of(one)}' is no type, no hypervisor and no file{(near is null ? "" : $"; did you mean '{near}'?")}");
+                throw new UsageException($"'{Printable.Of(one)}' is no type, no hypervisor, no file and no VM of this host{(near is null ? "" : $"; did you mean '{near}'?")}");
             }
             else
             {

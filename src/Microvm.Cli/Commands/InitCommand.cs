@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text;
 using Microvm.Cli.Explain;
+using Microvm.Cli.Guests;
 using Microvm.Declaration;
 using Microvm.Hypervisors;
 using Microvm.Linux;
@@ -17,10 +18,19 @@ internal static class InitCommand
     private static readonly Option<string?> s_link = new("--link") { Description = "The lower device, for type macvtap", HelpName = "LINK" };
     private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, which must not exist yet (-: standard output); a name that ends in .json means JSON", HelpName = "FILE" };
 
+    private static readonly Argument<string?> s_vm = new("VM-NAME") { Description = "The VM's name, as --name", Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Option<string?> s_guest = Choice("--guest", "Make a root disk, kernel and initial RAM disk too", ["debian"]);
+    private static readonly Option<string?> s_release = new("--release") { Description = "Debian's release (default: this host's, where it is a Debian; else stable)", HelpName = "NAME" };
+    private static readonly Option<string?> s_mirror = new("--mirror") { Description = "Where Debian's packages come from (default: Debian's own mirrors)", HelpName = "URL" };
+    private static readonly Option<string?> s_key = new("--ssh-key") { Description = "The public key that may log in as root (default: yours in ~/.ssh; without one a pair is made)", HelpName = "FILE" };
+    private static readonly Option<int> s_port = new("--ssh-port") { Description = "The port of 127.0.0.1 that leads to the guest's ssh, for type user", HelpName = "PORT", DefaultValueFactory = _ => 2222 };
+    private static readonly Option<int> s_size = new("--size") { Description = "How large the disk is, in GiB; its file is sparse and takes what is used", HelpName = "GIB", DefaultValueFactory = _ => 8 };
+
     internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration with comments, after asking up to four questions",
-        ["microvm init", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
-    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and bridge or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap. The MAC address is derived from the name, as by 'microvm mac'."] },
-        Run, s_name, s_hypervisor, s_type, s_id, s_bridge, s_link, s_output);
+        ["microvm init", "microvm init --guest debian web", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
+    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and bridge or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap. The MAC address is derived from the name, as by 'microvm mac'.",
+        "--guest debian makes VM-NAME.img (a root disk), VM-NAME.vmlinuz and VM-NAME.initrd beside the declaration, with mmdebstrap in a user namespace, so without root. It asks nothing: the type is user unless an option sets another, and root logs in over ssh with your key. The guest uses DHCP, its file system grows to the size of the disk, and its serial console is logged in as root."] },
+        Run, s_vm, s_guest, s_release, s_mirror, s_key, s_port, s_size, s_name, s_hypervisor, s_type, s_id, s_bridge, s_link, s_output);
 
     private static Option<string?> Choice(string name, string description, IReadOnlyList<string> choices)
     {
@@ -31,11 +41,20 @@ internal static class InitCommand
 
     private static int Run(ParseResult result)
     {
-        var asks = TerminalDevice.IsTerminal(TerminalDevice.Input) && TerminalDevice.IsTerminal(TerminalDevice.Errors);
-        var name = result.GetValue(s_name) ?? Ask(asks, "Name of the VM", "vm", null);
+        var makesGuest = result.GetValue(s_guest) is not null;
+        var asks = !makesGuest && TerminalDevice.IsTerminal(TerminalDevice.Input) && TerminalDevice.IsTerminal(TerminalDevice.Errors);
+        if (result.GetValue(s_vm) is not null && result.GetValue(s_name) is not null)
+        {
+            throw new UsageException("the VM's name is given twice: as VM-NAME and by --name");
+        }
+        if (!makesGuest && ((Option[])[s_release, s_mirror, s_key, s_port, s_size]).FirstOrDefault(o => result.GetResult(o) is { Implicit: false }) is { } alone)
+        {
+            throw new UsageException($"{alone.Name} is about the disk that --guest makes: add --guest debian");
+        }
+        var name = result.GetValue(s_vm) ?? result.GetValue(s_name) ?? Ask(asks, "Name of the VM", "vm", null);
         var hypervisor = result.GetValue(s_hypervisor) ?? Ask(asks, "Hypervisor", "qemu", DeclarationReader.Hypervisors);
         var given = result.GetValue(s_bridge) is not null ? "tap" : result.GetValue(s_link) is not null ? "macvtap" : null;
-        var type = result.GetValue(s_type) ?? given ?? Ask(asks, "Type of its interface", "tap", Words.Types);
+        var type = result.GetValue(s_type) ?? given ?? Ask(asks, "Type of its interface", makesGuest ? "user" : "tap", Words.Types);
         if (type == "user" && result.GetValue(s_bridge) is not null || type == "macvtap" && result.GetValue(s_bridge) is not null || type != "macvtap" && result.GetValue(s_link) is not null)
         {
             throw new UsageException($"type {type} takes {(type == "macvtap" ? "--link, not --bridge" : type == "user" ? "neither --bridge nor --link" : "--bridge, not --link")}");
@@ -47,8 +66,10 @@ internal static class InitCommand
             "tap" => (result.GetValue(s_bridge) ?? Ask(asks, "Bridge of the host (empty: none)", "", null)) is { Length: > 0 } bridge ? bridge : null,
             _ => null,
         };
-        var start = new StartingDeclaration(name, hypervisor, type, result.GetValue(s_id) ?? Id(name), on);
-        var output = result.GetValue(s_output) ?? (asks ? $"{name}.nix" : "-");
+        // Without nix on the host a .nix file would be of no use yet.
+        var output = result.GetValue(s_output) ?? (makesGuest ? SearchPath.Find("nix-instantiate") is null ? $"{name}.json" : $"{name}.nix" : asks ? $"{name}.nix" : "-");
+        var files = makesGuest ? new GuestFiles(name, output) : null;
+        var start = new StartingDeclaration(name, hypervisor, type, result.GetValue(s_id) ?? Id(name), on, files?.Starting(result.GetValue(s_port)));
         // What is wrong with the answers, the rules themselves say.
         var diagnostics = new DiagnosticBag();
         if (JsonFrontDoor.Read("answers", Encoding.UTF8.GetBytes(start.ToJson()), diagnostics) is { } node)
@@ -72,8 +93,17 @@ internal static class InitCommand
         {
             throw new IOException($"{output} already exists, and init never overwrites a file: choose another file with -o");
         }
-        AtomicFile.Write(output, text, replace: false);
         var file = Host.Shell.Quote(output);
+        if (files is not null)
+        {
+            var key = files.Make(result.GetValue(s_release) ?? DebianDisk.UsualRelease(), result.GetValue(s_mirror), result.GetValue(s_key), result.GetValue(s_size));
+            AtomicFile.Write(output, text, replace: false);
+            Console.WriteLine($"wrote {output}, {string.Join(", ", files.Names)}; next:");
+            Console.WriteLine(type == "user" ? $"  microvm run {file}" : $"  sudo microvm up {file}\n  microvm run {file}");
+            Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Host.Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
+            return 0;
+        }
+        AtomicFile.Write(output, text, replace: false);
         Console.WriteLine($"wrote {output}; next:\n  microvm explain {file}\n  microvm doctor {file}\n  sudo microvm up {file}");
         return 0;
     }

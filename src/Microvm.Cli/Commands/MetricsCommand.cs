@@ -10,16 +10,21 @@ internal static class MetricsCommand
     private static readonly Option<bool> s_anywhere = new("--anywhere") { Description = "Let --listen use an address that other machines can reach" };
     private static readonly Option<string?> s_socket = new("--socket") { Description = "Serve /metrics on this Unix socket", HelpName = "PATH" };
 
+    private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write the page whole into this file, which is replaced: for node_exporter's textfile collector", HelpName = "FILE" };
+
+    /// <summary>Whether root shall write into a folder that may be a daemon's.</summary>
+    internal static bool Writes(ParseResult result) => result.CommandResult.Command.Options.Contains(s_output) && result.GetValue(s_output) is not null;
+
     internal static Command Create() => Verb.Define("metrics", "Print Prometheus metrics of the interfaces, or serve them",
-        ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "microvm metrics > /var/lib/prometheus/node-exporter/microvm.prom"], Run,
-        CommonOptions.MaybeFiles, s_listen, s_anywhere, s_socket, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "sudo microvm metrics -o /var/lib/prometheus/node-exporter/microvm.prom"], Run,
+        CommonOptions.MaybeFiles, s_listen, s_anywhere, s_socket, s_output, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
     {
-        var (listen, path) = (result.GetValue(s_listen), result.GetValue(s_socket));
-        if (listen is not null && path is not null)
+        var (listen, path, output) = (result.GetValue(s_listen), result.GetValue(s_socket), result.GetValue(s_output));
+        if (((string?[])[listen, path, output]).Count(o => o is not null) > 1)
         {
-            throw new UsageException("--listen and --socket exclude each other");
+            throw new UsageException("--listen, --socket and --output exclude each other");
         }
         using var survey = Survey.Open(result);
         if (survey is null)
@@ -28,6 +33,11 @@ internal static class MetricsCommand
         }
         var version = typeof(MetricsCommand).Assembly.GetName().Version?.ToString(3) ?? "";
         string Page() => MetricsPage.Of(survey.Take(), version);
+        if (output is not null)
+        {
+            AtomicFile.Write(output, Page());
+            return 0;
+        }
         if (listen is null && path is null)
         {
             Console.Write(Page());

@@ -33,6 +33,26 @@ public sealed partial class HelpTests
     }
 
     [Theory]
+    [InlineData("help", "--help")]
+    [InlineData("help plan", "plan --help")]
+    [InlineData("help fleet up", "fleet up --help")]
+    [InlineData("version", "--version")]
+    public void The_words_that_people_try_first_are_understood(string tried, string meant)
+    {
+        var (got, wanted) = (Binary.Microvm(tried.Split(' ')), Binary.Microvm(meant.Split(' ')));
+        Assert.Equal((0, wanted.Out, ""), (got.Code, got.Out, got.Err));
+        Assert.NotEmpty(got.Out);
+    }
+
+    [Fact]
+    public void Help_of_no_command_is_told()
+    {
+        var told = Binary.Microvm("help", "pln");
+        Assert.Equal(2, told.Code);
+        Assert.Contains("did you mean 'plan'?", told.Err, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(40)]
     [InlineData(60)]
     [InlineData(80)]

@@ -36,6 +36,62 @@ public sealed class MetricsTests : IDisposable
     }
 
     [Fact]
+    public void The_page_is_written_whole_over_the_old_one_and_a_reader_of_the_old_one_keeps_it()
+    {
+        Assert.Equal(0, Run("up", _vm).Code);
+        var file = _folder.File("microvm.prom", "old\n");
+        using (var old = File.OpenText(file))
+        {
+            var told = Run("metrics", "-o", file, _vm);
+            Assert.Equal((0, "", ""), (told.Code, told.Out, told.Err));
+            Assert.Equal("old\n", old.ReadToEnd());
+        }
+        Assert.Equal(Run("metrics", _vm).Out, File.ReadAllText(file));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead, File.GetUnixFileMode(file));
+        Assert.Equal(2, Run("metrics", "-o", file, "--listen", "127.0.0.1:0", _vm).Code);
+    }
+
+    [Fact]
+    public void Root_writes_it_into_a_daemons_folder_and_follows_no_link_there()
+    {
+        var mine = _folder.File("mine", "mine");
+        var folder = Directory.CreateDirectory(Path.Combine(Path.GetDirectoryName(mine)!, "collector")).FullName;
+        var file = Path.Combine(folder, "microvm.prom");
+        File.CreateSymbolicLink(file, mine);
+        Assert.Equal(0, Binary.Run("chown", null, "65534", folder).Code);
+        File.SetUnixFileMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var told = Run("metrics", "-o", file);
+        Assert.True(told.Code == 0, told.Err);
+        Assert.Equal("mine", File.ReadAllText(mine));
+        IsPrometheusText(File.ReadAllText(file));
+        Assert.Single(Directory.EnumerateFileSystemEntries(folder));
+    }
+
+    [Fact]
+    public void The_dashboard_asks_only_for_metrics_and_labels_that_there_are()
+    {
+        Assert.Equal(0, Run("up", _vm).Code);
+        var page = Run("metrics", _vm).Out;
+        var names = Regex.Matches(page, "^# TYPE (\\S+)", RegexOptions.Multiline).Select(m => m.Groups[1].Value).ToHashSet();
+        var labels = Regex.Matches(page, "[{,]([a-z_]+)=\"").Select(m => m.Groups[1].Value).ToHashSet();
+        using var dashboard = System.Text.Json.JsonDocument.Parse(File.ReadAllText(Path.Combine(Binary.Root, "docs/grafana/microvm.json")));
+        var panels = dashboard.RootElement.GetProperty("panels").EnumerateArray().ToList();
+        Assert.Equal(panels.Count, panels.Select(p => p.GetProperty("id").GetInt32()).Distinct().Count());
+        var asked = panels.SelectMany(p => p.GetProperty("targets").EnumerateArray()).ToList();
+        foreach (var expression in asked.Select(t => t.GetProperty("expr").GetString()!)
+            .Concat(dashboard.RootElement.GetProperty("templating").GetProperty("list").EnumerateArray().Select(v => v.GetProperty("query").GetString()!)))
+        {
+            Assert.All(Regex.Matches(expression, "microvm_[a-z_]+"), m => Assert.Contains(m.Value, names));
+            Assert.All(Regex.Matches(expression, "[{,]([a-z_]+)=").Select(m => m.Groups[1].Value), l => Assert.Contains(l, labels));
+            Assert.All(Regex.Matches(expression, "(?:on|group_left) \\(([^)]*)\\)").SelectMany(m => m.Groups[1].Value.Split(", ")), l => Assert.Contains(l, labels));
+        }
+        Assert.All(asked.SelectMany(t => Regex.Matches(t.GetProperty("legendFormat").GetString()!, "\\{\\{([a-z_]+)\\}\\}")), m => Assert.Contains(m.Groups[1].Value, labels));
+        // Every metric of an interface but the two that count queues is looked at.
+        var all = string.Join('\n', asked.Select(t => t.GetProperty("expr").GetString()));
+        Assert.All(names.Where(n => n.StartsWith("microvm_interface_", StringComparison.Ordinal) && !n.Contains("queues", StringComparison.Ordinal)), n => Assert.Contains(n, all, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void Promtool_has_nothing_to_say_against_them()
     {
         var promtool = new[] { "/usr/bin/promtool", Path.Combine(Binary.Root, "out/formats/promtool") }.FirstOrDefault(File.Exists);

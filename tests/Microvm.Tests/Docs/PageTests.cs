@@ -129,6 +129,19 @@ public sealed partial class PageTests : IDisposable
         Assert.Equal(Enum.GetNames<Microvm.Declaration.InterfaceType>().Select(n => n.ToLowerInvariant()).Order(), Directory.GetFiles(Path.Combine(Binary.Root, "docs/types")).Select(f => Path.GetFileNameWithoutExtension(f)).Order());
     }
 
+    /// <summary>The table of contents, what is generated to look things up, and the records of decisions are no pages that lead on.</summary>
+    public static TheoryData<string> LeadingPages() => [.. Page.All.Where(p => p.StartsWith("docs/", StringComparison.Ordinal) && !p.StartsWith("docs/decisions/", StringComparison.Ordinal)
+        && p is not ("docs/README.md" or "docs/cli.md" or "docs/options.md" or "docs/declaration.md"))];
+
+    [Theory]
+    [MemberData(nameof(LeadingPages))]
+    public void Every_page_ends_with_what_to_type_or_read_next(string path)
+    {
+        var last = Page.Read(path).Text.TrimEnd().Split("\n\n")[^1];
+        Assert.StartsWith("**Next:** ", last, StringComparison.Ordinal);
+        Assert.True(last.Contains("](", StringComparison.Ordinal) || last.Contains('`', StringComparison.Ordinal), last);
+    }
+
     /// <summary>A recipe that nothing of is run shows nothing.</summary>
     [Theory]
     [InlineData("docs/networks/bridged.md", "ping")]

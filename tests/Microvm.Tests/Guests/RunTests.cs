@@ -29,6 +29,38 @@ public sealed class RunTests : IDisposable
         {"networking":{"hostName":"r"},"microvm":{"kernel":"/etc/hostname","socket":null,"qemu":{"package":"{{Home}}"}{{more}} } }
         """);
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void In_the_foreground_of_a_terminal_run_says_how_the_VM_is_ended(bool hasSocket)
+    {
+        var file = Declare("");
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"socket\":null", hasSocket ? $"\"socket\":\"{Home}/r.sock\"" : "\"socket\":null", StringComparison.Ordinal));
+        using var terminal = new Screens.PseudoTerminal([Binary.Path, "run", file], 200, 40);
+        Assert.Equal(0, terminal.WaitForExit(TimeSpan.FromSeconds(60)));
+        var said = System.Text.Encoding.UTF8.GetString([.. terminal.Written]);
+        Assert.Contains("this terminal is the guest's console", said, StringComparison.Ordinal);
+        Assert.Contains(hasSocket ? $"microvm shutdown {file}" : $"kill {terminal.Pid}", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("the guest's console", Binary.Microvm("run", file).Err, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_a_file_with_more_VMs_one_is_chosen_by_its_name()
+    {
+        string Config(string id) => $$$"""{"config":{"microvm":{"hypervisor":"qemu","qemu":{"package":"{{{Home}}}"},"kernel":"/dev/null","socket":null,"interfaces":[{"type":"user","id":"{{{id}}}","mac":"02:00:00:00:00:0{{{id[^1]}}}"}]} } }""";
+        var file = _folder.File("host.json", $$"""{"microvm":{"vms":{"one":{{Config("vm-g1")}},"two":{{Config("vm-g2")}} } } }""");
+        var run = Binary.Microvm("run", file, "--vm", "two");
+        Assert.True(run.Code == 0, run.Err);
+        Assert.Contains("02:00:00:00:00:02", run.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("02:00:00:00:00:01", run.Out, StringComparison.Ordinal);
+        foreach (var (words, said) in ((string[], string)[])[(["run", file], "choose one with --vm: one, two"), (["run", file, "--vm", "three"], "the file declares no VM 'three'; it declares: one, two")])
+        {
+            var told = Binary.Microvm(words);
+            Assert.Equal(2, told.Code);
+            Assert.Contains(said, told.Err, StringComparison.Ordinal);
+        }
+    }
+
     [Fact]
     public void A_volume_is_made_once_sparse_with_its_file_system_and_label()
     {

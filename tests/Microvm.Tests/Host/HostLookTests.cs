@@ -35,6 +35,36 @@ public sealed class HostLookTests(SystemdHost host)
         .Where(f => f.GetProperty("check").GetString() == "interfaces").Select(f => (f.GetProperty("severity").GetString()!, f.GetProperty("found").GetString()!, f.GetProperty("mend").GetString()))];
 
     [Fact]
+    public void A_VM_of_the_host_is_meant_by_its_name_where_a_file_is_expected_and_a_file_of_that_name_wins_and_says_so()
+    {
+        Start("named", "", "vm-n1");
+        host.Until("the hypervisor", () => Status("vm-n1").State == "up");
+        Binary.Outcome At(string folder, params string[] words) => host.Run(["env", "-C", folder, Tool, .. words]);
+        foreach (var command in (string[])["status", "metrics", "doctor", "topology", "explain"])
+        {
+            var told = At("/", command, "named");
+            Assert.True(told.Code == 0 && (command == "doctor" || told.Out.Contains("vm-n1", StringComparison.Ordinal)), $"{command}: {told.Out}{told.Err}");
+        }
+        Assert.Equal(0, At("/", "status", "--exit-code", "named").Code);
+        Assert.Contains("nothing to do", At("/", "plan", "named").Out, StringComparison.Ordinal);
+        host.Do("ip", "link", "set", "vm-n1", "down");
+        Assert.Equal(3, At("/", "status", "--exit-code", "named").Code);
+        Assert.Equal(3, At("/", "plan", "--exit-code", "named").Code);
+        Assert.Equal(0, At("/", "up", "named").Code);
+        Assert.Equal(0, At("/", "status", "--exit-code", "named").Code);
+        Assert.Contains("'nobody-has-it'", At("/", "explain", "nobody-has-it").Err, StringComparison.Ordinal);
+
+        host.Do("mkdir", "-p", "/root/files");
+        host.Write("/root/files/named", """{"networking":{"hostName":"other"},"microvm":{"interfaces":[{"type":"tap","id":"vm-n9","mac":"02:00:00:00:00:09"}]}}""");
+        var file = At("/root/files", "status", "named");
+        Assert.Contains("vm-n9", file.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("vm-n1", file.Out, StringComparison.Ordinal);
+        Assert.Contains("'named' is taken for the file in this folder", file.Err, StringComparison.Ordinal);
+        Gone("named");
+        Assert.NotEqual(0, At("/", "status", "named").Code);
+    }
+
+    [Fact]
     public void Drift_of_a_running_vm_is_seen_by_every_command_and_what_they_print_mends_it()
     {
         Start("seen", "", "vm-s1", "vm-s2");
