@@ -60,7 +60,7 @@ internal sealed class GuestFiles
         {
             if (path is not null && Path.Exists(path))
             {
-                throw new IOException($"{path} is there already, and init never overwrites: choose another name, or move it away");
+                throw new IOException($"{path} already exists, and init never overwrites a file: choose another name, or move it away");
             }
         }
         if (DebianDisk.Missing(makesKey: key is null).ToList() is { Count: > 0 } missing)

@@ -67,7 +67,7 @@ public sealed class DebianGuestTests : IDisposable
         File.WriteAllText(Path.Combine(_work, "web.img"), "mine");
         var told = Init("web");
         Assert.Equal(1, told.Code);
-        Assert.Contains("web.img is there already", told.Err, StringComparison.Ordinal);
+        Assert.Contains("web.img already exists", told.Err, StringComparison.Ordinal);
         NothingIsThere("web.img");
         Assert.Equal("mine", File.ReadAllText(Path.Combine(_work, "web.img")));
     }
