@@ -101,7 +101,7 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
                 MacvtapMode.Vepa => MacvlanMode.Vepa,
                 MacvtapMode.Passthru => MacvlanMode.Passthru,
                 MacvtapMode.Source => MacvlanMode.Source,
-                _ => MacvlanMode.Bridge,
+                MacvtapMode.Bridge or null => MacvlanMode.Bridge,
             },
             Mac = a.Interface.Mac,
             Sources = a.Interface.SourceMacs,

@@ -1,4 +1,5 @@
 using Microvm.Linux;
+using Microvm.Network.Resources;
 
 namespace Microvm.Network;
 
@@ -17,5 +18,5 @@ internal static class LinksByName
     }
 
     /// <summary>Whether a link is of a kind that we make.</summary>
-    internal static bool IsOf(this Link link, LinkKind kind) => link.Kind == (kind switch { LinkKind.Tap => "tun", LinkKind.Macvtap => "macvtap", _ => "macvlan" });
+    internal static bool IsOf(this Link link, LinkKind kind) => link.Kind == LinkResource.Of(kind).KernelKind;
 }

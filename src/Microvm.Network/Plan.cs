@@ -1,4 +1,5 @@
 using Microvm.Linux;
+using Microvm.Network.Planning;
 
 namespace Microvm.Network;
 

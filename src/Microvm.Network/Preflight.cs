@@ -1,5 +1,6 @@
 using Microvm.Declaration;
 using Microvm.Linux;
+using Microvm.Network.Resources;
 
 namespace Microvm.Network;
 
@@ -87,7 +88,7 @@ internal static class Preflight
         {
             if (links.GetValueOrDefault(want.Name) is { } link)
             {
-                var mac = want.Mac is { } guests && link.Address != Comparison.Hex(guests) ? want.Mac : null;
+                var mac = want.Mac is { } guests && link.Address != guests.ToHex() ? want.Mac : null;
                 if (mac is not null || !link.Up)
                 {
                     yield return (want.Name, $"{(mac is null ? "" : "does not have the guest's MAC")}{(mac is null || link.Up ? "" : " and ")}{(link.Up ? "" : "is down")}", mac);

@@ -57,6 +57,5 @@ public static class RefusalWords
         RefusalKind.LowerUnfit => "lower-unfit",
         RefusalKind.Held => "held",
         RefusalKind.Dependents => "dependents",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such kind of refusal"),
     };
 }

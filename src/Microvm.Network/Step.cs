@@ -31,7 +31,6 @@ internal static class StepWords
         StepKind.Change => "change",
         StepKind.Replace => "replace",
         StepKind.Delete => "delete",
-        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no such action"),
     };
 }
 

@@ -44,7 +44,6 @@ internal static class WatchWords
         WatchNews.Failed => "failed",
         WatchNews.Resynced => "resynced",
         WatchNews.Stopped => "stopped",
-        _ => throw new ArgumentOutOfRangeException(nameof(news), news, "no such event"),
     };
 }
 

@@ -1,5 +1,6 @@
 using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Network.Planning;
 
 namespace Microvm.Host.Doctor;
 

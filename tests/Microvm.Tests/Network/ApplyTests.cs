@@ -1,3 +1,4 @@
+using Microvm.Network.Applying;
 using System.Diagnostics;
 using Microvm.Declaration;
 using Microvm.Linux;

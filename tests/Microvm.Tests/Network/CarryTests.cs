@@ -1,6 +1,7 @@
 using Microvm.Declaration;
 using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Network.Applying;
 
 namespace Microvm.Tests;
 

@@ -1,6 +1,6 @@
 using Microvm.Linux;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>Hands over what comes in on one link of a pair to the other.</summary>
 internal sealed class Redirection(RouteSocket route)

@@ -1,6 +1,6 @@
 using Microvm.Linux;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>Makes links again that were deleted, as they were seen before, with all that depended on them.</summary>
 internal sealed class Restoration(RouteSocket route, IReadOnlyList<Link> links, HostState state, LinkDependents dependents)

@@ -1,4 +1,4 @@
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>The ways back of all that was done, one for each effect, so that one which fails keeps no other from being taken.</summary>
 internal sealed class UndoLog

@@ -1,6 +1,7 @@
 using Microvm.Linux;
+using Microvm.Network.Resources;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>A link to be made: from a declaration, or from what was seen before it was deleted.</summary>
 /// <param name="Master">The ifindex of the link to be attached to; 0 for none.</param>
@@ -43,16 +44,12 @@ internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int
         Sources = [.. (link.Macvlan?.Sources ?? []).Select(Mac).OfType<Declaration.MacAddress>()],
         // The guest's end, without IPv6: what it is redirected to is not asked here.
         RedirectTo = Ownership.IsPart(link.Alias) ? "" : null,
-    }, link.Group, MasterOf(link), link.Lower ?? 0, link.Up, link.Mtu)
+    }, link.Group, TapResource.MasterOf(link), link.Lower ?? 0, link.Up, link.Mtu)
     {
         Address = link.Tun is not null && link.Address is { Length: 12 } address ? Convert.FromHexString(address) : null,
         Port = link.Port,
         Ipv6On = link.Ipv6Disabled == false,
     };
-
-    /// <summary>What a link is attached to, as far as the kernel lets us attach another one to it. Open vSwitch takes ports through
-    /// its own socket only; it knows them by name, and takes one that is made anew by itself.</summary>
-    internal static int MasterOf(Link link) => link.MasterKind == "openvswitch" ? 0 : link.Master ?? 0;
 
     private static Declaration.MacAddress? Mac(string? digits) =>
         digits is not null && Declaration.MacAddress.TryParse(string.Join(':', digits.Chunk(2).Select(c => new string(c))), out var mac, out _) ? mac : null;
@@ -118,10 +115,7 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
                 taps[n] = TunDevice.Create(want.Name, want.MultiQueue, want.Owner, want.Group, index, links[n].Address ?? want.HostMac);
                 _batch.NoQueue(index, want.Name).Mark(index, want.Name, want.Alias, links[n].LinkGroup, links[n].Master == 0 ? null : links[n].Master,
                     links[n].Mtu is { } mtu and not 1500 ? mtu : null);
-                if (links[n].Port is { } port)
-                {
-                    _batch.SetPort(index, want.Name, port);
-                }
+                LinkResource.Of(want.Kind).Make(links[n], index, _batch);
             }
             route.Commit(_batch);
             foreach (var tap in taps)
@@ -151,11 +145,7 @@ internal sealed class LinkMaker(RouteSocket route, Action checkpoint)
             made(index, links[n]);
             _batch.AddMacvlan(new(index, want.Name, want.Kind == LinkKind.Macvtap, links[n].Lower, want.Mac!.Value.ToBytes(), links[n].LinkGroup, want.Mode, [.. want.Sources.Select(s => s.ToBytes())]))
                 .Mark(index, want.Name, want.Alias, links[n].LinkGroup);
-            if (want.Mode == MacvlanMode.Passthru)
-            {
-                // The kernel gave it the lower device's MAC. The guest's goes to both, and back again when the macvtap is deleted.
-                _batch.SetAddress(index, want.Name, want.Mac!.Value.ToBytes());
-            }
+            LinkResource.Of(want.Kind).Make(links[n], index, _batch);
             if (links[n].Mtu is { } mtu)
             {
                 _batch.SetMtu(index, want.Name, mtu);

@@ -1,6 +1,6 @@
 using Microvm.Linux;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Planning;
 
 /// <summary>What the kernel refuses of a lower device and of a bridge's port, known before it is asked. Pure.</summary>
 /// <remarks>From macvlan_port_create(), macvlan_common_newlink(), macvlan_addr_busy() in drivers/net/macvlan.c, br_add_if() and find_portno() in

@@ -1,6 +1,6 @@
 using Microvm.Linux;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>Deletes links of ours, many in one transaction, and never one of somebody else's.</summary>
 internal sealed class LinkRemover(RouteSocket route)

@@ -1,6 +1,7 @@
 using Microvm.Linux;
+using Microvm.Network.Resources;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Applying;
 
 /// <summary>Carries out a plan, all of it or nothing: a failure, of whatever kind, undoes what was done, last first.</summary>
 /// <param name="interrupted">Asked between steps; once it says true, everything is undone.</param>
@@ -169,19 +170,20 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var batch = new RouteBatch();
         foreach (var step in steps)
         {
+            var (effect, kind) = (change.Of(step), LinkResource.Of(step.Desired!.Kind));
             // By name and descriptor only once the link has its name again.
-            foreach (var way in change.BackBySystemCalls(step).Reverse())
+            foreach (var call in kind.CallsBack(step))
             {
-                _undo.Push(way);
+                _undo.Push(() => call(effect));
             }
             _undo.Push(() =>
             {
                 var back = new RouteBatch();
-                change.Back(step, back);
+                kind.SetBack(effect, back);
                 // A link that vanished meanwhile can't be put back as it was.
                 route.CommitToWhatIsThere(back);
             });
-            change.Forth(step, batch);
+            kind.Set(effect, batch);
         }
         route.Commit(batch);
     }

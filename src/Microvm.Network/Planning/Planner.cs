@@ -1,8 +1,9 @@
 using System.Text;
 using Microvm.Declaration;
 using Microvm.Linux;
+using Microvm.Network.Resources;
 
-namespace Microvm.Network;
+namespace Microvm.Network.Planning;
 
 /// <summary>Makes the plan of one <c>up</c>.</summary>
 internal sealed class Planner
@@ -179,12 +180,12 @@ internal sealed class Planner
             return;
         }
         var redirect = want.RedirectTo is { } to && _byName.TryGetValue(to, out var target) ? target.Index : -1;
-        var comparison = new Comparison(want, link, _state).Compare(group, bridge?.Index ?? 0, lower, redirect);
+        var comparison = Comparison.Of(want, link, _state, group, bridge?.Index ?? 0, lower, redirect);
         if (link.Alias != want.Alias && !Adoptable(want, link, comparison))
         {
             return;
         }
-        if (comparison.Differs.HasFlag(Difference.Fixed) || (comparison.Differs.HasFlag(Difference.Owner) && link is { InUse: true, Tun.MultiQueue: false }))
+        if (comparison.Differs.HasFlag(Difference.Fixed))
         {
             Held(link, want.Vm, $"must be replaced ({comparison.Reason})");
             _steps.Add(Replace(want, link, comparison, group, bridge, lower));
@@ -212,7 +213,7 @@ internal sealed class Planner
     /// <summary>Who comes in the place of another keeps what the declaration says nothing of: whom it is attached to, MTU, port settings.</summary>
     private Step Replace(DesiredLink want, Link link, Comparison comparison, uint group, Link? bridge, int lower)
     {
-        var master = want.Bridge is null && !want.Detached ? NewLink.MasterOf(link) : bridge?.Index ?? 0;
+        var master = want.Bridge is null && !want.Detached ? TapResource.MasterOf(link) : bridge?.Index ?? 0;
         var stays = master != 0 && master == link.Master;
         return new(StepKind.Replace, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs)
         {
@@ -228,7 +229,7 @@ internal sealed class Planner
     private bool Adoptable(DesiredLink want, Link link, Comparison comparison)
     {
         var other = Ownership.Vm(link.Alias);
-        var fits = (comparison.Differs & ~(Difference.Mark | Difference.Down | Difference.Ipv6)) == Difference.None;
+        var fits = comparison.FitsForAdoption;
         if (other is null && _options.Adopt && fits)
         {
             return true;
@@ -312,7 +313,7 @@ internal sealed class Planner
         {
             return $"which '{passthru.Name}' uses exclusively in mode passthru";
         }
-        var mac = Comparison.Hex(want.Mac!.Value);
+        var mac = want.Mac!.Value.ToHex();
         if (want.Mode != MacvlanMode.Passthru && (own is not { Up: true } || own.Lower != lower || own.Address != mac) && Rules.Mac(mac, device, l => l.Alias != want.Alias && !_going.Contains(l.Index) && !IsToChange(l)) is { } busy)
         {
             return busy;
@@ -350,7 +351,7 @@ internal sealed class Planner
     }
 
     /// <summary>Whether a link is one of the declared, whose MAC this plan may change.</summary>
-    private bool IsToChange(Link link) => link.Alias is { } alias && _wanted.Any(w => w.Alias == alias && w.Mac is { } mac && Comparison.Hex(mac) != link.Address);
+    private bool IsToChange(Link link) => link.Alias is { } alias && _wanted.Any(w => w.Alias == alias && w.Mac is { } mac && mac.ToHex() != link.Address);
 
     private void Refuse(RefusalKind kind, DesiredLink want, string text) => _refusals.Add(new(kind, want.Vm, want.Name, want.Alias, text));
 

@@ -1,0 +1,88 @@
+using Microvm.Linux;
+
+namespace Microvm.Network.Resources;
+
+/// <summary>A persistent tap with vnet_hdr.</summary>
+internal static class TapResource
+{
+    private static readonly LinkProperty s_queues = new(Difference.Fixed, Turn.Own)
+    {
+        Wrong = c => c.Link.Tun!.MultiQueue == c.Want.MultiQueue ? null
+            : c.Want.MultiQueue ? "it lacks multi_queue" : "it is multi_queue and the VM has one queue pair",
+        Anew = _ => true,
+    };
+
+    private static readonly LinkProperty s_owner = new(Difference.Owner, Turn.Call)
+    {
+        Wrong = c => c.Link.Tun!.Owner != c.Want.Owner || c.Link.Tun.Group != c.Want.Group ? "its owner differs" : null,
+        // The kernel sets an owner, and has no call that takes one away again.
+        // It is set on a queue, and who has a tap of one queue open has that one.
+        Anew = c => IsTaken(c.Want.Owner, c.Link.Tun!.Owner) || IsTaken(c.Want.Group, c.Link.Tun.Group)
+            || c.Link is { InUse: true, Tun.MultiQueue: false },
+        Set = (e, _) => SetOwner(e, e.Want.Owner, e.Want.Group),
+        SetBackByCall = e =>
+        {
+            SetOwner(e, e.Link.Tun!.Owner, e.Link.Tun.Group);
+            if (IsTaken(e.Link.Tun.Owner, e.Want.Owner) || IsTaken(e.Link.Tun.Group, e.Want.Group))
+            {
+                throw new LinuxException($"remove the owner of tap '{e.Link.Name}' again: the kernel has no call for that", 0);
+            }
+        },
+    };
+
+    private static readonly LinkProperty s_master = new(Difference.Master, Turn.Master)
+    {
+        // Where the declaration names no bridge, networkd, Open vSwitch, a script or a person may attach it to whatever they like.
+        Wrong = c => (c.Want.Bridge is null && !c.Want.Detached) || (c.Link.Master ?? 0) == c.Master ? null
+            : c.Want.Detached ? "it is attached, and is declared with bridge = null" : $"it is not attached to {c.Want.Bridge}",
+        Make = (link, index, batch) =>
+        {
+            if (link.Port is { } port)
+            {
+                batch.SetPort(index, link.Want.Name, port);
+            }
+        },
+        Set = (e, batch) =>
+        {
+            batch.SetMaster(e.Link.Index, e.Link.Name, e.Step.Master, e.Step.Mtu);
+            if (e.Step.Port is { } port)
+            {
+                batch.SetPort(e.Link.Index, e.Link.Name, port);
+            }
+        },
+        SetBack = (e, batch) =>
+        {
+            batch.SetMaster(e.Link.Index, e.Link.Name, MasterOf(e.Link));
+            if (e.Link.Port is { } port)
+            {
+                batch.SetPort(e.Link.Index, e.Link.Name, port);
+            }
+            if (e.Step.Mtu is not null)
+            {
+                // Only now: the bridge that it left would have taken it on.
+                batch.SetMtu(e.Link.Index, e.Link.Name, e.Link.Mtu);
+            }
+        },
+    };
+
+    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master])
+    {
+        Unlike = link => link.Tun is { IsTap: true, VnetHeader: true } ? null : "it is not a tap with vnet_hdr",
+    };
+
+    /// <summary>What a link is attached to, as far as the kernel lets us attach another one to it. Open vSwitch takes ports through
+    /// its own socket only; it knows them by name, and takes one that is made anew by itself.</summary>
+    internal static int MasterOf(Link link) => link.MasterKind == "openvswitch" ? 0 : link.Master ?? 0;
+
+    private static bool IsTaken(uint? then, uint? now) => then is null && now is not null;
+
+    private static void SetOwner(LinkEffect effect, uint? owner, uint? group)
+    {
+        using var tap = TunDevice.OpenQueue(effect.Name, effect.Link.Tun!.MultiQueue, effect.Link.Index);
+        tap.SetOwner(owner, group);
+        if (!effect.Link.Tun.Persistent)
+        {
+            tap.Persist();
+        }
+    }
+}
