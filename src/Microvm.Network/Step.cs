@@ -95,7 +95,7 @@ public sealed record Step(
     /// <summary>Settings of a bridge's port to be given back once the link is attached.</summary>
     internal BridgePort? Port { get; init; }
 
-    /// <summary>VLANs of a bridge's port to be given back once the link is attached; null leaves it those of a new port.</summary>
+    /// <summary>VLANs of a bridge's port to be given back once the link is attached; null leaves the bridge's default.</summary>
     internal PortVlans? Vlans { get; init; }
 }
 

@@ -52,6 +52,9 @@ internal static class WatchWords
 /// <param name="Text">For a person.</param>
 internal sealed record WatchEntry(WatchNews News, Step? Step, string Text);
 
+/// <summary>What a port of a bridge was seen to have, and the kernel forgets once it leaves the bridge.</summary>
+internal sealed record PortSeen(Link Bridge, BridgePort? Port, PortVlans Vlans, IReadOnlyList<Carried> Entries);
+
 /// <summary>Keeps the links of declarations as they were declared: follows the kernel's notifications and mends drift as it happens.</summary>
 internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
 {
@@ -61,7 +64,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private readonly Contest _contest = new();
 
     /// <summary>The last settings that each of the links had as a port, by alias; the kernel forgets them with the port.</summary>
-    private readonly Dictionary<string, (Link Bridge, BridgePort? Port, PortVlans? Vlans)> _ports = [];
+    private readonly Dictionary<string, PortSeen> _ports = [];
     private HashSet<int> _indexes = [];
     private HashSet<string> _told = [], _noted = [];
     private long _repairs;
@@ -145,7 +148,9 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
                 }
                 notifier.Status(Status);
             }
-            Remember(network.Route.Links(statistics: false));
+            var links = network.Route.Links(statistics: false);
+            GiveEntriesBack(plan, links);
+            Remember(links);
         }
         catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
         {
@@ -182,8 +187,8 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
                     waiting.Add(want.Alias);
                     continue;
                 }
-                if (step.Port is null && want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge.IsNamed(bridge)
-                    && (step.Kind != StepKind.Change || step.Differs.HasFlag(Difference.Master)))
+                if (want.Bridge is { } bridge && _ports.TryGetValue(want.Alias, out var had) && had.Bridge.IsNamed(bridge)
+                    && (step.Kind == StepKind.Create || (step.Kind is StepKind.Change or StepKind.Replace && step.Observed!.Master != step.Master)))
                 {
                     steps.Add(step with { Port = had.Port, Vlans = had.Vlans });
                     continue;
@@ -205,11 +210,29 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         }
     }
 
+    /// <summary>Gives ports that were attached again the forwarding entries that they had. Where the kernel refuses one, the port stays attached.</summary>
+    private void GiveEntriesBack(Plan plan, IReadOnlyList<Link> links)
+    {
+        var batch = new RouteBatch();
+        foreach (var step in plan.Steps.Where(s => s.Vlans is not null))
+        {
+            if (links.FirstOrDefault(l => l.Alias == step.Desired!.Alias) is { } port && _ports.TryGetValue(port.Alias!, out var had))
+            {
+                LinkDependents.Give(had.Entries, port, batch);
+            }
+        }
+        foreach (var refusal in network.Route.Try(batch))
+        {
+            log(new(WatchNews.Failed, null, refusal.Message));
+        }
+    }
+
     private void Remember(IReadOnlyList<Link> links)
     {
         _indexes = [];
         Dictionary<int, Link>? bridges = null;
         Dictionary<int, PortVlans>? vlans = null;
+        ILookup<int, Carried>? entries = null;
         foreach (var link in links)
         {
             var ours = Ownership.Vm(link.Alias) is { } vm && _vms.Contains(vm);
@@ -220,15 +243,12 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             if (ours && link is { MasterKind: "bridge", Master: { } master })
             {
                 bridges ??= links.Where(l => l.Kind == "bridge").ToDictionary(l => l.Index);
+                // A port that leaves meanwhile is in none of the last dump, and what was seen before is kept.
+                entries ??= LinkDependents.Forwarding(network.Route, [.. links.Where(l => l.MasterKind == "bridge" && Ownership.Vm(l.Alias) is not null)]);
                 vlans ??= PortVlans.Read(network.Route);
-                var its = vlans.GetValueOrDefault(link.Index);
-                if ((link.Port ?? (object?)its) is null || !bridges.TryGetValue(master, out var bridge))
+                if (bridges.TryGetValue(master, out var bridge) && vlans.TryGetValue(link.Index, out var its))
                 {
-                    _ports.Remove(link.Alias!);
-                }
-                else
-                {
-                    _ports[link.Alias!] = (bridge, link.Port, its);
+                    _ports[link.Alias!] = new(bridge, link.Port, its, [.. entries[link.Index]]);
                 }
             }
         }

@@ -45,6 +45,10 @@ internal static class PlanCommand
                 }
             }
         }
+        foreach (var note in WirelessCard.Notes(attachments, () => network.Route.Links(statistics: false)))
+        {
+            Console.Error.WriteLine($"microvm: note: {note}");
+        }
         return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;
     }
 }

@@ -102,6 +102,10 @@ internal static class RunCommand
             var place = result.GetValue(CommonOptions.Netns) is { } netns ? $"-n {Shell.Quote(netns)} " : "";
             Console.Error.WriteLine($"microvm: note: '{name}' {why}, so nothing reaches the guest; fix it with: sudo ip {place}link set dev {Shell.Quote(name)}{(mac is { } address ? $" address {address}" : "")} up");
         }
+        foreach (var note in WirelessCard.Notes(attachments, () => state.Links))
+        {
+            Console.Error.WriteLine($"microvm: note: {note}");
+        }
         bool kvm;
         using (Caller.ActAsStarter())
         {

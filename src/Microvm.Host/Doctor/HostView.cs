@@ -163,5 +163,5 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
         return false;
     }
 
-    private string At(string path) => root == "/" ? path : root + path;
+    internal string At(string path) => root == "/" ? path : root + path;
 }

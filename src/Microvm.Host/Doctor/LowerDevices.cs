@@ -1,4 +1,5 @@
 using Microvm.Declaration;
+using Microvm.Host.Run;
 using Microvm.Network;
 using Microvm.Network.Planning;
 
@@ -28,9 +29,9 @@ public sealed class LowerDevices : ICheck
             {
                 yield return new(Name, Severity.Problem, $"{lower} can carry no macvtap", $"it is a device {unfit}");
             }
-            else if (host.Exists($"/sys/class/net/{link.Name}/phy80211"))
+            else if (WirelessCard.Is(link, host.At))
             {
-                yield return new(Name, Severity.Problem, $"{lower} is a wireless card", "access points drop frames from a MAC that did not join; use type user, or a tap with NAT");
+                yield return new(Name, Severity.Problem, $"{lower} is a wireless card", WirelessCard.Mend);
             }
             else if (!link.Up)
             {

@@ -9,6 +9,8 @@ internal sealed class LinkDependents
 {
     // What goes back as it was told. Of the others the kernel wants more than it tells.
     private static readonly HashSet<string> s_qdiscs = ["pfifo", "bfifo", "pfifo_fast", "tbf", "htb", "prio", "fq", "fq_codel", "sfq", "clsact", "ingress"];
+    // struct ndmsg: every bridge's.
+    private static readonly byte[] s_forwarding = [CarriedKinds.AF_BRIDGE, .. new byte[11]];
     private static readonly HashSet<string> s_filters = ["matchall", "flower"];
     private static readonly HashSet<string> s_actions = ["mirred", "gact", "skbedit"];
     private readonly Dictionary<int, List<Carried>> _things = [];
@@ -145,9 +147,37 @@ internal sealed class LinkDependents
         }
         Take(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, new byte[12], "list the neighbours", b => kinds.Neighbour(b), b => [At4(b)]);
         Take(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, [.. new byte[10], CarriedKinds.NTF_PROXY, 0], "list the proxy entries", b => kinds.Neighbour(b), b => [At4(b)]);
-        Take(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, [CarriedKinds.AF_BRIDGE, .. new byte[11]], "list the forwarding entries", b => kinds.Forwarding(b, i => macs.GetValueOrDefault(i)), b => [At4(b)]);
+        Take(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, s_forwarding, "list the forwarding entries", b => kinds.Forwarding(b, i => macs.GetValueOrDefault(i)), b => [At4(b)]);
         Traffic(route, kinds, indexes, found);
         return found;
+    }
+
+    /// <summary>The static entries of bridges' forwarding databases for some ports, by ifindex.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal static ILookup<int, Carried> Forwarding(RouteSocket route, IReadOnlyList<Link> ports)
+    {
+        var kinds = new CarriedKinds(ports.ToDictionary(l => l.Index, l => l.Index));
+        var macs = ports.ToDictionary(l => l.Index, l => l.Address);
+        var messages = new List<byte[]>();
+        try
+        {
+            route.Messages(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, s_forwarding, "list the forwarding entries", messages);
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EOPNOTSUPP)
+        {
+            // A kernel without bridges has none.
+        }
+        return messages.Select(b => kinds.Forwarding(b, i => macs.GetValueOrDefault(i))).OfType<Carried>().Where(CarriedKinds.IsOfBridge).ToLookup(t => BinaryPrimitives.ReadInt32LittleEndian(t.Body.AsSpan(4)));
+    }
+
+    /// <summary>Adds what gives a port the entries that it, or the one in whose place it is, had.</summary>
+    internal static void Give(IEnumerable<Carried> entries, Link port, RouteBatch batch)
+    {
+        foreach (var entry in entries)
+        {
+            var moved = new CarriedAgain(new Dictionary<int, int> { [BinaryPrimitives.ReadInt32LittleEndian(entry.Body.AsSpan(4))] = port.Index }).Of(entry);
+            batch.Add($"give {moved.Text} back to", port.Name, moved.Type, moved.Flags, moved.Body);
+        }
     }
 
     private static void Traffic(RouteSocket route, CarriedKinds kinds, IReadOnlyDictionary<int, int> indexes, List<(int Index, Carried Thing, string? Stuck)> found)

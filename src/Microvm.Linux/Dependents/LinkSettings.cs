@@ -152,9 +152,9 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
                     w.Close(data).Close(info);
                 }, type: RTM_NEWLINK);
             }
-            if (samePort.Contains(was.Index))
+            if (samePort.Contains(was.Index) && !was.Vlans.SameAs(has.Vlans))
             {
-                was.Vlans.Give(link, has.Vlans, batch);
+                was.Vlans.Give(link.Index, link.Name, batch);
             }
             failures.AddRange(LinkSysctls.Write(link.Index, link.Name, was.Sysctls, has.Sysctls));
         }

@@ -14,10 +14,14 @@ internal sealed record PortVlans(IReadOnlyDictionary<ushort, ushort> Flags)
 
     // linux/rtnetlink.h, and BRIDGE_VLAN_INFO_* of linux/if_bridge.h.
     private const byte RTEXT_FILTER_BRVLAN = 2;
-    private const ushort Pvid = 2, Untagged = 4;
+    private const ushort Pvid = 2, Untagged = 4, RangeBegin = 8, RangeEnd = 16;
+
+    // The highest number: 4095 is reserved (VLAN_VID_MASK).
+    private const ushort Last = 4094;
     private const int HeaderBytes = 16;
 
-    /// <summary>Reads the VLANs of every bridge's ports with one dump, by ifindex. A kernel without VLAN filtering tells of none.</summary>
+    /// <summary>Reads the VLANs of every bridge's ports with one dump, by ifindex: of each that is one now. A kernel without VLAN filtering
+    /// tells of no VLANs.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
     internal static Dictionary<int, PortVlans> Read(RouteSocket route)
     {
@@ -34,33 +38,9 @@ internal sealed record PortVlans(IReadOnlyDictionary<ushort, ushort> Flags)
         var found = new Dictionary<int, PortVlans>();
         foreach (var body in messages)
         {
-            if (Parse(body) is { Count: > 0 } flags)
-            {
-                found[BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(4))] = new(flags);
-            }
+            found[BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(4))] = new(Parse(body));
         }
         return found;
-    }
-
-    /// <summary>Gives ports the VLANs that they are to have, and takes what they have besides, such as the default one of a port that was just
-    /// attached. Links that are gone, or no port any more, are passed over.</summary>
-    /// <exception cref="LinuxException">The kernel refused one for another reason; the others have theirs.</exception>
-    internal static void Give(RouteSocket route, IReadOnlyDictionary<int, PortVlans> wanted)
-    {
-        if (wanted.Count == 0)
-        {
-            return;
-        }
-        var has = Read(route);
-        var batch = new RouteBatch();
-        foreach (var link in route.Links(statistics: false).Where(l => l.MasterKind == "bridge"))
-        {
-            if (wanted.TryGetValue(link.Index, out var vlans))
-            {
-                vlans.Give(link, has.GetValueOrDefault(link.Index, None), batch);
-            }
-        }
-        route.CommitToWhatIsThere(batch);
     }
 
     private static Dictionary<ushort, ushort> Parse(byte[] body)
@@ -82,22 +62,40 @@ internal sealed record PortVlans(IReadOnlyDictionary<ushort, ushort> Flags)
         return flags;
     }
 
-    /// <summary>Adds what gives a port these VLANs and no others.</summary>
-    internal void Give(Link port, PortVlans has, RouteBatch batch)
+    /// <summary>Adds what gives a port these VLANs and no others, whatever it has. The link has to be attached.</summary>
+    internal void Give(int index, string name, RouteBatch batch)
     {
-        List<KeyValuePair<ushort, ushort>> missing = [.. Flags.Where(v => !(has.Flags.TryGetValue(v.Key, out var flags) && flags == v.Value)).OrderBy(v => v.Key)];
-        List<KeyValuePair<ushort, ushort>> besides = [.. has.Flags.Where(v => !Flags.ContainsKey(v.Key))];
-        if (missing.Count > 0)
+        // The others first: a new port hears its bridge's default VLAN until it is taken away. One that a port is not in is taken in silence.
+        batch.Add("take VLANs from", name, RTM_DELLINK, 0, Body(index, [.. Besides()]));
+        if (Flags.Count > 0)
         {
-            batch.Add("set the VLANs of", port.Name, RTM_SETLINK, 0, Body(port.Index, missing));
-        }
-        if (besides.Count > 0)
-        {
-            batch.Add("take VLANs from", port.Name, RTM_DELLINK, 0, Body(port.Index, besides));
+            batch.Add("set the VLANs of", name, RTM_SETLINK, 0, Body(index, [.. Flags.OrderBy(v => v.Key).Select(v => (v.Key, v.Value))]));
         }
     }
 
-    private static byte[] Body(int index, List<KeyValuePair<ushort, ushort>> vlans)
+    /// <summary>Whether a port with those hears and sends the same as one with these.</summary>
+    internal bool SameAs(PortVlans other) => Flags.Count == other.Flags.Count && Flags.All(v => other.Flags.TryGetValue(v.Key, out var flags) && flags == v.Value);
+
+    /// <summary>The numbers that are not in it, as the first and the last of each range.</summary>
+    private IEnumerable<(ushort Number, ushort Flags)> Besides()
+    {
+        ushort first = 1;
+        foreach (var number in Flags.Keys.Order().Append((ushort)(Last + 1)))
+        {
+            if (number - first > 1)
+            {
+                yield return (first, RangeBegin);
+                yield return ((ushort)(number - 1), RangeEnd);
+            }
+            else if (number - first == 1)
+            {
+                yield return (first, 0);
+            }
+            first = (ushort)(number + 1);
+        }
+    }
+
+    private static byte[] Body(int index, IReadOnlyList<(ushort Number, ushort Flags)> vlans)
     {
         var body = new byte[HeaderBytes + 4 + (8 * vlans.Count)];
         body[0] = AF_BRIDGE;

@@ -30,8 +30,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 StepAside(LinkChange.InTheWay(steps), change);
                 Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
                 Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
-                Change([.. steps.Where(s => s.Kind == StepKind.Change)], change);
-                GiveVlans([.. steps.Where(s => s.Vlans is not null)]);
+                Change([.. steps.Where(s => s.Kind == StepKind.Change)], change, state.Links);
                 Redirect(steps);
                 Checkpoint();
             }
@@ -159,14 +158,31 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         route.Commit(batch);
     }
 
-    private void Change(IReadOnlyList<Step> steps, LinkChange change)
+    /// <summary>What the kernel forgets of a port that leaves its bridge, and a link does not tell of itself: VLANs and forwarding entries. Its way back
+    /// is noted before the links', and taken after them.</summary>
+    private void RememberPorts(IReadOnlyList<Link> leaving, IReadOnlyList<Link> seen)
+    {
+        if (leaving.Count == 0)
+        {
+            return;
+        }
+        var dependents = LinkDependents.Read(route, leaving, seen);
+        _undo.Push(() =>
+        {
+            var there = route.Links(statistics: false).ToDictionary(l => l.Index);
+            var back = leaving.Where(l => there.TryGetValue(l.Index, out var now) && now.Master == l.Master).ToDictionary(l => l.Index, l => there[l.Index]);
+            LinuxException.ThrowIfAny(dependents.Restore(route, back, back.Keys.ToHashSet()));
+        });
+    }
+
+    private void Change(IReadOnlyList<Step> steps, LinkChange change, IReadOnlyList<Link> seen)
     {
         if (steps.Count == 0)
         {
             return;
         }
         Checkpoint();
-        RememberVlans([.. steps.Where(s => s.Differs.HasFlag(Difference.Master) && s.Observed!.MasterKind == "bridge").Select(s => s.Observed!.Index)]);
+        RememberPorts([.. steps.Where(s => s.Differs.HasFlag(Difference.Master) && s.Observed!.MasterKind == "bridge").Select(s => s.Observed!)], seen);
         var batch = new RouteBatch();
         foreach (var step in steps)
         {
@@ -186,26 +202,6 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             kind.Set(effect, batch);
         }
         route.Commit(batch);
-    }
-
-    /// <summary>A port that leaves its bridge loses its VLANs; where it is attached again, it gets them once it is a port.</summary>
-    private void RememberVlans(HashSet<int> ports)
-    {
-        if (ports.Count > 0 && PortVlans.Read(route).Where(v => ports.Contains(v.Key)).ToDictionary() is { Count: > 0 } before)
-        {
-            _undo.Push(() => PortVlans.Give(route, before));
-        }
-    }
-
-    /// <summary>Gives links the VLANs that they had before they left their bridge.</summary>
-    private void GiveVlans(IReadOnlyList<Step> steps)
-    {
-        if (steps.Count > 0)
-        {
-            Checkpoint();
-            var now = LinksByName.Of(route.Links(statistics: false));
-            PortVlans.Give(route, steps.Where(s => now.ContainsKey(s.Name)).ToDictionary(s => now[s.Name].Index, s => s.Vlans!));
-        }
     }
 
     private static bool Redirects(Step step) =>

@@ -15,13 +15,16 @@ internal sealed record NewLink(DesiredLink Want, uint LinkGroup, int Master, int
     /// <summary>Port settings to be given back; null for a new port's.</summary>
     internal BridgePort? Port { get; init; }
 
+    /// <summary>VLANs to be given back; null for a new port's.</summary>
+    internal PortVlans? Vlans { get; init; }
+
     /// <summary>Somebody turned IPv6 on, and it stays on.</summary>
     internal bool Ipv6On { get; init; }
 
     /// <summary>A link in the place of another keeps what the declaration says nothing of.</summary>
     internal static NewLink Of(Step step)
     {
-        var made = new NewLink(step.Desired!, step.LinkGroup, step.Master, step.Lower, Mtu: step.Mtu) { Port = step.Port };
+        var made = new NewLink(step.Desired!, step.LinkGroup, step.Master, step.Lower, Mtu: step.Mtu) { Port = step.Port, Vlans = step.Vlans };
         return step is { Kind: StepKind.Replace, Observed: { } old } ? made with
         {
             Address = old.Tun is not null && old.Address is { Length: 12 } address ? Convert.FromHexString(address) : null,

@@ -41,6 +41,7 @@ internal static class TapResource
             {
                 batch.SetPort(index, link.Want.Name, port);
             }
+            link.Vlans?.Give(index, link.Want.Name, batch);
         },
         Set = (e, batch) =>
         {
@@ -49,6 +50,7 @@ internal static class TapResource
             {
                 batch.SetPort(e.Link.Index, e.Link.Name, port);
             }
+            e.Step.Vlans?.Give(e.Link.Index, e.Link.Name, batch);
         },
         SetBack = (e, batch) =>
         {

@@ -19,16 +19,21 @@ public sealed class ErrorsOnTheWayTests : IDisposable
         }
     }
 
+    /// <summary>A refusal, events or answers that were lost, and a file that can't be read.</summary>
+    private static string[] Inject(string call, string error, string when, string? path) => [.. path is null ? [] : (string[])["-P", path], "-e", $"inject={call}:error={error}:when={when}"];
+
     [Theory]
-    [InlineData("recvfrom", "ENOMEM", "6..18")]
-    [InlineData("recvfrom", "ENOBUFS", "6..18")]
-    [InlineData("sendto", "ENOMEM", "4..5")]
-    public void Watch_goes_on_after_errors_and_mends(string call, string error, string when)
+    [InlineData("recvfrom", "ENOMEM", "6..18", null)]
+    [InlineData("recvfrom", "ENOBUFS", "6..18", null)]
+    [InlineData("sendto", "ENOMEM", "4..5", null)]
+    [InlineData("openat", "EIO", "3..4", "/sys/dev/char")]
+    public void Watch_goes_on_after_errors_and_mends(string call, string error, string when, string? path)
     {
-        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1"));
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        var file = _host.Declare("a", 1, path is null ? NetworkHost.Tap("vm-a1") : NetworkHost.Macvtap("vm-a1", "eth0", "bridge"));
         _host.Done("up", file);
         // The first look is let pass; then calls in a row fail, and each failed look is tried again after a longer while.
-        using var watch = Process.Start(new ProcessStartInfo("strace", ["-o", "/dev/null", "-e", $"inject={call}:error={error}:when={when}", Binary.Path, "watch", "--netns", _host.Net.Name, file]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var watch = Process.Start(new ProcessStartInfo("strace", ["-o", "/dev/null", .. Inject(call, error, when, path), Binary.Path, "watch", "--netns", _host.Net.Name, file]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var printed = new StringBuilder();
         watch.OutputDataReceived += (_, line) => { lock (printed) { printed.AppendLine(line.Data); } };
         watch.BeginOutputReadLine();
@@ -41,6 +46,8 @@ public sealed class ErrorsOnTheWayTests : IDisposable
                 _host.Net.Ip("link", "delete", "vm-a1");
                 Until(() => _host.Has("vm-a1"));
             }
+            // A file that can't be read is told, and was no reason to end.
+            Until(() => path is null || Printed().Contains($"failed   list {path}: Input/output error", StringComparison.Ordinal));
             Assert.False(watch.HasExited);
         }
         finally
@@ -50,23 +57,32 @@ public sealed class ErrorsOnTheWayTests : IDisposable
         }
     }
 
-    [Fact]
-    public void A_scrape_that_fails_says_why_and_the_next_one_is_answered()
+    [Theory]
+    // A thread's first request to the kernel, or its answer, fails while strace looks; the answer to the scrape is sent by the same call as the request.
+    [InlineData(false, "sendto", "ENOMEM", null, "list the links: Cannot allocate memory")]
+    [InlineData(true, "sendto", "ENOMEM", null, "list the links: Cannot allocate memory")]
+    [InlineData(true, "recvfrom", "ENOBUFS", null, "list the links: No buffer space available")]
+    [InlineData(true, "openat", "EIO", "/sys/dev/char", "list /sys/dev/char: Input/output error")]
+    public void A_scrape_that_fails_says_why_and_the_next_one_is_answered(bool listen, string call, string error, string? path, string why)
     {
-        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1")));
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge")));
         using var folder = new Folder();
-        var path = Path.Combine(Path.GetDirectoryName(folder.File("x", ""))!, "metrics.sock");
-        using var metrics = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", "--socket", path, "--netns", _host.Net.Name]) { RedirectStandardError = true })!;
+        var socket = Path.Combine(Path.GetDirectoryName(folder.File("x", ""))!, "metrics.sock");
+        // The namespace is the test's own, and so are its ports.
+        var place = new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 9100);
+        _host.Net.Ip("link", "set", "lo", "up");
+        using var metrics = Process.Start(new ProcessStartInfo(Binary.Path, ["metrics", .. listen ? (string[])["--listen", $"{place}"] : ["--socket", socket], "--netns", _host.Net.Name]) { RedirectStandardError = true })!;
         try
         {
             Assert.Contains("metrics at", metrics.StandardError.ReadLine());
-            // A thread's first request to the kernel fails while strace looks; the answer to the scrape is sent by the same call.
-            using var strace = Process.Start(new ProcessStartInfo("strace", ["-f", "-o", "/dev/null", "-e", "inject=sendto:error=ENOMEM:when=1", "-p", $"{metrics.Id}"]) { RedirectStandardError = true })!;
+            using var strace = Process.Start(new ProcessStartInfo("strace", ["-f", "-o", "/dev/null", .. Inject(call, error, "1", path), "-p", $"{metrics.Id}"]) { RedirectStandardError = true })!;
             Assert.Contains("attached", strace.StandardError.ReadLine());
-            string Scrape()
+            // It listens in the namespace that it looks at.
+            string Scrape() => _host.Inside(_ =>
             {
-                using var client = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                client.Connect(new UnixDomainSocketEndPoint(path));
+                using var client = new Socket(listen ? AddressFamily.InterNetwork : AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                client.Connect(listen ? place : new UnixDomainSocketEndPoint(socket));
                 client.Send("GET /metrics HTTP/1.1\r\n\r\n"u8);
                 var answer = new StringBuilder();
                 var buffer = new byte[4096];
@@ -75,11 +91,11 @@ public sealed class ErrorsOnTheWayTests : IDisposable
                     answer.Append(Encoding.ASCII.GetString(buffer, 0, got));
                 }
                 return answer.ToString();
-            }
+            });
             var first = Scrape();
             Assert.StartsWith("HTTP/1.1 503 Service Unavailable", first);
-            Assert.Contains("list the links: Cannot allocate memory", first);
-            Assert.Contains("list the links", metrics.StandardError.ReadLine());
+            Assert.Contains(why, first);
+            Assert.Contains(why, metrics.StandardError.ReadLine());
             Assert.Equal(0, Binary.Run("kill", null, "-INT", $"{strace.Id}").Code);
             strace.WaitForExit();
             var second = Scrape();
@@ -93,13 +109,17 @@ public sealed class ErrorsOnTheWayTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Top_shows_the_next_picture_after_one_that_could_not_be_taken()
+    [Theory]
+    [InlineData("recvfrom", "ENOMEM", null, "list the links: Cannot allocate memory")]
+    [InlineData("recvfrom", "ENOBUFS", null, "list the links: No buffer space available")]
+    [InlineData("openat", "EIO", "/sys/dev/char", "list /sys/dev/char: Input/output error")]
+    public void Top_shows_the_next_picture_after_one_that_could_not_be_taken(string call, string error, string? path, string why)
     {
-        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1")));
-        var top = Binary.Run("strace", null, "-o", "/dev/null", "-e", "inject=recvfrom:error=ENOMEM:when=2..3", Binary.Path, "top", "--batch", "--count", "4", "--interval", "0.1", "--netns", _host.Net.Name);
+        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        _host.Done("up", _host.Declare("a", 1, NetworkHost.Tap("vm-a1"), NetworkHost.Macvtap("vm-a2", "eth0", "bridge")));
+        var top = Binary.Run("strace", null, ["-o", "/dev/null", .. Inject(call, error, "2..3", path), Binary.Path, "top", "--batch", "--count", "4", "--interval", "0.1", "--netns", _host.Net.Name]);
         Assert.Equal(0, top.Code);
-        Assert.Contains("list the links", top.Err);
+        Assert.Contains(why, top.Err);
         Assert.Equal(4, top.Out.Split("microvm top").Length - 1);
         Assert.Contains("vm-a1", top.Out);
     }

@@ -50,6 +50,88 @@ public sealed class NetlinkSocketTests : IDisposable
     }
 
     [Fact]
+    public void A_list_of_links_that_changes_while_it_is_read_is_read_again()
+    {
+        const int links = 300;
+        _host.Net.Ip("link", "add", "far0", "type", "veth", "peer", "name", "eth0");
+        _host.Inside(route =>
+        {
+            var batch = new RouteBatch();
+            var lower = route.Find("eth0").Index;
+            for (var n = 0; n < links; n++)
+            {
+                batch.AddMacvlan(new(0, $"stays{n}", false, lower, [2, 1, 1, 1, (byte)(n >> 8), (byte)n], 0, MacvlanMode.Bridge, []));
+            }
+            route.Commit(batch);
+            return 0;
+        });
+        using var stop = new CancellationTokenSource();
+        var changes = new Thread(() => _host.Inside(route =>
+        {
+            while (!stop.IsCancellationRequested)
+            {
+                route.Commit(new RouteBatch().AddMacvlan(new(1 << 29, "comes", false, route.Find("eth0").Index, [2, 2, 2, 2, 2, 2], 0, MacvlanMode.Bridge, [])));
+                route.Commit(new RouteBatch().Delete(1 << 29, "comes"));
+            }
+            return 0;
+        }));
+        changes.Start();
+        try
+        {
+            _host.Inside(_ =>
+            {
+                using var socket = new NetlinkSocket(NetlinkSocket.Route);
+                uint sequence = 0;
+                var (interrupted, seen) = (0, 0);
+                // Sooner or later one is interrupted (NLM_F_DUMP_INTR); what is handed over in the end is whole.
+                for (var clock = Stopwatch.StartNew(); interrupted < 3;)
+                {
+                    Assert.True(clock.Elapsed < TimeSpan.FromMinutes(1), "no dump was interrupted");
+                    var starts = 0;
+                    Span<byte> request = [32, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, .. new byte[16]];
+                    socket.Dump(request, "list the links", () => (starts, seen) = (starts + 1, 0), (_, body) => seen += Link.Parse(body) is { } link && link.Name.StartsWith("stays", StringComparison.Ordinal) ? 1 : 0, ref sequence);
+                    Assert.Equal(links, seen);
+                    interrupted += starts > 1 ? 1 : 0;
+                }
+                return 0;
+            });
+        }
+        finally
+        {
+            stop.Cancel();
+            changes.Join();
+        }
+    }
+
+    [Theory]
+    [InlineData("EIO")]
+    [InlineData("ENOBUFS")]
+    public void A_firewall_of_which_an_answer_was_lost_is_not_one_that_lets_everything_through(string error)
+    {
+        Nft("table inet f {\n chain fw {\n type filter hook forward priority 0; policy drop;\n }\n}\n");
+        Assert.Equal(0, Binary.Run("ip", null, "netns", "exec", _host.Net.Name, "sysctl", "-qw", "net.ipv4.ip_forward=1").Code);
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1"));
+        _host.Done("up", file);
+        const string drops = "f/fw drops what is forwarded";
+        Assert.Contains(drops, _host.Microvm("doctor", file).Out);
+        var unread = 0;
+        for (var nth = 1; nth < 60; nth++)
+        {
+            // From some answer on, all are lost.
+            var doctor = Binary.Run("strace", null, "-f", "-o", "/dev/null", "-e", $"inject=recvfrom:error={error}:when={nth}+", Binary.Path, "doctor", "--netns", _host.Net.Name, file);
+            if (doctor.Out.Contains(drops, StringComparison.Ordinal) && !doctor.Out.Contains("could not look", StringComparison.Ordinal))
+            {
+                break;
+            }
+            Assert.True(doctor.Out.Contains(drops, StringComparison.Ordinal) || doctor.Out.Contains("could not look: list the firewall's", StringComparison.Ordinal) || doctor.Err.Contains("list the links", StringComparison.Ordinal)
+                || doctor.Out.Contains("could not look: list the links", StringComparison.Ordinal), $"recvfrom #{nth}: {doctor.Out}{doctor.Err}");
+            unread += doctor.Out.Contains("list the firewall's", StringComparison.Ordinal) ? 1 : 0;
+        }
+        // The chains, and the rules.
+        Assert.True(unread >= 2, $"{unread}");
+    }
+
+    [Fact]
     public void What_the_kernel_refuses_is_an_error_and_not_an_empty_firewall()
     {
         Assert.Equal(1, _host.Inside(_ =>
