@@ -75,7 +75,8 @@ internal static class VmHost
             }
         }
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
-        if (diagnostics.HasErrors || config is null)
+        // Consent comes last: there is nothing to agree to if it can't be done.
+        if (diagnostics.HasErrors || config is null || IsRefused(config, file))
         {
             return null;
         }
@@ -91,20 +92,23 @@ internal static class VmHost
         return Registry(state).Publish(name, flake);
     }
 
-    /// <summary>Publishes a runner, of which what it has run is agreed to, after a look whether its hypervisor can serve it; null after a refusal was printed.</summary>
-    internal static bool? Publish(StateDirectory state, VmName name, MicrovmConfig config, ObjectNode declaration, string file)
+    /// <summary>Publishes a runner that is not refused, and of which what it has run is agreed to.</summary>
+    internal static bool Publish(StateDirectory state, VmName name, MicrovmConfig config, ObjectNode declaration, string file) =>
+        Registry(state).Publish(name, config, declaration, file, NotedArguments.Lines(Declarations.Evaluation.Arguments));
+
+    /// <summary>Whether its hypervisor can't serve it; then that was printed.</summary>
+    internal static bool IsRefused(MicrovmConfig config, string file)
     {
-        var refusal = "";
-        if (HostSession.Attach([config]) is null || (refusal = HypervisorTable.Missing(config, Nix.NixFrontDoor.IsFlake(file))) is not null)
+        if (HostSession.Attach([config]) is null)
         {
-            if (refusal is { Length: > 0 })
-            {
-                Console.Error.WriteLine($"microvm: '{config.Name}': {refusal}");
-            }
-            return null;
+            return true;
         }
-        var changed = Registry(state).Publish(name, config, declaration, file, NotedArguments.Lines(Declarations.Evaluation.Arguments));
-        return changed;
+        var missing = HypervisorTable.Missing(config, Nix.NixFrontDoor.IsFlake(file));
+        if (missing is not null)
+        {
+            Console.Error.WriteLine($"microvm: '{config.Name}': {missing}");
+        }
+        return missing is not null;
     }
 
     /// <summary>Says what a new runner means for a VM that may be running.</summary>

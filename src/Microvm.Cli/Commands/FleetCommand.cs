@@ -75,7 +75,7 @@ internal static class FleetCommand
         var state = State(result, fleet);
         var file = result.GetValue(s_file)!;
         // Everything that can be refused is, before the first VM changes.
-        if (HostSession.Attach([.. fleet.Vms.Select(v => v.Config).OfType<MicrovmConfig>()]) is null)
+        if (fleet.Vms.Any(v => v.Config is { } config && VmHost.IsRefused(config, file)))
         {
             return 2;
         }
@@ -87,15 +87,11 @@ internal static class FleetCommand
             var name = VmName.Parse(it.Name);
             var isNew = state.Of(name).Current is null;
             var changed = it.Flake is { } flake ? VmHost.Registry(state).Publish(name, flake) : VmHost.Publish(state, name, it.Config!, it.Declaration!, file);
-            if (changed is null)
-            {
-                return 2;
-            }
-            if (changed.Value && !isNew && it.RestartIfChanged)
+            if (changed && !isNew && it.RestartIfChanged)
             {
                 restart.Add(name.Unit);
             }
-            Console.WriteLine(isNew ? $"created {name}" : changed.Value ? $"updated {name}" : $"{name} is current");
+            Console.WriteLine(isNew ? $"created {name}" : changed ? $"updated {name}" : $"{name} is current");
         }
         VmHost.Synchronise(state);
         foreach (var gone in state.All().Where(v => v.Source == VmSource.File && v.Reference == Path.GetFullPath(file) && fleet.Vms.All(f => f.Name != v.Name.Value)))

@@ -76,11 +76,7 @@ internal static class RunCommand
             user = owner;
         }
         var dry = result.GetValue(s_dry);
-        if (!dry && inside is null)
-        {
-            var (id, name) = user is null ? (Caller.User, $"user {Caller.User}") : (user.Id, $"user {user.Name}");
-            Consent.AskOnce(result, file, vm, DeclaredPrograms.OfRun(vm, name), id);
-        }
+        var (id, name) = user is null ? (Caller.User, $"user {Caller.User}") : (user.Id, $"user {user.Name}");
         Privilege.StartAs(user);
         // First of all who has it already: nothing else that is told helps then.
         var faults = Held(file, vm, wanted, state, inside is not null).ToList();
@@ -92,15 +88,16 @@ internal static class RunCommand
         }
         if (!dry && attachments.FirstOrDefault(a => a.Kind == AttachmentKind.UserNamespace) is { } own)
         {
+            AskConsent();
             JoinUserNetwork(vm, own, inside);
         }
         var helper = result.GetValue(s_helper) ?? BridgeHelperProgram.Find();
         faults.AddRange(Faults(result, file, vm, attachments, wanted, state, helper));
-        foreach (var (name, why, mac) in Preflight.Unreached(wanted, state))
+        foreach (var (link, why, mac) in Preflight.Unreached(wanted, state))
         {
             // Not refused: who makes links by hand may mend them while the VM runs.
             var place = result.GetValue(CommonOptions.Netns) is { } netns ? $"-n {Shell.Quote(netns)} " : "";
-            Console.Error.WriteLine($"microvm: note: '{name}' {why}, so nothing reaches the guest; fix it with: sudo ip {place}link set dev {Shell.Quote(name)}{(mac is { } address ? $" address {address}" : "")} up");
+            Console.Error.WriteLine($"microvm: note: '{link}' {why}, so nothing reaches the guest; fix it with: sudo ip {place}link set dev {Shell.Quote(link)}{(mac is { } address ? $" address {address}" : "")} up");
         }
         foreach (var note in WirelessCard.Notes(attachments, () => state.Links))
         {
@@ -123,6 +120,7 @@ internal static class RunCommand
         {
             return 1;
         }
+        AskConsent();
         if (vm.Hypervisor == "qemu" && !dry)
         {
             Console.Error.WriteLine(kvm ? "microvm: running on KVM" : "microvm: KVM can't be used here; running on TCG, which is slower");
@@ -166,6 +164,15 @@ internal static class RunCommand
         }
         PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName, handed);
         return 1;
+
+        // Only when nothing else prevents the start, and before anything from the declaration runs.
+        void AskConsent()
+        {
+            if (!dry && inside is null)
+            {
+                Consent.AskOnce(result, file, vm, DeclaredPrograms.OfRun(vm, name), id);
+            }
+        }
     }
 
     /// <summary>How a VM in the foreground is ended: where it has no control socket, nothing but its process can be asked, which this one becomes.</summary>

@@ -70,7 +70,7 @@ internal static class UpdateCommand
         {
             return VmHost.Publish(result, state, vm.Name, reference);
         }
-        if (found is not { Config: { } config, Declaration: { } declaration })
+        if (found is not { Config: { } config, Declaration: { } declaration } || VmHost.IsRefused(config, reference))
         {
             return null;
         }

@@ -24,10 +24,6 @@ internal static class VirtiofsdCommand
         {
             throw new UsageException($"'{vm.Name}' has no share of proto virtiofs{(vm.Hypervisor == "vfkit" ? " that vfkit doesn't serve itself" : "")}");
         }
-        if (!result.GetValue(s_dry))
-        {
-            Consent.AskOnce(result, result.GetValue(CommonOptions.Files)![0], vm, DeclaredPrograms.OfShares(vm), 0);
-        }
         var program = VirtiofsdProgram.Find(vm);
         List<(Share, IReadOnlyList<string>)> lines = [.. vm.Shares.Where(s => s.IsVirtiofs).Select(s => (s, program.Words(vm, s)))];
         if (result.GetValue(s_dry))
@@ -40,6 +36,7 @@ internal static class VirtiofsdCommand
             Console.Error.WriteLine($"microvm: {program.Path} is the virtiofsd of QEMU 7, which works as root only: run this with sudo");
             return 1;
         }
+        Consent.AskOnce(result, result.GetValue(CommonOptions.Files)![0], vm, DeclaredPrograms.OfShares(vm), 0);
         VirtiofsDaemons.Prepare(lines.Select(l => l.Item1));
         Caller.Forget();
         using var interrupts = new Interrupts();

@@ -61,7 +61,8 @@ internal sealed class FlakeBuild(string binary)
         var local = FlakeReference.Path(flake);
         var file = Path.Combine(Path.GetFullPath(local), "flake.nix");
         file = File.Exists(file) ? file : "/";
-        var person = Caller.Reader(file);
+        // A flake that this person can't read belongs to root; root reads it, without capabilities.
+        var person = Caller.Reader(file) is { } reader ? Reads(reader.User, file) ? reader : (0, 0) : ((uint User, uint Group)?)null;
         using var store = person is { } other ? NixStore.ForOther(other, Daemon) : null;
         var environment = Passing(s_passes, store is null ? s_passesToStore : []);
         store?.Give(environment);
@@ -73,6 +74,12 @@ internal sealed class FlakeBuild(string binary)
         said.Wait();
         nix.WaitForExit();
         return nix.ExitCode == 0 && Output(answer.AsMemory(0, length)) is { } path ? path : throw new IOException($"nix could not build '{vm}' from {Printable.Of(flake)}");
+    }
+
+    private static bool Reads(uint user, string file)
+    {
+        using var acting = Caller.ReadAs(file);
+        return PosixProcess.EffectiveUser == user;
     }
 
     /// <summary>The one path of the store that nix says it built; null where it says anything else.</summary>

@@ -26,4 +26,21 @@ public sealed class AttackTests
             Assert.True(File.Exists(Path.Combine(s_folder, named.Groups[1].Value)), named.Value);
         }
     }
+
+    /// <summary>Nobody reaches anything from any place without somebody who tries: no cell of the table is empty, and what it names is there to be run.</summary>
+    [Fact]
+    public void Each_cell_of_the_table_names_a_test_that_is_there()
+    {
+        var page = File.ReadAllText(Path.Combine(Binary.Root, "docs", "security.md"));
+        var rows = page.Split('\n').SkipWhile(l => !l.StartsWith("| from \\ to", StringComparison.Ordinal)).Skip(2).TakeWhile(l => l.StartsWith('|')).ToList();
+        Assert.Equal(5, rows.Count);
+        var types = typeof(AttackTests).Assembly.GetTypes();
+        foreach (var cell in rows.SelectMany(r => r.Split('|')[2..^1]))
+        {
+            var named = System.Text.RegularExpressions.Regex.Matches(cell, "`([a-z-]+\\.sh)`|`(\\w+Tests)(?:\\.(\\w+))?`");
+            Assert.True(named.Count > 0, $"no test stands in: {cell}");
+            Assert.All(named, n => Assert.True(n.Groups[1].Success ? File.Exists(Path.Combine(s_folder, n.Groups[1].Value))
+                : types.FirstOrDefault(t => t.Name == n.Groups[2].Value) is { } type && (!n.Groups[3].Success || type.GetMethod(n.Groups[3].Value) is not null), n.Value));
+        }
+    }
 }

@@ -151,6 +151,32 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
         Assert.Contains(heard, h => h.Contains(isAbstract ? "STATUS=0 interfaces of 0 VMs, 0 repairs" : "STATUS=1 interface of 1 VM, 1 repair", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void The_watchdog_is_fed_while_another_microvm_is_waited_for()
+    {
+        var name = Path.Combine(Path.GetDirectoryName(Vm())!, "notify");
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(name));
+        socket.ReceiveTimeout = (int)WatchProcess.Patience.TotalMilliseconds;
+        _ns.Ip("link", "add", "br0", "type", "bridge");
+        using var watch = NetworkHost.Inside(_ns.Name, _ =>
+        {
+            using var held = new Microvm.Linux.NamespaceLock(TimeSpan.FromSeconds(5));
+            var waits = new WatchProcess(["--netns", _ns.Name, Vm()], ("NOTIFY_SOCKET", name), ("WATCHDOG_USEC", "200000"));
+            waits.WaitFor("another microvm is at work");
+            // One may have been sent before the wait began: three can't.
+            var buffer = new byte[4096];
+            for (var fed = 0; fed < 3;)
+            {
+                fed += Encoding.UTF8.GetString(buffer, 0, socket.Receive(buffer)).Contains("WATCHDOG=1", StringComparison.Ordinal) ? 1 : 0;
+            }
+            Assert.DoesNotContain("vm-a1", _ns.Links());
+            return waits;
+        });
+        WatchProcess.Until(() => IsRight("vm-a1"), () => watch.Printed);
+        Assert.Equal(0, watch.End("TERM"));
+    }
+
     /// <summary>Blow after blow for ten seconds (a minute with MICROVM_TEST_ALL), then none: the watch has it right again within a second.</summary>
     [Fact]
     public void An_adversary_that_deletes_and_renames_does_not_win()
