@@ -119,12 +119,12 @@ public sealed class NetlinkSocketTests : IDisposable
         {
             // From some answer on, all are lost.
             var doctor = Binary.Run("strace", null, "-f", "-o", "/dev/null", "-e", $"inject=recvfrom:error={error}:when={nth}+", Binary.Path, "doctor", "--netns", _host.Net.Name, file);
-            if (doctor.Out.Contains(drops, StringComparison.Ordinal) && !doctor.Out.Contains("could not look", StringComparison.Ordinal))
+            if (doctor.Out.Contains(drops, StringComparison.Ordinal) && !doctor.Out.Contains("could not check", StringComparison.Ordinal))
             {
                 break;
             }
-            Assert.True(doctor.Out.Contains(drops, StringComparison.Ordinal) || doctor.Out.Contains("could not look: list the firewall's", StringComparison.Ordinal) || doctor.Err.Contains("list the links", StringComparison.Ordinal)
-                || doctor.Out.Contains("could not look: list the links", StringComparison.Ordinal), $"recvfrom #{nth}: {doctor.Out}{doctor.Err}");
+            Assert.True(doctor.Out.Contains(drops, StringComparison.Ordinal) || doctor.Out.Contains("could not check: list the firewall's", StringComparison.Ordinal) || doctor.Err.Contains("list the links", StringComparison.Ordinal)
+                || doctor.Out.Contains("could not check: list the links", StringComparison.Ordinal), $"recvfrom #{nth}: {doctor.Out}{doctor.Err}");
             unread += doctor.Out.Contains("list the firewall's", StringComparison.Ordinal) ? 1 : 0;
         }
         // The chains, and the rules.
