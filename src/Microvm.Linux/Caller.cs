@@ -194,9 +194,11 @@ internal static unsafe class Caller
             return null;
         }
         var before = OwnGroups();
-        if (Environment.GetEnvironmentVariable("SUDO_USER") is not { Length: > 0 } name || Number("SUDO_UID") != user || Libc.initgroups(name, group) != 0)
+        if ((Environment.GetEnvironmentVariable("SUDO_USER") is not { Length: > 0 } name || Number("SUDO_UID") != user || Libc.initgroups(name, group) != 0)
+            && Libc.setgroups(1, &group) != 0)
         {
-            Libc.Check(Libc.setgroups(1, &group), $"take the groups of user {user}");
+            // Root of a user namespace alone has no other's rights to take on, and none but its maker's to give up.
+            return Marshal.GetLastPInvokeError() is Errno.EPERM or Errno.EINVAL ? Privileges.Suspend() : throw new LinuxException($"take the groups of user {user}", Marshal.GetLastPInvokeError());
         }
         // Without effective root there is no effective capability (capabilities(7)).
         var acting = new Borrowing(Act(user, group, s_home), before);

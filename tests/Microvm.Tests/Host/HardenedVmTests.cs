@@ -94,7 +94,7 @@ public sealed class HardenedVmTests(SystemdHost host)
               "microvm-shutdown":{"replaces":true,"parts":["exec /usr/local/bin/microvm shutdown qemu.json"]} }
             """);
         Assert.Contains("guest: leased 10.0.2.15", Console("inspace"), StringComparison.Ordinal);
-        IsInTheDocs("with an interface of type `user` that slirp4netns serves", "inspace");
+        IsInTheDocs("with an interface of type `user`, served by slirp4netns", "inspace");
         StopsByItself("inspace");
     }
 

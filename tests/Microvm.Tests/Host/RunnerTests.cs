@@ -169,7 +169,7 @@ public sealed class RunnerTests : IDisposable
         var mine = _folder.File("mine", "do not touch");
         var refused = Binary.Microvm("build", vm, "-o", mine);
         Assert.Equal(1, refused.Code);
-        Assert.Contains("is no runner", refused.Err);
+        Assert.Contains("is not a runner", refused.Err);
         Assert.Equal("do not touch", File.ReadAllText(mine));
         Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(Home), e => e.EndsWith(".new", StringComparison.Ordinal));
     }

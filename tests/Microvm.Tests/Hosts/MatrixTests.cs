@@ -14,18 +14,28 @@ public sealed class MatrixTests
         var all = Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 };
         var results = new List<string>();
         var boots = 0;
+        var again = 2;
         // QEMU's emulation of SVM now and then brings the kernel down that runs KVM in it, or has it hang: "TASK stack guard page was hit", outside of
         // anything of ours. Another host goes on with the next line.
-        while (!Runs(all ? "" : "--short", results))
+        // A guest that came to nothing is taken for another sign of it, twice.
+        while (!Runs(all ? "" : "--short", results) || (results.FindIndex(IsBad) is >= 0 and var bad && again-- > 0 && Forget(results, bad)))
         {
             Assert.True(++boots < (all ? 20 : 5), $"the kernel of the host went down {boots} times, after\n{string.Join('\n', results)}");
         }
         File.WriteAllLines(Path.Combine(Binary.Root, "out", "matrix.tsv"), results);
         var lines = results.ConvertAll(l => l.Split('\t'));
         // What is not here is named, and counts for nothing.
-        Assert.All(lines, l => Assert.True(l[^1] is "yes" or "not run: it is not here", string.Join('\n', results)));
+        Assert.All(lines, l => Assert.False(IsBad(l[^1]), string.Join('\n', results)));
         Assert.Equal(all ? 34 : 5, lines.Count(l => l is [_, _, "qemu", .., "yes"]));
         Assert.Equal(7, lines.Select(l => l[2]).Distinct().Count());
+    }
+
+    private static bool IsBad(string result) => result.Split('\t')[^1] is not ("yes" or "not run: it is not here");
+
+    private static bool Forget(List<string> results, int from)
+    {
+        results.RemoveRange(from, results.Count - from);
+        return true;
     }
 
     /// <summary>Goes on after the results that are there, and adds to them.</summary>

@@ -166,7 +166,7 @@ public sealed class KernelRefusalTests : IDisposable
         using var holder = errno == "EBUSY" ? new Holder(_host.Net.Name, "vm-a1") : null;
         var binary = _folder.File("microvm", "");
         File.Copy(Binary.Path, binary, true);
-        var file = _folder.File("vm.json", $$"""{"networking":{"hostName":"a"},"microvm":{"kernel":"/k","vcpu":{{(flags == 0 ? 1 : 2)}},"interfaces":[{{NetworkHost.Tap("vm-a1")}}] } }""");
+        var file = _folder.File("vm.json", $$"""{"networking":{"hostName":"a"},"microvm":{"kernel":"/etc/hostname","vcpu":{{(flags == 0 ? 1 : 2)}},"interfaces":[{{NetworkHost.Tap("vm-a1")}}] } }""");
         Assert.Equal(0, Binary.Run("chmod", null, "-R", "a+rX", Path.GetDirectoryName(binary)!).Code);
         Binary.Outcome Nobody(params string[] words) => Binary.Run("ip", null, ["netns", "exec", _host.Net.Name, "sh", "-c",
             "mount -t tmpfs none /dev/net && mknod -m 666 /dev/net/tun c 10 200 && exec \"$@\"", "sh", "setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", .. words]);

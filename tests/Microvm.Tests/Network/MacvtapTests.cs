@@ -177,8 +177,8 @@ public sealed class MacvtapTests : IDisposable
         [
             ("none0", "bridge", "'none0', which is not there"),
             ("port0", "bridge", "a port of the bridge 'br0'"),
-            ("used0", "passthru", "wants it alone, but 'other0' uses it"),
-            ("alone0", "bridge", "'pass0' has to itself"),
+            ("used0", "passthru", "needs it exclusively, but 'other0' uses it"),
+            ("alone0", "bridge", "'pass0' uses exclusively"),
             ("other0", "bridge", "is a macvlan itself"),
         ])
         {
