@@ -85,7 +85,7 @@ internal sealed class GuestFiles
             (string From, string To)[] moves = made is null ? Moves : [.. Moves, ("key", made), ("key.pub", $"{made}.pub")];
             foreach (var (from, to) in moves)
             {
-                File.Move(Path.Combine(at, from), to, overwrite: false);
+                inside.MoveTo(from, folder, Path.GetFileName(to));
             }
         }
         finally

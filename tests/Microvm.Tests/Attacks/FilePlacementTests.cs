@@ -13,6 +13,8 @@ public sealed partial class FilePlacementTests
         ("src/Microvm.Linux/NamedFile.cs", "FileMode.Create", "the same"),
         ("src/Microvm.Cli/BoundedInput.cs", "FileStream(", "only reads"),
         ("src/Microvm.Host/Accelerator.cs", "File.Open(", "/dev/kvm, only to see whether it can be"),
+        ("src/Microvm.Cli/Guests/DebianDisk.cs", "File.SetUnixFileMode(", "in a directory of mode 0700 that this process made"),
+        ("src/Microvm.Cli/Guests/DebianDisk.cs", "File.OpenWrite(", "the same"),
         ("src/Microvm.Host/Run/UserNetworkCompanion.cs", "Directory.CreateTempSubdirectory(", "mkdtemp(3): a name of its own, for its owner alone"),
     ];
 

@@ -99,20 +99,49 @@ public sealed class HardenedVmTests(SystemdHost host)
     }
 
     /// <summary>The other hypervisors' stand-ins are in <see cref="HypervisorUnitTests"/>.</summary>
-    [Fact]
-    public void QEMU_with_four_vCPUs_has_their_queues_and_starts_again_after_a_kill()
+    [Theory]
+    [InlineData("tap", ",\"bridge\":\"br0\"", 4)]
+    [InlineData("macvtap", ",\"macvtap\":{\"link\":\"card4\",\"mode\":\"bridge\"}", 4)]
+    [InlineData("bridge", ",\"bridge\":\"br0\"", 1)]
+    [InlineData("user", "", 1)]
+    public void QEMU_with_four_vCPUs_has_its_MAC_and_queues_and_starts_again_after_a_kill(string type, string more, int pairs)
     {
         Bridge();
-        Start("four", """ "vcpu":4,"interfaces":[{"type":"tap","id":"vm-hf1","mac":"02:00:00:00:b0:06","bridge":"br0"}]""", ",\"guestip=10.0.9.26/24\"");
-        Assert.Contains("guest: queues rx-0 rx-1 rx-2 rx-3 tx-0 tx-1 tx-2 tx-3", Console("four"), StringComparison.Ordinal);
-        Answers("10.0.9.26");
-        var pid = host.Property("microvm@four.service", "MainPID");
+        host.Do("setcap", "cap_net_admin+ep", "/usr/lib/qemu/qemu-bridge-helper");
+        var (name, address) = ($"four{type}", type == "macvtap" ? "10.0.7.26" : "10.0.9.26");
+        if (type == "macvtap")
+        {
+            host.Do("ip", "link", "add", "card4", "up", "type", "veth", "peer", "name", "world4");
+            host.Do("ip", "link", "set", "world4", "up");
+            host.Do("ip", "addr", "add", "10.0.7.1/24", "dev", "world4");
+        }
+        void Serves()
+        {
+            if (type != "user")
+            {
+                Answers(address);
+            }
+        }
+        Start(name, $$"""
+            "vcpu":4,"interfaces":[{"type":"{{type}}","id":"vm-hf1","mac":"02:00:00:00:b0:06"{{more}}}]
+            """, type == "user" ? "" : $",\"guestip={address}/24\"");
+        Assert.Contains("guest: mac 02:00:00:00:b0:06", Console(name), StringComparison.Ordinal);
+        Assert.Contains($"guest: queues {string.Join(' ', Enumerable.Range(0, pairs).Select(n => $"rx-{n}").Concat(Enumerable.Range(0, pairs).Select(n => $"tx-{n}")))}", Console(name), StringComparison.Ordinal);
+        Assert.DoesNotContain($"rx-{pairs}", Console(name), StringComparison.Ordinal);
+        Serves();
+        var unit = $"microvm@{name}.service";
+        var pid = host.Property(unit, "MainPID");
         host.Do("kill", "-KILL", pid);
-        host.Until("the guest again", () => Regex.Count(Console("four"), "guest: ready") == 2);
-        Assert.NotEqual(pid, host.Property("microvm@four.service", "MainPID"));
-        Answers("10.0.9.26");
-        StopsByItself("four");
+        host.Until("the guest again", () => Regex.Count(Console(name), "guest: ready") == 2);
+        Assert.NotEqual(pid, host.Property(unit, "MainPID"));
+        Serves();
+        Assert.Equal(type == "user" ? 2 : 0, Regex.Count(Console(name), Regex.Escape("guest: leased 10.0.2.15")));
+        StopsByItself(name);
         Assert.Null(host.Index("vm-hf1"));
+        if (type == "macvtap")
+        {
+            host.Do("ip", "link", "delete", "card4");
+        }
     }
 
     [Fact]
