@@ -39,8 +39,10 @@ set -e
 mount -t tmpfs none /var/lib
 cd "$work/open"
 # What can't run is told so, and nobody is asked for anything.
-code=0; "$microvm" run "$work/theirs/run.json" </dev/null >"$work/told" 2>&1 || code=\$?
-[ \$code = 1 ] && grep -q "'/k'" "$work/told" && ! grep -q -- '--trust' "$work/told" || { echo "reached: consent is asked for what can't run: \$code, \$(cat "$work/told")"; exit 1; }
+sed 's#"socket":null#&,"interfaces":[{"type":"tap","id":"vm-none","mac":"02:00:00:00:00:09"}]#' "$work/theirs/run.json" >"$work/theirs/cant.json"
+chown "$attacker_user" "$work/theirs/cant.json"
+code=0; "$microvm" run "$work/theirs/cant.json" </dev/null >"$work/told" 2>&1 || code=\$?
+[ \$code = 1 ] && grep -q "'vm-none'" "$work/told" && ! grep -q -- '--trust' "$work/told" || { echo "reached: consent is asked for what can't run: \$code, \$(cat "$work/told")"; exit 1; }
 sed -i 's#"/k"#"$work/kernel"#' "$work/theirs/run.json"
 code=0; "$microvm" run "$work/theirs/run.json" </dev/null >"$work/told" 2>&1 || code=\$?
 [ \$code = 2 ] && grep -q 'microvm.preStart, as user daemon, with no capability' "$work/told" || { echo "reached: 'run' asks nothing: \$code, \$(cat "$work/told")"; exit 1; }

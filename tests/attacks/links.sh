@@ -26,7 +26,7 @@ node=/dev/tap\$(ip -n "$name" -o link show vm-a2 | cut -d: -f1)
 as $owner_a perl -e 'open(my \$f, "+<", "/dev/net/tun") or exit 1; my \$r = pack("Z16 S x22", "vm-a1", 0x5002); exit(ioctl(\$f, 0x400454ca, \$r) ? 0 : 1)' || reached "the owner can't open the tap: \$(cat "$work/refusals")"
 as $owner_a perl -e 'open(my \$f, "+<", \$ARGV[0]) or exit 1' "\$node" || reached "the owner can't open the node \$node: \$(cat "$work/refusals")"
 # What the kernel finds out by itself a moment later is left out.
-links() { ip -n "$name" -d -o link | sed "s/<[^>]*>//;s/ state [A-Z]*//;s/ fwd_delay.*port_no/ port_no/;s/_timer *[0-9.]*//g" | sort; }
+links() { ip -n "$name" -d -o link | sed "s/<[^>]*>//;s/ state [A-Z]*//;s/ fwd_delay.*port_no/ port_no/;s/_timer *[0-9.]*//g;s/bridge_slave state [a-z]*//" | sort; }
 before=\$(links)
 for who in $owner_b 64126 65534; do
     ! as \$who perl -e 'open(my \$f, "+<", "/dev/net/tun") or exit 1; my \$r = pack("Z16 S x22", "vm-a1", 0x5002); exit(ioctl(\$f, 0x400454ca, \$r) ? 0 : 1)' || reached "user \$who opened another's tap"
