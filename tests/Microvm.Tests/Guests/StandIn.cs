@@ -15,6 +15,16 @@ internal static class StandIn
     internal static string BzImage => Path.Combine(Binary.Root, "out", "guest", "vmlinuz");
     internal static string Elf => "/bin/true";
 
+    /// <summary>What their interfaces are on: the lower device <c>low0</c>, whose other end is <c>far0</c>, and the bridge <c>br0</c>.</summary>
+    internal static void Networks(Namespace net)
+    {
+        net.Ip("link", "add", "low0", "type", "veth", "peer", "name", "far0");
+        net.Ip("link", "set", "low0", "up");
+        net.Ip("link", "set", "far0", "up");
+        net.Ip("link", "add", "br0", "type", "bridge");
+        net.Ip("link", "set", "br0", "up");
+    }
+
     private static string Build()
     {
         var folder = Path.Combine(Binary.Root, "out", "standins");

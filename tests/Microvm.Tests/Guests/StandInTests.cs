@@ -17,11 +17,7 @@ public sealed class StandInTests : IDisposable
     public StandInTests()
     {
         _home = _folder.File("x", "")[..^2];
-        _ns.Ip("link", "add", "low0", "type", "veth", "peer", "name", "far0");
-        _ns.Ip("link", "set", "low0", "up");
-        _ns.Ip("link", "set", "far0", "up");
-        _ns.Ip("link", "add", "br0", "type", "bridge");
-        _ns.Ip("link", "set", "br0", "up");
+        StandIn.Networks(_ns);
     }
 
     public void Dispose()
