@@ -4,7 +4,7 @@ namespace Microvm.Linux;
 /// stop those behind it (netlink_rcv_skb() in net/netlink/af_netlink.c), so after a failure look at what is there.</summary>
 public sealed class RouteBatch
 {
-    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
+    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWADDR = 20, RTM_DELADDR = 21, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
     private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_DATA = 5, TCA_KIND = 1;
@@ -156,6 +156,35 @@ public sealed class RouteBatch
             return End();
         }
         Begin("end the redirect of", name, RTM_DELTFILTER, 0).Tc(index, RedirectFilter.Handle, CLSACT_INGRESS, 0x00010300).Attribute(TCA_KIND, "u32\0"u8);
+        return End();
+    }
+
+    /// <summary>Makes a bridge, down, without STP and with this MAC, which it then keeps whatever its ports have. <see cref="Mark"/> it in the same batch.</summary>
+    /// <param name="index">Its ifindex, free in the namespace.</param>
+    /// <param name="mac">Six octets.</param>
+    /// <exception cref="LinuxException">At commit. EEXIST: the name or the index is taken.</exception>
+    internal RouteBatch AddBridge(int index, string name, ReadOnlySpan<byte> mac, uint group)
+    {
+        var w = Begin("make bridge", name, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL).IfInfo(index);
+        w.Attribute(IFLA_IFNAME, name).Attribute(IFLA_ADDRESS, mac).Attribute(IFLA_GROUP, group);
+        var info = w.Open(IFLA_LINKINFO);
+        w.Attribute(IFLA_INFO_KIND, "bridge"u8).Close(info);
+        return End();
+    }
+
+    /// <summary>Gives a link an address.</summary>
+    /// <exception cref="LinuxException">At commit. EEXIST: it has that one.</exception>
+    internal RouteBatch AddAddress(string link, LinkAddress address)
+    {
+        address.Write(Begin($"give the address {address} to", link, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL), whole: true);
+        return End();
+    }
+
+    /// <summary>Takes an address from a link.</summary>
+    /// <exception cref="LinuxException">At commit. EADDRNOTAVAIL: it has none such.</exception>
+    internal RouteBatch DeleteAddress(string link, LinkAddress address)
+    {
+        address.Write(Begin($"take the address {address} from", link, RTM_DELADDR, 0), whole: false);
         return End();
     }
 

@@ -49,6 +49,31 @@ public sealed class RouteSocket : IDisposable
         return found ?? throw new LinuxException(what, Errno.ENODEV);
     }
 
+    /// <summary>All addresses of all links. A dump that changed under way is taken again.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal IReadOnlyList<LinkAddress> Addresses() => Parsed(CarriedKinds.RTM_GETADDR, CarriedKinds.RTM_NEWADDR, new byte[8], "list the addresses", LinkAddress.Parse);
+
+    /// <summary>All routes of the table main, IPv4's and IPv6's.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal IReadOnlyList<Route> Routes() => Parsed(CarriedKinds.RTM_GETROUTE, CarriedKinds.RTM_NEWROUTE, new byte[12], "list the routes", Route.Parse);
+
+    private delegate T? Parser<T>(ReadOnlySpan<byte> body);
+
+    private List<T> Parsed<T>(ushort ask, ushort answer, ReadOnlySpan<byte> header, string what, Parser<T> parse) where T : class
+    {
+        var found = new List<T>();
+        _request.Clear();
+        _request.Begin(ask, 0, 0).Bytes(header).End();
+        Dump(what, found.Clear, (type, body) =>
+        {
+            if (type == answer && parse(body) is { } one)
+            {
+                found.Add(one);
+            }
+        });
+        return found;
+    }
+
     /// <summary>The ifindex to which a clsact filter redirects all that comes in on a link; null where there is no such filter.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
     public int? RedirectTarget(int index)
