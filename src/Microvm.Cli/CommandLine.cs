@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Microvm.Cli.Commands;
 using Microvm.Cli.Reference;
-using Microvm.Host.Run;
+using Microvm.Host.GuestConsole;
 
 namespace Microvm.Cli;
 
@@ -39,6 +39,7 @@ internal static class CommandLine
         ("stop", StopCommand.Create),
         ("restart", RestartCommand.Create),
         ("list", ListCommand.Create),
+        ("console", ConsoleCommand.Create),
         ("logs", LogsCommand.Create),
         ("remove", RemoveCommand.Create),
         ("fleet", FleetCommand.Create),
@@ -48,7 +49,7 @@ internal static class CommandLine
         ("completions", CompletionsCommand.Create),
         ("man", ManCommand.Create),
         (UserNetworkCommand.Name, UserNetworkCommand.Create),
-        (ForegroundJob.Command, ForegroundJobCommand.Create),
+        (ConsoleJob.Command, ConsoleJobCommand.Create),
     ];
 
     /// <summary>What the root's help shows first.</summary>

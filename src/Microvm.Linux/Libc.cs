@@ -30,12 +30,13 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int renameat2(int fromFolder, string from, int toFolder, string to, uint flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
+    [LibraryImport("libc")] internal static partial nint signal(int signal, nint handler);
     [LibraryImport("libc")] internal static partial uint geteuid();
     [LibraryImport("libc")] internal static partial uint getegid();
     [LibraryImport("libc", SetLastError = true)] internal static partial byte* if_indextoname(uint index, byte* name);
     [LibraryImport("libc")] internal static partial int getppid();
     [LibraryImport("libc")] internal static partial int getpgrp();
-    [LibraryImport("libc")] internal static partial int pthread_sigmask(int how, ulong* set, ulong* before);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int setsid();
     [LibraryImport("libc", SetLastError = true)] internal static partial int setpgid(int pid, int group);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint syscall(nint number, nint a, nint b, nint c, nint d, nint e);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setrlimit(int resource, ulong* limit);

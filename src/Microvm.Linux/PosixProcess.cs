@@ -18,29 +18,8 @@ internal static unsafe class PosixProcess
     /// <summary>Leaves the process group for one of its own; does nothing where it leads one.</summary>
     public static void LeadGroup() => _ = Libc.setpgid(0, 0);
 
-    /// <summary>Whether other processes are in the process group of this one.</summary>
-    public static bool IsGroupShared()
-    {
-        var (group, self) = (Libc.getpgrp(), Environment.ProcessId);
-        foreach (var folder in Directory.EnumerateDirectories("/proc"))
-        {
-            try
-            {
-                // proc_pid_stat(5): what stands behind the name begins with state, parent and group.
-                if (int.TryParse(Path.GetFileName(folder.AsSpan()), out var process) && process != self
-                    && File.ReadAllText($"{folder}/stat") is var stat && stat[(stat.LastIndexOf(')') + 2)..].Split(' ') is [not "Z", _, var its, ..]
-                    && int.TryParse(its, out var number) && number == group)
-                {
-                    return true;
-                }
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                // It has ended, or permission is denied.
-            }
-        }
-        return false;
-    }
+    /// <summary>Leaves the session, its terminal and the process group for a session of its own (setsid(2)); does nothing where this process leads a group.</summary>
+    public static void LeadSession() => _ = Libc.setsid();
 
     /// <summary>A copy of a descriptor that a started program inherits; the caller closes it.</summary>
     /// <exception cref="LinuxException">No descriptor is free.</exception>
@@ -57,11 +36,24 @@ internal static unsafe class PosixProcess
         _ = Libc.kill(process, SIGTERM);
     }
 
+    /// <summary>Ends this process by a signal, as its parent sees it; returns where the signal does not end processes.</summary>
+    public static void EndBy(int signal)
+    {
+        const nint SIG_DFL = 0;
+        _ = Libc.signal(signal, SIG_DFL);
+        _ = Libc.kill(Environment.ProcessId, signal);
+    }
+
     /// <summary>A variable as the program that takes the place of this process will have it; null where it is not set.</summary>
     public static string? Variable(string name) => Marshal.PtrToStringUTF8(Libc.getenv(name));
 
-    /// <summary>Sets a variable for the program that takes the place of this process; <see cref="Environment"/> has a copy of its own.</summary>
-    public static void SetVariable(string name, string value) => _ = Libc.setenv(name, value, 1);
+    /// <summary>Sets a variable for the program that takes the place of this process, and for those that it starts.</summary>
+    public static void SetVariable(string name, string value)
+    {
+        // .NET has a copy of its own, which is what started programs get.
+        Environment.SetEnvironmentVariable(name, value);
+        _ = Libc.setenv(name, value, 1);
+    }
 
     /// <summary>Whether this process may make files in a directory.</summary>
     public static bool MayWrite(string directory)

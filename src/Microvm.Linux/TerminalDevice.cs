@@ -5,8 +5,8 @@ namespace Microvm.Linux;
 /// <summary>The terminal behind a descriptor (ioctl_tty(2)).</summary>
 internal static unsafe class TerminalDevice
 {
-    private const nuint TCGETS = 0x5401, TCSETSW = 0x5403, TIOCGWINSZ = 0x5413;
-    private const uint ICANON = 0x2, ECHO = 0x8, IXON = 0x400;
+    private const nuint TCGETS = 0x5401, TCSETSW = 0x5403, TIOCGWINSZ = 0x5413, TIOCSWINSZ = 0x5414;
+    private const uint ISIG = 0x1, ICANON = 0x2, ECHO = 0x8, IEXTEN = 0x8000, ICRNL = 0x100, IXON = 0x400, OPOST = 0x1;
 
     /// <summary>Standard input, output and errors.</summary>
     public const int Input = 0, Output = 1, Errors = 2;
@@ -57,44 +57,53 @@ internal static unsafe class TerminalDevice
         return IsTerminal(fd) && (Libc.ioctl(fd, TIOCGPGRP, &foreground) < 0 || foreground == Libc.getpgrp());
     }
 
-    /// <summary>Makes the process group of this process the foreground job of its terminal, also from the background.</summary>
-    public static void BringToForeground(int fd)
-    {
-        const nuint TIOCSPGRP = 0x5410;
-        const int SIG_BLOCK = 0, SIG_SETMASK = 2, SIGTTOU = 22;
-        // sigset_t of glibc and musl: 1024 bits. Who may not set a terminal is stopped, unless the signal is blocked.
-        var set = stackalloc ulong[16];
-        var before = stackalloc ulong[16];
-        new Span<ulong>(set, 16).Clear();
-        set[0] = 1UL << (SIGTTOU - 1);
-        var group = Libc.getpgrp();
-        _ = Libc.pthread_sigmask(SIG_BLOCK, set, before);
-        _ = Libc.ioctl(fd, TIOCSPGRP, &group);
-        _ = Libc.pthread_sigmask(SIG_SETMASK, before, null);
-    }
-
     /// <summary>Makes standard input a pseudo-terminal (pty(7)) that nobody types at. Its other end stays open in this process and in
     /// what takes its place, and so there is no end of file.</summary>
     /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>
     public static void GiveInput()
     {
-        const int O_RDWR = 2, O_NOCTTY = 0x100, F_DUPFD = 0, High = 400;
-        const nuint TIOCSPTLCK = 0x40045431, TIOCGPTPEER = 0x5441, TCSETS = 0x5402;
-        var master = (int)Libc.Check(Libc.open("/dev/ptmx", O_RDWR | O_NOCTTY), "open a pseudo-terminal at /dev/ptmx");
-        var locked = 0;
-        Libc.Check(Libc.ioctl(master, TIOCSPTLCK, &locked), "unlock a pseudo-terminal");
-        var slave = (int)Libc.Check(Libc.ioctl(master, TIOCGPTPEER, (void*)(O_RDWR | O_NOCTTY)), "open a pseudo-terminal");
-        Termios settings;
-        if (Libc.ioctl(slave, TCGETS, &settings) == 0)
+        var (master, slave) = OpenPair();
+        using (master)
+        using (slave)
         {
-            settings.c_lflag &= ~(ICANON | ECHO);
-            _ = Libc.ioctl(slave, TCSETS, &settings);
+            // Out of the way of descriptors that are handed over.
+            _ = PosixProcess.Hand(master.Value);
+            Put(slave.Value, Input);
         }
-        // Out of the way of descriptors that are handed over.
-        Libc.Check(Libc.fcntl(master, F_DUPFD, High), "keep a pseudo-terminal");
-        PosixProcess.Close(master);
-        Libc.Check(Libc.dup2(slave, Input), "make a pseudo-terminal standard input");
-        PosixProcess.Close(slave);
+    }
+
+    /// <summary>A pseudo-terminal (pty(7)) that passes every byte on as it is. Our end does not block. The caller owns both ends, which are closed on exec.</summary>
+    /// <exception cref="LinuxException">There is no pseudo-terminal to be had.</exception>
+    public static (FileDescriptor Master, FileDescriptor Slave) OpenPair()
+    {
+        const int O_RDWR = 2, O_NOCTTY = 0x100, O_CLOEXEC = 0x80000, O_NONBLOCK = 0x800;
+        const nuint TIOCSPTLCK = 0x40045431, TIOCGPTPEER = 0x5441, TCSETS = 0x5402;
+        var master = new FileDescriptor((int)Libc.Check(Libc.open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK), "open a pseudo-terminal at /dev/ptmx"));
+        var locked = 0;
+        Libc.Check(Libc.ioctl(master.Value, TIOCSPTLCK, &locked), "unlock a pseudo-terminal");
+        var slave = new FileDescriptor((int)Libc.Check(Libc.ioctl(master.Value, TIOCGPTPEER, (void*)(O_RDWR | O_NOCTTY | O_CLOEXEC)), "open a pseudo-terminal"));
+        Termios settings;
+        if (Libc.ioctl(slave.Value, TCGETS, &settings) == 0)
+        {
+            settings.c_iflag &= ~(ICRNL | IXON);
+            settings.c_oflag &= ~OPOST;
+            settings.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
+            _ = Libc.ioctl(slave.Value, TCSETS, &settings);
+        }
+        return (master, slave);
+    }
+
+    /// <summary>Makes a descriptor standard input, output or errors.</summary>
+    /// <exception cref="LinuxException">It is not open.</exception>
+    public static void Put(int descriptor, int standard) => Libc.Check(Libc.dup2(descriptor, standard), "set a standard stream");
+
+    /// <summary>Whether a descriptor is the controlling terminal of this process, and this process is in its foreground job: a person
+    /// sits at it.</summary>
+    public static bool IsOurs(int fd)
+    {
+        const nuint TIOCGPGRP = 0x540F;
+        int foreground;
+        return Libc.ioctl(fd, TIOCGPGRP, &foreground) == 0 && foreground == Libc.getpgrp();
     }
 
     /// <summary>Makes standard input /dev/null.</summary>
@@ -103,7 +112,7 @@ internal static unsafe class TerminalDevice
     {
         const int O_RDWR = 2;
         var none = (int)Libc.Check(Libc.open("/dev/null", O_RDWR), "open /dev/null");
-        Libc.Check(Libc.dup2(none, Input), "make /dev/null standard input");
+        Put(none, Input);
         PosixProcess.Close(none);
     }
 
@@ -112,6 +121,34 @@ internal static unsafe class TerminalDevice
     {
         var size = stackalloc ushort[4];
         return Libc.ioctl(fd, TIOCGWINSZ, size) == 0 && size[1] > 0 ? (size[1], size[0]) : null;
+    }
+
+    /// <summary>Gives one terminal the size of another; does nothing where that one has none.</summary>
+    public static void CopySize(int from, int to)
+    {
+        var size = stackalloc ushort[4];
+        if (Libc.ioctl(from, TIOCGWINSZ, size) == 0)
+        {
+            _ = Libc.ioctl(to, TIOCSWINSZ, size);
+        }
+    }
+
+    /// <summary>Keys as they are pressed, Ctrl-C and Ctrl-Z too, unechoed; what is printed is treated as before. Disposing the result
+    /// puts the settings back; null where the descriptor is no terminal.</summary>
+    public static IDisposable? PassKeys(int fd)
+    {
+        Termios before;
+        if (Libc.ioctl(fd, TCGETS, &before) < 0)
+        {
+            return null;
+        }
+        var raw = before;
+        raw.c_iflag &= ~(ICRNL | IXON);
+        raw.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
+        raw.c_cc[6] = 1; // VMIN
+        raw.c_cc[5] = 0; // VTIME
+        _ = Libc.ioctl(fd, TCSETSW, &raw);
+        return new KeyMode(fd, before);
     }
 
     /// <summary>Keys one by one and unechoed; Ctrl-C stays a signal. Disposing puts the settings back.</summary>
@@ -138,6 +175,15 @@ internal static unsafe class TerminalDevice
         fixed (byte* p = buffer)
         {
             return (int)Libc.read(fd, p, (nuint)buffer.Length);
+        }
+    }
+
+    /// <summary>Writes what is taken at once; 0 or less where nothing is. The descriptor should not block.</summary>
+    public static int Write(int fd, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* p = bytes)
+        {
+            return (int)Libc.write(fd, p, (nuint)bytes.Length);
         }
     }
 

@@ -7,6 +7,9 @@ internal sealed unsafe class WakeUp : IDisposable
     private const short POLLIN = 1;
     private readonly FileDescriptor _event = new((int)Libc.Check(Libc.eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "make an eventfd"));
 
+    /// <summary>Can be read once <see cref="Set"/> was called.</summary>
+    public int Descriptor => _event.Value;
+
     /// <summary>Ends the wait under way, or the next one.</summary>
     public void Set()
     {

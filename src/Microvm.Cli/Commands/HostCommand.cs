@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Microvm.Declaration;
 using Microvm.Host;
+using Microvm.Host.GuestConsole;
 using Microvm.Host.Install;
 using Microvm.Host.Systemd;
 
@@ -29,6 +30,7 @@ internal static class HostCommand
         host.Add(Hidden("release", r => Boot.Release(Vm(r), VmHost.Binary) ? 0 : 1));
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid), t => Console.Error.WriteLine($"microvm: {t}")) ? 0 : 1, s_pid));
         host.Add(Hidden("ready", Ready));
+        host.Add(Hidden("console", r => UnitConsole.Run(Vm(r).Steer("current/bin/microvm-run"), t => Console.Error.WriteLine($"microvm: {t}"))));
         host.Add(Hidden("pause", Pause));
         var release = Verb.Define("release-configuration", "For the package: remove microvm's lines from bridge.conf, and its drop-ins", ["microvm host release-configuration"],
             result => { _ = new HostConfiguration("/").Update([], VmHost.StatePath(result)); return 0; }, VmHost.State);

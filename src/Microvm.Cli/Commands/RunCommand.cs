@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Runtime.InteropServices;
 using Microvm.Declaration;
 using Microvm.Host;
+using Microvm.Host.GuestConsole;
 using Microvm.Host.Run;
 using Microvm.Hypervisors;
 using Microvm.Linux;
@@ -19,7 +20,7 @@ internal static class RunCommand
     /// <summary>What 'run' passes to itself where it starts itself again in the namespaces of a user network.</summary>
     internal static readonly Option<string?> Inside = new("--inside") { Hidden = true };
 
-    internal static Command Create() => Verb.Define("run", "Start the VM: this process becomes the hypervisor",
+    internal static Command Create() => Verb.Define("run", "Start the VM: this process becomes the hypervisor, or, at a terminal, has the guest's console",
         ["microvm run vm.nix", "microvm run --dry-run vm.nix", "microvm run --attachment net=user-namespace vm.nix", "microvm run host.nix --vm web"], Run,
         CommonOptions.Files, s_vm, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Consent.Trust, Inside);
 
@@ -153,17 +154,17 @@ internal static class RunCommand
         }
         string[] words = [.. invocation.Words, .. UserScript.ExtraArguments(vm.ExtraArgsScript)];
         HypervisorProcess.Prepare(vm, invocation, facts, told => Console.Error.WriteLine($"microvm: note: {told}"));
-        if (TerminalDevice.IsTerminal(TerminalDevice.Input) && TerminalDevice.IsTerminal(TerminalDevice.Errors))
-        {
-            Console.Error.WriteLine($"microvm: this terminal is the guest's console, Ctrl-C included; to end '{Printable.Of(vm.Name)}': {Ending(result, files: result.GetValue(CommonOptions.Files)!, vm)}");
-        }
         int[] handed = [.. queues.Numbers, .. socket is null ? [] : (int[])[socket.Descriptor]];
-        if (hypervisor.Facts.KillsItsGroup && ForegroundJob.IsShared)
+        var calledAs = vm.Hypervisor == "qemu" ? null : invocation.ProcessName;
+        if (ForegroundRun.IsWanted)
         {
-            return ForegroundJob.Run(words, handed);
+            Tell($"this terminal is the guest's console, Ctrl-C included; to end '{Printable.Of(vm.Name)}': {ConsoleKeys.Key}, or {Ending(result, files: result.GetValue(CommonOptions.Files)!, vm)}");
+            return new ForegroundRun(vm, invocation.Control, Tell).Run(words, calledAs, handed, () => { queues.Dispose(); socket?.Dispose(); });
         }
-        PosixProcess.Exec(words, vm.Hypervisor == "qemu" ? null : invocation.ProcessName, handed);
+        PosixProcess.Exec(words, calledAs, handed);
         return 1;
+
+        static void Tell(string told) => Console.Error.WriteLine($"microvm: {told}");
 
         // Only when nothing else prevents the start, and before anything from the declaration runs.
         void AskConsent()

@@ -184,8 +184,8 @@ public sealed class StandInTests : IDisposable
     {
         var file = Declare("crosvm", parameters: ",\"seconds=1\"");
         Up(file);
-        using var terminal = new PseudoTerminal(["ip", .. In("sh", "-c", $"\"$0\" run \"$1\"{pipe}; read answer; echo survived with $answer", Binary.Path, file)], 200, 40);
-        Assert.True(terminal.ReadUntil(s => s.Text.Contains("guest: its time is over"), TimeSpan.FromSeconds(20)), terminal.Screen.Text);
+        using var terminal = new PseudoTerminal(["ip", .. In("sh", "-c", $"\"$0\" run \"$1\"{pipe}; echo it is back; read answer; echo survived with $answer", Binary.Path, file)], 200, 40);
+        Assert.True(terminal.ReadUntil(s => s.Text.Contains("guest: its time is over") && s.Text.Contains("it is back"), TimeSpan.FromSeconds(20)), terminal.Screen.Text);
         terminal.Send("its keys\n");
         Assert.True(terminal.ReadUntil(s => s.Text.Contains("survived with its keys"), TimeSpan.FromSeconds(10)), terminal.Screen.Text);
     }

@@ -66,7 +66,10 @@ public sealed class SystemdHost : IDisposable
         Boot();
     }
 
-    internal Binary.Outcome Run(params string[] words) => Binary.Run("nsenter", null, ["-t", _pid, "-a", "--", .. words]);
+    internal Binary.Outcome Run(params string[] words) => Binary.Run(Inside[0], null, [.. Inside[1..], .. words]);
+
+    /// <summary>The words before those of a program that runs inside.</summary>
+    internal string[] Inside => ["nsenter", "-t", _pid, "-a", "--"];
 
     /// <summary>Runs a program inside that must succeed.</summary>
     public string Do(params string[] words) => Good(Run(words));
