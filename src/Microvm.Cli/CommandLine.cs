@@ -41,6 +41,7 @@ internal static class CommandLine
         ("list", ListCommand.Create),
         ("console", ConsoleCommand.Create),
         ("logs", LogsCommand.Create),
+        ("rename", RenameCommand.Create),
         ("remove", RemoveCommand.Create),
         ("fleet", FleetCommand.Create),
         ("host", HostCommand.Create),

@@ -66,6 +66,38 @@ public sealed class HostNetwork : IDisposable
         return plan;
     }
 
+    /// <summary>Gives a VM's links to the same VM under a new name: in place, all of them or none. Their own names, and what has them open, stay.</summary>
+    /// <returns>The names of the links; none where the VM has none.</returns>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    /// <exception cref="InvalidOperationException">Links of a VM with the new name are there.</exception>
+    public IReadOnlyList<string> Rename(string vm, string newName)
+    {
+        using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
+        var all = Route.Links(statistics: false);
+        if (all.FirstOrDefault(l => Ownership.Vm(l.Alias) == newName) is { } taken)
+        {
+            throw new InvalidOperationException($"the link '{taken.Name}' belongs to a VM '{newName}' already");
+        }
+        var links = all.Where(l => Ownership.Vm(l.Alias) == vm).ToList();
+        var group = Ownership.LinkGroup(newName, g => all.Any(l => l.Group == g && Ownership.Vm(l.Alias) != vm));
+        var (batch, back) = (new RouteBatch(), new RouteBatch());
+        foreach (var link in links)
+        {
+            batch.Mark(link.Index, link.Name, Ownership.OfVm(link.Alias!, newName), group);
+            back.Mark(link.Index, link.Name, link.Alias!, link.Group);
+        }
+        try
+        {
+            Route.Commit(batch);
+        }
+        catch
+        {
+            Route.CommitToWhatIsThere(back);
+            throw;
+        }
+        return [.. links.Select(l => l.Name)];
+    }
+
     /// <summary>Closes the socket; the links stay.</summary>
     public void Dispose() => Route.Dispose();
 

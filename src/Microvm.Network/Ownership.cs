@@ -19,6 +19,9 @@ internal static class Ownership
     /// <summary>Whether the alias is that of one of two links that stand for one interface.</summary>
     public static bool IsPart(string? alias) => VmEnd(alias) > 0 && alias!.LastIndexOf(':') > Prefix.Length;
 
+    /// <summary>The alias of the same link, were it another VM's.</summary>
+    public static string OfVm(string alias, string vm) => $"{Prefix}{vm}{alias[VmEnd(alias)..]}";
+
     private static int VmEnd(string? alias) =>
         alias?.StartsWith(Prefix, StringComparison.Ordinal) == true && alias.IndexOf('/') is var slash && slash > Prefix.Length ? slash : 0;
 

@@ -79,6 +79,11 @@ internal static class FleetCommand
         {
             return 2;
         }
+        var gone = state.All().Where(v => v.Source == VmSource.File && v.Reference == Path.GetFullPath(file) && fleet.Vms.All(f => f.Name != v.Name.Value)).ToList();
+        if (LooksRenamed(fleet, state, gone, file))
+        {
+            return 1;
+        }
         Consent.AskForUnits(result, file, fleet.Vms.Where(v => v.Config is not null).Select(v => (state.Of(VmName.Parse(v.Name)), v.Config!)));
         Consent.AskForFlakes(result, file, fleet.Vms.Where(v => v.Flake is not null).Select(v => (state.Of(VmName.Parse(v.Name)), v.Flake!)));
         var restart = new List<string>();
@@ -94,9 +99,9 @@ internal static class FleetCommand
             Console.WriteLine(isNew ? $"created {name}" : changed ? $"updated {name}" : $"{name} is current");
         }
         VmHost.Synchronise(state);
-        foreach (var gone in state.All().Where(v => v.Source == VmSource.File && v.Reference == Path.GetFullPath(file) && fleet.Vms.All(f => f.Name != v.Name.Value)))
+        foreach (var vm in gone)
         {
-            Console.WriteLine($"{gone.Name} is no longer in {Printable.Of(file)} and stays as it is; to take it away: sudo microvm stop {gone.Name}; sudo microvm remove {gone.Name}");
+            Console.WriteLine($"{vm.Name} is no longer in {Printable.Of(file)} and stays as it is; to take it away: sudo microvm stop {vm.Name}; sudo microvm remove {vm.Name}");
         }
         if (!Systemctl.IsRunning || result.GetValue(s_noStart))
         {
@@ -132,6 +137,26 @@ internal static class FleetCommand
             Console.WriteLine($"{vm.Name} runs from an older declaration; apply it with: microvm restart {vm.Name}");
         }
         return code == 0 ? 0 : 1;
+    }
+
+    /// <summary>Tells of new VMs that have interfaces of one that is no longer in the file. Two of that name or MAC could never run together, and a new
+    /// VM would have empty disks where it was only given another name.</summary>
+    private static bool LooksRenamed(Fleet fleet, StateDirectory state, List<VmDirectory> gone, string file)
+    {
+        var told = false;
+        foreach (var (old, before) in gone.Select(v => (v.Name, v.Declaration)))
+        {
+            foreach (var vm in fleet.Vms.Where(v => v.Config is not null && state.Of(VmName.Parse(v.Name)).Current is null))
+            {
+                if (before?.Interfaces.FirstOrDefault(i => vm.Config!.Interfaces.Any(n => n.Id == i.Id || n.Mac == i.Mac)) is { } common)
+                {
+                    told = true;
+                    Console.Error.WriteLine($"microvm: '{Printable.Of(vm.Name)}' has the interface '{common.Id}' (MAC {common.Mac}) of '{old}', which is no longer in {Printable.Of(file)}; if it is the same VM under a new name: "
+                        + $"sudo microvm stop {old}; sudo microvm rename {old} {Shell.Quote(vm.Name)}; if it is another: sudo microvm stop {old}; sudo microvm remove {old}; then run this again");
+                }
+            }
+        }
+        return told;
     }
 
     private static int Down(ParseResult result)

@@ -54,7 +54,8 @@ internal static class UpdateCommand
         return code;
     }
 
-    private static bool? Build(ParseResult result, StateDirectory state, VmDirectory vm) => vm.Source switch
+    /// <summary>Builds a VM's runner from what it was made from; null after diagnostics were printed.</summary>
+    internal static bool? Build(ParseResult result, StateDirectory state, VmDirectory vm) => vm.Source switch
     {
         VmSource.File => Again(result, state, vm),
         VmSource.Flake => VmHost.Registry(state).Publish(vm.Name, vm.Reference!),

@@ -111,6 +111,39 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         above.RemoveLeftovers();
     }
 
+    /// <summary>Gives a stopped VM another name: its directory, with all that is in it, and what steers it. Its runner still has the old one.</summary>
+    /// <exception cref="IOException">The new name is taken.</exception>
+    public void Rename(VmName from, VmName to)
+    {
+        using var above = state.Hold();
+        using var host = state.HoldHost();
+        using var alone = StateDirectory.Lock(host);
+        if (above.Look(to.Value) is not null || host.Look(to.Value) is not null)
+        {
+            throw new IOException($"'{to}' exists already in {state.Path}");
+        }
+        // What steers it goes first, and comes back if the rest can't follow.
+        host.MoveTo(from.Value, host, to.Value);
+        try
+        {
+            if (above.Look(from.Value) is not null)
+            {
+                above.MoveTo(from.Value, above, to.Value);
+            }
+        }
+        catch
+        {
+            host.MoveTo(to.Value, host, from.Value);
+            throw;
+        }
+        var vm = state.Of(to);
+        using var steering = vm.Hold();
+        if (vm.Current is { } current)
+        {
+            vm.Point(steering, "current", current);
+        }
+    }
+
     private static void Claim(VmDirectory vm)
     {
         if (vm.Source == VmSource.Toplevel)

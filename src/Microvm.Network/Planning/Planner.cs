@@ -237,7 +237,8 @@ internal sealed class Planner
         var whose = other is not null ? $"belongs to the VM '{other}'"
             : _options.Adopt ? $"was not created by microvm, and does not fit ({comparison.Reason})"
             : "was not created by microvm";
-        var adopt = other is null && !_options.Adopt && fits ? "take it over with --adopt, " : "";
+        var adopt = other is not null ? $"if '{want.Vm}' is the same VM under a new name: sudo microvm rename {other} {want.Vm}; otherwise "
+            : !_options.Adopt && fits ? "take it over with --adopt, " : "";
         Refuse(RefusalKind.Foreign, want, $"a link '{want.Name}' already exists and {whose}; {adopt}choose another id, or delete it yourself");
         return false;
     }
