@@ -14,7 +14,7 @@ internal static class HostSession
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([.. (result.GetValue(files) ?? []).Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
-        Privilege.Read(result);
+        Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || DeclaredNetwork.Of(vms).Count > 0);
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
         return diagnostics.HasErrors ? null : vms;
     }

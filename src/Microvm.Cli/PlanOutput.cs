@@ -38,26 +38,32 @@ internal static class PlanOutput
         if (json)
         {
             var report = new PlanReport(plan.HasChanges, [.. plan.Steps.Select(s => new StepReport(s.Kind.Word(), s.Vm, s.Name, s.Reason))],
-                [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))], vms is null ? null : ProgramReports(vms));
+                [.. plan.Refusals.Select(r => r.Text)], [.. plan.Refusals.Select(r => new RefusalReport(r.Kind.Word(), r.Vm, r.Link, r.Text))], vms is null ? null : ProgramReports(vms),
+                plan.Networks is null ? null : [.. plan.Networks.Steps.Select(s => new NetworkStepReport(s.Kind.Word(), s.Network, s.Name, s.Reason))]);
             Console.WriteLine(JsonSerializer.Serialize(report, Reports.Default.PlanReport));
             return;
         }
         // One write, however many links there are.
         var text = new StringBuilder();
+        foreach (var step in plan.Networks?.Steps ?? [])
+        {
+            Append(text, step.Kind, step.Name, $"network {step.Network}", step.Reason, Terminal.Output);
+        }
         foreach (var step in plan.Steps)
         {
-            Append(text, step, Terminal.Output);
+            Append(text, step.Kind, step.Name, step.Vm, step.Reason, Terminal.Output);
         }
-        text.Append(plan.Refusals.Count > 0 ? "nothing was changed" : plan.HasChanges ? Sums(plan.Steps, Terminal.Output) : "nothing to do");
+        text.Append(plan.Refusals.Count > 0 ? "nothing was changed"
+            : plan.HasChanges ? Sums([.. plan.Steps.Select(s => s.Kind), .. plan.Networks?.Steps.Select(s => s.Kind) ?? []], Terminal.Output) : "nothing to do");
         Console.WriteLine(text);
         PrintPrograms(vms ?? []);
     }
 
-    private static void Append(StringBuilder text, Step step, Terminal terminal)
+    private static void Append(StringBuilder text, StepKind kind, string what, string whose, string why, Terminal terminal)
     {
-        var (sign, style) = Look(step.Kind);
-        var word = step.Kind.Word();
-        var (name, vm, reason) = (CellText.Fit(Printable.Of(step.Name), 15), Printable.Of(step.Vm), Printable.Lines(step.Reason));
+        var (sign, style) = Look(kind);
+        var word = kind.Word();
+        var (name, vm, reason) = (CellText.Fit(Printable.Of(what), 15), Printable.Of(whose), Printable.Lines(why));
         // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
         if (terminal.IsTerminal || terminal.Color)
         {
@@ -71,12 +77,12 @@ internal static class PlanOutput
     }
 
     /// <summary>How many steps of each kind; what was kept comes last.</summary>
-    private static string Sums(IReadOnlyList<Step> steps, Terminal terminal)
+    private static string Sums(IReadOnlyList<StepKind> steps, Terminal terminal)
     {
         var sums = new List<string>();
         foreach (var kind in s_order)
         {
-            if (steps.Count(s => s.Kind == kind) is > 0 and var count)
+            if (steps.Count(s => s == kind) is > 0 and var count)
             {
                 sums.Add(terminal.Paint(Look(kind).Style, $"{count} {kind.Word()}"));
             }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Microvm.Declaration;
 using Microvm.Linux;
+using Microvm.Network.Networks;
 
 namespace Microvm.Cli;
 
@@ -43,6 +44,11 @@ internal static class Privilege
         ["watch"] = s_links,
     };
 
+    /// <summary>What these need besides, for declared networks: to lend to nft and dnsmasq, and to end a dnsmasq, which runs as a user of its own.</summary>
+    private static readonly CapabilitySet s_networks = new(NetworkProgram.Lendable.Bits | CapabilitySet.Of(Capability.Kill).Bits);
+
+    private static bool MakesNetworks(string command) => command is "up" or "down" or "watch";
+
     /// <summary>Before the command line is read, for a command that will give up privileges in all its threads.</summary>
     internal static void Begin(string[] args)
     {
@@ -69,6 +75,11 @@ internal static class Privilege
         {
             Caller.Keep(Files(result));
             Caller.KeepNobody();
+            if (MakesNetworks(name))
+            {
+                Privileges.LimitTo(new(keep.Bits | s_networks.Bits), NetworkProgram.Lendable);
+                return;
+            }
             Privileges.LimitTo(Commands.MetricsCommand.Writes(result) ? new(keep.Bits | CapabilitySet.Of(Capability.DacOverride).Bits) : keep);
         }
         else if (name == "virtiofsd")
@@ -97,8 +108,13 @@ internal static class Privilege
 
     /// <summary>The declarations are read. Commands that change links or go on looking do the rest as root alone, so that who wrote a declaration
     /// can't stop or end them half-way; those that write a file yet do that as the caller.</summary>
-    internal static void Read(ParseResult result)
+    /// <param name="networks">Whether a network is declared, or one may have to be taken down.</param>
+    internal static void Read(ParseResult result, bool networks)
     {
+        if (MakesNetworks(Name(result)) && !networks)
+        {
+            Privileges.Shrink(s_kept[Name(result)]);
+        }
         if (Name(result) is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
         {
             Caller.Part();

@@ -55,6 +55,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             InitrdPath = microvm.Text("initrdPath"),
             KernelParams = string.Join(' ', microvm.Texts("kernelParams")),
             Interfaces = microvm.Each("interfaces", new InterfaceReader(diagnostics).Read),
+            Networks = new NetworkReader(diagnostics).Read(microvm),
             ForwardPorts = microvm.Each("forwardPorts", new ForwardPortReader(diagnostics).Read),
             Volumes = microvm.Each("volumes", devices.Volume),
             Shares = microvm.Each("shares", devices.Share),

@@ -57,7 +57,8 @@ internal static class FleetReader
         // A host that is a guest as well has a guest's options beside its own.
         if (microvm["interfaces"] is null)
         {
-            Known(microvm, "microvm", s_host, "; options of a single VM go into microvm.vms.NAME.config", diagnostics);
+            new StructureCheck(diagnostics).Check(new(microvm.At, [.. microvm.Members.Where(m => m.Name == "networks")]), new("microvm", MicrovmOptions.Microvm.Find("networks")!));
+            Known(microvm, "microvm", [.. s_host, "networks"], "; options of a single VM go into microvm.vms.NAME.config", diagnostics);
         }
         var names = new HashSet<string>();
         foreach (var item in microvm["autostart"] is ArrayNode list ? list.Items : [])
@@ -90,6 +91,7 @@ internal static class FleetReader
             diagnostics.Error(microvm["vms"]!.At, $"microvm.vms must be an attribute set of VMs; this is {microvm["vms"]!.Kind}");
             return new(vms, state);
         }
+        var networks = new NetworkReader(diagnostics).Read(microvm);
         foreach (var member in all.Members)
         {
             if (member.Value is not ObjectNode given)
@@ -98,7 +100,8 @@ internal static class FleetReader
             }
             else if (Vm(member, given, names.Contains(member.Name), diagnostics) is { } vm)
             {
-                vms.Add(vm);
+                // What the host declares, all its VMs may name.
+                vms.Add(networks.Count == 0 || vm.Config is null ? vm : vm with { Config = vm.Config with { Networks = [.. vm.Config.Networks, .. networks] } });
             }
         }
         return new(vms, state);

@@ -35,7 +35,7 @@ internal static class FleetRules
             foreach (var i in vm.Interfaces)
             {
                 Lower(lowers, i, diagnostics);
-                if (i.Bridge is { } bridge)
+                if (i is { Bridge: { } bridge, Network: null })
                 {
                     bridges.Add((bridge, i));
                 }
@@ -51,6 +51,7 @@ internal static class FleetRules
                 }
             }
         }
+        NetworkRules.Check(vms, diagnostics);
         foreach (var (bridge, i) in bridges)
         {
             if (ids.TryGetValue(bridge.Value, out var other) && bridge.Value != i.Id.Value && IsLink(vms, bridge.Value))

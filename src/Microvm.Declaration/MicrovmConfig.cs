@@ -47,6 +47,9 @@ public sealed record MicrovmConfig
     /// <summary>Its network interfaces, in the order in which they were declared.</summary>
     public IReadOnlyList<NetworkInterface> Interfaces { get; init => field = ValueList<NetworkInterface>.Of(value); } = ValueList<NetworkInterface>.Empty;
 
+    /// <summary>The networks that it declares.</summary>
+    internal IReadOnlyList<DeclaredNetwork> Networks { get; init => field = ValueList<DeclaredNetwork>.Of(value); } = ValueList<DeclaredNetwork>.Empty;
+
     /// <summary>Ports forwarded to or from a user-mode network.</summary>
     public IReadOnlyList<ForwardPort> ForwardPorts { get; init => field = ValueList<ForwardPort>.Of(value); } = ValueList<ForwardPort>.Empty;
     internal IReadOnlyList<Volume> Volumes { get; init => field = ValueList<Volume>.Of(value); } = ValueList<Volume>.Empty;

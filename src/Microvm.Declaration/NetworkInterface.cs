@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Microvm.Declaration;
 
 /// <summary>The four types of the specification.</summary>
@@ -68,6 +70,12 @@ public sealed record NetworkInterface
 
     /// <summary>Type tap: it is to be attached to nothing, as <c>bridge = null</c> says in so many words.</summary>
     public bool Detached { get; init; }
+
+    /// <summary>Type tap: the declared network that it joins; <see cref="Bridge"/> is that network's bridge then.</summary>
+    internal string? Network { get; init; }
+
+    /// <summary>With <see cref="Network"/>: the addresses that the guest is to be given.</summary>
+    internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 
     /// <summary>Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</summary>
     public bool? BridgeHelper { get; init; }

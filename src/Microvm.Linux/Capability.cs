@@ -15,6 +15,9 @@ internal enum Capability
     /// <summary>CAP_FOWNER: change the mode of another user's file.</summary>
     Fowner = 3,
 
+    /// <summary>CAP_KILL: signal another user's process.</summary>
+    Kill = 5,
+
     /// <summary>CAP_SETGID and CAP_SETUID: become other groups and another user.</summary>
     SetGid = 6,
 
@@ -23,6 +26,9 @@ internal enum Capability
 
     /// <summary>CAP_SETPCAP: drop from the bounding set and set the secure bits.</summary>
     SetPcap = 8,
+
+    /// <summary>CAP_NET_BIND_SERVICE: ports below 1024.</summary>
+    NetBindService = 10,
 
     /// <summary>CAP_NET_ADMIN: make and change links.</summary>
     NetAdmin = 12,

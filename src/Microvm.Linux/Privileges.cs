@@ -8,6 +8,7 @@ namespace Microvm.Linux;
 internal static unsafe class Privileges
 {
     private const int PR_CAPBSET_DROP = 24, PR_SET_SECUREBITS = 28, PR_SET_NO_NEW_PRIVS = 38, PR_CAP_AMBIENT = 47, PR_CAP_AMBIENT_CLEAR_ALL = 4, SECBIT_NOROOT = 1;
+    private const int PR_CAP_AMBIENT_RAISE = 2, SECBIT_KEEP_CAPS_LOCKED = 1 << 5, NoAmbient = 1 << 6 | 1 << 7;
     private const uint LINUX_CAPABILITY_VERSION_3 = 0x20080522;
 
     /// <summary>NOROOT: user 0 gains nothing by exec. NO_CAP_AMBIENT_RAISE. Both locked, with KEEP_CAPS locked at off.</summary>
@@ -34,12 +35,46 @@ internal static unsafe class Privileges
     public static void LetFinalizerThreadGo() => OnFinalizerThread.LetGo();
 
     /// <summary>As <see cref="Limit"/>, and the finalizer thread gives up all that it may do.</summary>
+    /// <param name="lendable">For a command that may have to start programs which need some of these: one that is started while
+    /// <see cref="Lend"/> says so has them. <see cref="Shrink"/> ends that.</param>
     /// <exception cref="LinuxException">The kernel refused; what had been given up so far stays given up.</exception>
-    public static void LimitTo(CapabilitySet keep)
+    public static void LimitTo(CapabilitySet keep, CapabilitySet lendable = default)
     {
+        s_lendable = keep.Bits & lendable.Bits;
         Limit(keep);
         OnFinalizerThread.Limit();
     }
+
+    /// <summary>Keeps these alone, and lends none from here on.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Shrink(CapabilitySet keep)
+    {
+        s_lendable = 0;
+        Set(Permitted.Bits & keep.Bits);
+    }
+
+    /// <summary>Programs that the calling thread starts until the result is disposed have these, as far as this process has them.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static IDisposable Lend(CapabilitySet capabilities)
+    {
+        var bits = capabilities.Bits & Permitted.Bits & s_lendable;
+        for (var capability = 0; capability < 64; capability++)
+        {
+            if ((bits >> capability & 1) != 0)
+            {
+                Libc.Check(Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (nuint)capability, 0, 0), "lend a capability to a program");
+            }
+        }
+        return new Loan();
+    }
+
+    private sealed class Loan : IDisposable
+    {
+        public void Dispose() => _ = Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    }
+
+    // What a program may inherit once it is lent; capabilities(7) has it that this must be said before the bounding set is emptied.
+    private static ulong s_lendable;
 
     /// <summary>Gives up every capability of the calling thread but these, and every way to gain one: the bounding set is emptied, set-user-ID
     /// and file capabilities have no effect any more (no_new_privs), nothing is inherited by a program that is started. There is no way back.</summary>
@@ -47,13 +82,19 @@ internal static unsafe class Privileges
     public static void Limit(CapabilitySet keep)
     {
         var held = Permitted;
+        if (s_lendable != 0)
+        {
+            Set(held.Bits);
+        }
         if (held.Has(Capability.SetPcap))
         {
             // Ends at the first number that this kernel does not know (EINVAL).
             for (nuint capability = 0; capability < 64 && Libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0; capability++)
             {
             }
-            Libc.Check(Libc.prctl(PR_SET_SECUREBITS, SecureBits, 0, 0, 0), "set the secure bits");
+            // A daemon that is lent capabilities keeps them as it becomes its own user.
+            var bits = s_lendable != 0 ? SecureBits & ~(NoAmbient | SECBIT_KEEP_CAPS_LOCKED) : SecureBits;
+            Libc.Check(Libc.prctl(PR_SET_SECUREBITS, (nuint)bits, 0, 0, 0), "set the secure bits");
         }
         Libc.Check(Libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "set no_new_privs");
         Libc.Check(Libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "clear the ambient capabilities");
@@ -122,7 +163,8 @@ internal static unsafe class Privileges
     private static void Set(ulong effective, ulong permitted)
     {
         var header = stackalloc uint[2] { LINUX_CAPABILITY_VERSION_3, 0 };
-        var data = stackalloc uint[6] { (uint)effective, (uint)permitted, 0, (uint)(effective >> 32), (uint)(permitted >> 32), 0 };
+        var inheritable = permitted & s_lendable;
+        var data = stackalloc uint[6] { (uint)effective, (uint)permitted, (uint)inheritable, (uint)(effective >> 32), (uint)(permitted >> 32), (uint)(inheritable >> 32) };
         Libc.Check(Libc.capset(header, data), "give up capabilities");
     }
 

@@ -13,8 +13,9 @@ internal static class SearchPath
     internal static IReadOnlyList<string> Folders => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Where a program is, or null.</summary>
-    internal static string? Find(string program) =>
-        Folders.Select(d => Path.Combine(d, program)).FirstOrDefault(p => File.Exists(p) && !OperatingSystem.IsWindows() && (File.GetUnixFileMode(p) & Executable) != 0);
+    /// <param name="more">Folders to look in after those of PATH.</param>
+    internal static string? Find(string program, params IEnumerable<string> more) =>
+        Folders.Concat(more).Select(d => Path.Combine(d, program)).FirstOrDefault(p => File.Exists(p) && !OperatingSystem.IsWindows() && (File.GetUnixFileMode(p) & Executable) != 0);
 
     /// <summary>Starts a program; a name without a slash is looked for in PATH.</summary>
     /// <exception cref="Win32Exception">It is not there (error 2), or can't be started.</exception>

@@ -1,5 +1,6 @@
 using Microvm.Linux;
 using Microvm.Network.Applying;
+using Microvm.Network.Networks;
 
 namespace Microvm.Network;
 
@@ -22,7 +23,7 @@ public sealed class HostNetwork : IDisposable
     public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null)
     {
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
-        return AskDependents(Plan.ForUp(wanted, state, options), state, options);
+        return AskDependents(ForUp(wanted, ref state, options), state, options);
     }
 
     /// <summary>Reaches the wanted state, or leaves the host as it was. A plan with refusals changes nothing.</summary>
@@ -33,14 +34,59 @@ public sealed class HostNetwork : IDisposable
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
-        var seen = Plan.ForUp(wanted, state, options);
-        var plan = AskDependents(RefuseUnseen(filter?.Invoke(seen) ?? seen, state, options), state, options);
+        var seen = ForUp(wanted, ref state, options);
+        var chosen = filter is null ? seen : filter(seen) with { Networks = seen.Networks is { Refusals.Count: 0 } whole ? whole : null };
+        var plan = AskDependents(RefuseUnseen(chosen, state, options), state, options);
         if (plan.Refusals.Count > 0 || !plan.HasChanges)
         {
             return plan;
         }
-        new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options, all: filter is null));
+        Carry(plan, () => new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options, all: filter is null)));
         return plan;
+    }
+
+    /// <summary>The whole plan: of the networks, and of the links as they will find these.</summary>
+    private Plan ForUp(IReadOnlyList<DesiredLink> wanted, ref HostState state, PlanOptions? options)
+    {
+        if (options is not { Networks.Count: > 0 })
+        {
+            return Plan.ForUp(wanted, state, options);
+        }
+        var networks = NetworkPlanner.ForUp(Route, options.Networks, state.Links, options.Vms);
+        state = state with { Links = [.. state.Links, .. networks.Coming] };
+        var plan = Plan.ForUp(wanted, state, options);
+        return plan with { Networks = networks, Refusals = [.. networks.Refusals, .. plan.Refusals] };
+    }
+
+    /// <summary>Does what a plan has for networks, then the rest; where that fails, all of it is undone.</summary>
+    private void Carry(Plan plan, Action rest)
+    {
+        if (plan.Networks is not { HasChanges: true } networks)
+        {
+            rest();
+            return;
+        }
+        var undo = new UndoLog();
+        try
+        {
+            networks.Carry(undo, () =>
+            {
+                if (Interrupted?.Invoke() == true)
+                {
+                    throw new OperationCanceledException("interrupted; the host is as it was");
+                }
+            });
+            rest();
+        }
+        catch (Exception e)
+        {
+            var failures = undo.Run();
+            if (failures.Count > 0)
+            {
+                throw new LinuxException($"{e.Message}; and putting the networks back as they were failed: {string.Join("; ", failures)}. Run the command again", (e as LinuxException)?.Errno ?? 0);
+            }
+            throw;
+        }
     }
 
     /// <summary>Deletes what is ours of the VMs. That there is nothing is no error.</summary>
@@ -48,20 +94,32 @@ public sealed class HostNetwork : IDisposable
     /// <param name="running">Deletes also what a VM has open; without it such a link is refused, and nothing is deleted.</param>
     /// <returns>The plan that was carried out, or was not for its refusals.</returns>
     /// <exception cref="LinuxException">The kernel refused, or something is left.</exception>
-    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null, bool running = false)
+    public Plan Down(IReadOnlyCollection<string> vms, LinkSelection only = LinkSelection.All, IReadOnlyCollection<string>? links = null, bool running = false) =>
+        Down(vms, only, links, running, []);
+
+    /// <summary>As the other, and networks too: those of the links that go, and those that are named, where nobody is left on them.</summary>
+    internal Plan Down(IReadOnlyCollection<string> vms, LinkSelection only, IReadOnlyCollection<string>? links, bool running, IReadOnlyCollection<string> networks)
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
         var state = HostState.Read(Route, [], vms: vms);
         var plan = Plan.ForDown(vms, state, only, links, running);
+        if (networks.Count > 0 || state.Links.Any(l => NetworkSite.NetworkOf(l) is not null))
+        {
+            plan = plan with { Networks = NetworkPlanner.ForDown(state.Links, [.. plan.Steps.Select(s => s.Observed!)], networks) };
+        }
         if (plan.HasChanges && plan.Refusals.Count == 0)
         {
-            new Applier(Route, Interrupted).Apply(plan, state, () =>
+            Carry(plan, () => new Applier(Route, Interrupted).Apply(plan, state, () =>
             {
                 if (Plan.ForDown(vms, HostState.Of(Route.Links(statistics: false)), only, links, running: true).Steps is [var left, ..])
                 {
                     throw new LinuxException($"after 'down', '{left.Name}' of '{left.Vm}' is still there", 0);
                 }
-            });
+            }));
+            if (plan.Networks is { } ended)
+            {
+                NetworkPlanner.Finish(Route, ended, state.Links);
+            }
         }
         return plan;
     }
@@ -157,7 +215,13 @@ public sealed class HostNetwork : IDisposable
                 touched.Add(step.Name);
             }
         }
-        var (steps, refusals) = Plan.ForUp(wanted, HostState.Read(Route, wanted), options);
+        var state = HostState.Read(Route, wanted);
+        var again = ForUp(wanted, ref state, done.Networks is null ? options is null ? null : options with { Networks = [] } : options);
+        if (again.Networks?.Steps.FirstOrDefault(s => s.Kind != StepKind.Keep) is { } amiss)
+        {
+            throw new LinuxException($"after 'up', '{amiss.Name}' of the network '{amiss.Network}' is not as declared: {amiss.Reason}; somebody else changes it, so run the command again", 0);
+        }
+        var (steps, refusals) = again;
         if (steps.FirstOrDefault(s => s.Kind != StepKind.Keep && (all || touched.Contains(s.Name))) is { } wrong)
         {
             throw new LinuxException($"after 'up', '{wrong.Name}' is not as declared: {wrong.Reason}; somebody else changes it, so run the command again", 0);

@@ -6,8 +6,11 @@ namespace Microvm.Network;
 /// <summary>What has to be done, or why it can't be.</summary>
 public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refusals)
 {
+    /// <summary>What has to be done for declared networks, before the links; null where there are none.</summary>
+    internal Networks.NetworkPlan? Networks { get; init; }
+
     /// <summary>Whether a step does anything.</summary>
-    public bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep);
+    public bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep) || Networks?.HasChanges == true;
 
     /// <summary>Compares what is wanted with what is there. Pure: the same input gives the same plan.</summary>
     internal static Plan ForUp(IReadOnlyList<DesiredLink> wanted, HostState state, PlanOptions? options = null) =>

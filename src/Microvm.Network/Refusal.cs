@@ -27,8 +27,17 @@ public enum RefusalKind
     /// <summary>A link would have to be deleted while a program has it open.</summary>
     Held,
 
+    /// <summary>Addresses of a declared network are those of something else on this host.</summary>
+    AddressTaken = 20,
+
+    /// <summary>A program that a declared network needs is not there.</summary>
+    ProgramMissing = 21,
+
+    /// <summary>A port that the service of a declared network needs is another program's.</summary>
+    PortTaken = 22,
+
     /// <summary>A link would have to be replaced, and something depends on it that can't be carried along.</summary>
-    Dependents,
+    Dependents = 8,
 }
 
 /// <summary>One reason why a plan changes nothing.</summary>
@@ -57,5 +66,8 @@ public static class RefusalWords
         RefusalKind.LowerUnfit => "lower-unfit",
         RefusalKind.Held => "held",
         RefusalKind.Dependents => "dependents",
+        RefusalKind.AddressTaken => "address-taken",
+        RefusalKind.ProgramMissing => "program-missing",
+        RefusalKind.PortTaken => "port-taken",
     };
 }

@@ -117,6 +117,9 @@ public sealed record PlanOptions
     /// <summary>Only links of this kind of attachment; others of the same VMs are left as they are.</summary>
     public LinkSelection Only { get; init; }
 
+    /// <summary>The networks that the links join.</summary>
+    internal IReadOnlyList<Networks.DesiredNetwork> Networks { get; init; } = [];
+
     /// <summary>All declared VMs, those without a link on the host too: what else is theirs goes. Empty: those that the wanted links name.</summary>
     public IReadOnlyCollection<string> Vms { get; init; } = [];
 }

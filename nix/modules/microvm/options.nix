@@ -114,6 +114,18 @@ in
             example = "br0";
             description = "The bridge to attach to: required for type `bridge`, welcome for type `tap`. Where it is left out, others decide what a tap is attached to (systemd-networkd, Open vSwitch, a script); `null`, written down, says that the tap is attached to nothing.";
           };
+          network = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "home";
+            description = "Type `tap`: the network of `microvm.networks` that the tap joins, which `microvm up` makes; `default` needs no declaration. Not in microvm.nix.";
+          };
+          addresses = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [ "10.20.0.20" ];
+            description = "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm chooses some that stay the same. Not in microvm.nix.";
+          };
           bridgeHelper = mkOption {
             type = types.nullOr types.bool;
             default = null;
@@ -167,6 +179,45 @@ in
       default = [ ];
       example = literalExpression "[ { type = \"tap\"; id = \"vm-a1\"; mac = \"02:00:00:00:00:01\"; } ]";
       description = "The VM's network interfaces.";
+    };
+    networks = mkOption {
+      type = types.attrsOf (types.submodule ({ config, options, ... }: {
+        options = {
+          addresses = mkOption {
+            type = types.listOf types.str;
+            default = [ ];
+            example = [ "10.20.0.1/24" "fd00:20::1/64" ];
+            description = "The host's addresses in the network, which are the guests' gateway, one of each family at most. Where they are left out, microvm takes a private /24 that is free on the host, and a unique local /64; both follow from the network's name.";
+          };
+          nat = mkOption {
+            type = types.bool;
+            default = true;
+            example = false;
+            description = "Whether guests reach the outside under the host's own addresses. Where it is false, they reach each other and the host alone.";
+          };
+          dhcp = mkOption {
+            type = types.bool;
+            default = true;
+            example = false;
+            description = "Whether guests get their addresses by DHCP, and for IPv6 by router advertisements.";
+          };
+          dns = mkOption {
+            type = types.bool;
+            default = true;
+            example = false;
+            description = "Whether the host answers names for the guests: their own, and what the host itself can resolve.";
+          };
+          domain = mkOption {
+            type = types.nullOr types.str;
+            default = null;
+            example = "home.internal";
+            description = "The domain of the guests' names; without it they have none.";
+          };
+        };
+      }));
+      default = { };
+      example = literalExpression "{ home.addresses = [ \"10.20.0.1/24\" \"fd00:20::1/64\" ]; }";
+      description = "Networks of the host that `microvm up` makes for the interfaces that name them: a bridge with addresses, DHCP, DNS and NAT. Not in microvm.nix.";
     };
     forwardPorts = mkOption {
       type = types.listOf (types.submodule ({ config, options, ... }: {

@@ -16,6 +16,7 @@
     initrdPath = null;
     kernelParams = null;
     interfaces = null;
+    networks = null;
     forwardPorts = null;
     volumes = null;
     shares = null;
@@ -96,6 +97,8 @@
     id = null;
     mac = null;
     bridge = null;
+    network = null;
+    addresses = null;
     bridgeHelper = null;
     macvtap = {
       link = null;

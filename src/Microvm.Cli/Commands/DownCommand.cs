@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microvm.Declaration;
 
 namespace Microvm.Cli.Commands;
 
@@ -29,7 +30,8 @@ internal static class DownCommand
         {
             HostSession.SpareTheNameless(vms, network.Route.Links(statistics: false));
         }
-        var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null, result.GetValue(CommonOptions.DeleteRunning));
+        var plan = network.Down([.. vms.Select(v => v.Name), .. named], result.GetValue(CommonOptions.Only), links.Length > 0 ? links : null, result.GetValue(CommonOptions.DeleteRunning),
+            [.. DeclaredNetwork.Of(vms).Select(n => n.Name)]);
         return Verb.Report(plan.HasChanges && plan.Refusals.Count == 0, () =>
         {
             PlanOutput.Print(plan, result.GetValue(CommonOptions.Json));

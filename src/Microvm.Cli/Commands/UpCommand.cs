@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microvm.Network;
+using Microvm.Network.Networks;
 
 namespace Microvm.Cli.Commands;
 
@@ -20,6 +21,7 @@ internal static class UpCommand
         Replace = result.GetValue(CommonOptions.Replace),
         ReplaceRunning = result.GetValue(CommonOptions.ReplaceRunning),
         Only = result.GetValue(CommonOptions.Only),
+        Networks = DesiredNetwork.Of(vms),
         Vms = [.. vms.Select(v => v.Name)],
     };
 

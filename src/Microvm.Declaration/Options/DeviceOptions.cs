@@ -23,6 +23,13 @@ internal static class DeviceOptions
                 + "a tap is attached to (systemd-networkd, Open vSwitch, a script); `null`, written down, says that the tap is attached "
                 + "to nothing.")
         { Nullable = true, NullIsAChoice = true, Example = "\"br0\"" },
+        new("network", Text,
+            "Type `tap`: the network of `microvm.networks` that the tap joins, which `microvm up` makes; `default` needs no declaration. "
+                + "Not in microvm.nix.")
+        { Nullable = true, Example = "\"home\"" },
+        Words("addresses", "[ \"10.20.0.20\" ]",
+            "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm "
+                + "chooses some that stay the same. Not in microvm.nix."),
         new("bridgeHelper", new BoolType(),
             "Type `bridge` on QEMU: true lets qemu-bridge-helper make the tap, false has `microvm up` make it, with QEMU's sandbox "
                 + "fully on. Where it is left out or null, QEMU uses the helper and the other hypervisors do not. Not in microvm.nix.",
@@ -43,6 +50,17 @@ internal static class DeviceOptions
                 "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's "
                     + "command line. Not in microvm.nix."))),
             "For type `user`. Not in microvm.nix."));
+
+    /// <summary>The options of one network.</summary>
+    public static OptionSet Network { get; } = new("microvm.networks.*",
+        Words("addresses", "[ \"10.20.0.1/24\" \"fd00:20::1/64\" ]",
+            "The host's addresses in the network, which are the guests' gateway, one of each family at most. Where they are left out, "
+                + "microvm takes a private /24 that is free on the host, and a unique local /64; both follow from the network's name."),
+        Bool("nat", true,
+            "Whether guests reach the outside under the host's own addresses. Where it is false, they reach each other and the host alone."),
+        Bool("dhcp", true, "Whether guests get their addresses by DHCP, and for IPv6 by router advertisements."),
+        Bool("dns", true, "Whether the host answers names for the guests: their own, and what the host itself can resolve."),
+        Maybe("domain", "\"home.internal\"", "The domain of the guests' names; without it they have none."));
 
     /// <summary>The options of one forwarded port.</summary>
     public static OptionSet ForwardPort { get; } = new("microvm.forwardPorts.*",

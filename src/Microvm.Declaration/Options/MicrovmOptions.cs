@@ -55,6 +55,10 @@ internal static class MicrovmOptions
             "Parameters on the kernel's command line; in a NixOS configuration they follow those of `boot.kernelParams`."),
         new("interfaces", new ListType(new SetType(DeviceOptions.Interface)), "The VM's network interfaces.", "[]")
         { Example = """[ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ]""" },
+        new("networks", new AttributesType(new SetType(DeviceOptions.Network)),
+            "Networks of the host that `microvm up` makes for the interfaces that name them: a bridge with addresses, DHCP, DNS and NAT. "
+                + "Not in microvm.nix.", "{}")
+        { Example = """{ home.addresses = [ "10.20.0.1/24" "fd00:20::1/64" ]; }""" },
         new("forwardPorts", new ListType(new SetType(DeviceOptions.ForwardPort)), "Ports that an interface of type `user` forwards.", "[]")
         { Example = "[ { host.port = 2222; guest.port = 22; } ]" },
         new("volumes", new ListType(new SetType(DeviceOptions.Volume)), "Disk images.", "[]")

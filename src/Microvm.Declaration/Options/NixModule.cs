@@ -99,19 +99,13 @@ internal static class NixModule
     private static void Body(StringBuilder text, DeclaredOption option, string indent)
     {
         text.Append(indent).Append("type = ");
-        if (option.Type is ListType { Item: SetType { Options: var item } })
+        if (option.Type is ListType { Item: SetType { Options: var ofList } })
         {
-            text.Append("types.listOf (types.submodule ({ config, options, ... }: {\n").Append(indent).Append("  options = {\n");
-            Declare(text, item, indent + "    ");
-            if (item.All.Any(o => o.NullIsAChoice))
-            {
-                // Whether a null was written down can be told only from inside.
-                foreach (var line in s_declared)
-                {
-                    text.Append($"{indent}    {line}\n");
-                }
-            }
-            text.Append(indent).Append("  };\n").Append(indent).Append("}));\n");
+            Submodule(text, "listOf", ofList, indent);
+        }
+        else if (option.Type is AttributesType { Item: SetType { Options: var ofAttributes } })
+        {
+            Submodule(text, "attrsOf", ofAttributes, indent);
         }
         else
         {
@@ -138,6 +132,21 @@ internal static class NixModule
             text.Append(indent).Append("internal = true;\n");
         }
         text.Append($"{indent}description = {Text(option.Summary)};\n");
+    }
+
+    private static void Submodule(StringBuilder text, string of, OptionSet item, string indent)
+    {
+        text.Append($"types.{of} (types.submodule ({{ config, options, ... }}: {{\n").Append(indent).Append("  options = {\n");
+        Declare(text, item, indent + "    ");
+        if (item.All.Any(o => o.NullIsAChoice))
+        {
+            // Whether a null was written down can be told only from inside.
+            foreach (var line in s_declared)
+            {
+                text.Append($"{indent}    {line}\n");
+            }
+        }
+        text.Append(indent).Append("  };\n").Append(indent).Append("}));\n");
     }
 
     // An expression that is no plain value by itself is shown as it is written.

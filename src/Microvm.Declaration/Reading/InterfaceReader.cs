@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace Microvm.Declaration;
 
 /// <summary>The rules of one entry of <c>microvm.interfaces</c>.</summary>
@@ -16,6 +18,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var id = Name(it, "id", "id");
         var mac = it["mac"] is StringNode macNode ? GuestMac(macNode) : null;
         var bridge = Bridge(it, type);
+        var (network, addresses) = Network(it, type);
         var (link, mode, sources) = Macvtap(it, type);
         if (id is { } own && bridge is { } above && own.Value == above.Value)
         {
@@ -43,7 +46,9 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             Id = i,
             Mac = m,
             At = it.At,
-            Bridge = bridge,
+            Bridge = network is null ? bridge : DeclaredNetwork.BridgeOf(network),
+            Network = network,
+            Addresses = addresses,
             MacvtapLink = link,
             MacvtapMode = mode,
             SourceMacs = sources,
@@ -84,6 +89,40 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(it.PositionOf("bridge"), $"'bridge' goes with type bridge or tap, not with {it.Text("type")}");
         }
         return Name(it, "bridge", "bridge", isDevice: true);
+    }
+
+    private (string?, IReadOnlyList<IPAddress>) Network(ObjectNode it, InterfaceType? type)
+    {
+        var network = it.Text("network");
+        if (network is not null && type is not null and not InterfaceType.Tap)
+        {
+            diagnostics.Error(it.PositionOf("network"), $"'network' goes with type tap, not with {it.Text("type")}");
+        }
+        if (network is not null && it.Members.Any(m => m.Name == "bridge"))
+        {
+            diagnostics.Error(it.PositionOf("network"), $"an interface joins a network or a bridge, not both; leave out 'bridge', since microvm makes the network's own ({DeclaredNetwork.BridgeOf(network)})");
+        }
+        var addresses = new List<IPAddress>();
+        foreach (var node in it.Items("addresses").OfType<StringNode>())
+        {
+            if (!NetworkReader.TryAddress(node.Value, out var address))
+            {
+                diagnostics.Error(node.At, $"'{Printable.Of(node.Value)}' is not an address of a guest; write it without a prefix, like \"10.20.0.20\"");
+            }
+            else if (addresses.Exists(a => a.AddressFamily == address.AddressFamily))
+            {
+                diagnostics.Error(node.At, $"the guest would have a second {NetworkReader.Family(address)} address here; keep one of each family");
+            }
+            else
+            {
+                addresses.Add(address);
+            }
+        }
+        if (addresses.Count > 0 && network is null)
+        {
+            diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out");
+        }
+        return (network, addresses);
     }
 
     private bool? BridgeHelper(ObjectNode it, InterfaceType? type)

@@ -6,7 +6,10 @@ namespace Microvm.Tests;
 /// <summary>What the commands, and the programs that they start, may do: as /proc tells it.</summary>
 public sealed class PrivilegeTests : IDisposable
 {
-    private const ulong NetAdmin = 1ul << 12, Chown = 1ul << 0, Fowner = 1ul << 3, Mknod = 1ul << 27, SysPtrace = 1ul << 19, DacReadSearch = 1ul << 2;
+    private const ulong NetAdmin = 1ul << 12, Chown = 1ul << 0, Fowner = 1ul << 3, Mknod = 1ul << 27, SysPtrace = 1ul << 19, DacReadSearch = 1ul << 2, Kill = 1ul << 5;
+
+    /// <summary>NET_ADMIN, NET_RAW, NET_BIND_SERVICE, SETUID and SETGID, for the programs of a declared network.</summary>
+    private const ulong Lendable = NetAdmin | 1ul << 13 | 1ul << 10 | 1ul << 7 | 1ul << 6;
     private readonly Folder _folder = new();
     public void Dispose() => _folder.Dispose();
 
@@ -123,10 +126,10 @@ public sealed class PrivilegeTests : IDisposable
     [InlineData("plan", SysPtrace | DacReadSearch)]
     [InlineData("status", SysPtrace | DacReadSearch)]
     [InlineData("command", 0ul)]
-    [InlineData("up", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]
-    [InlineData("down", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch)]
-    [InlineData("watch", NetAdmin | Chown | Fowner | Mknod)]
-    public void All_else_is_given_up_before_a_declaration_is_read(string command, ulong kept)
+    [InlineData("up", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch | Kill | Lendable, Lendable)]
+    [InlineData("down", NetAdmin | Chown | Fowner | Mknod | SysPtrace | DacReadSearch | Kill | Lendable, Lendable)]
+    [InlineData("watch", NetAdmin | Chown | Fowner | Mknod | Kill | Lendable, Lendable)]
+    public void All_else_is_given_up_before_a_declaration_is_read(string command, ulong kept, ulong lendable = 0)
     {
         using var ns = new Namespace();
         var pipe = Path.Combine(Path.GetDirectoryName(Declaration())!, "pipe.json");
@@ -145,7 +148,7 @@ public sealed class PrivilegeTests : IDisposable
         Assert.Equal(kept, Set(status, "CapPrm"));
         Assert.Equal(kept, Set(status, "CapEff"));
         Assert.Equal(0ul, Set(status, "CapBnd"));
-        Assert.Equal(0ul, Set(status, "CapInh"));
+        Assert.Equal(lendable, Set(status, "CapInh"));
         Assert.Equal(0ul, Set(status, "CapAmb"));
         if (!File.Exists($"{Binary.Path}.dll"))
         {
@@ -161,6 +164,10 @@ public sealed class PrivilegeTests : IDisposable
         if (command == "watch")
         {
             process.StandardOutput.ReadLine();
+            // This declaration has no network.
+            status = Status(File.ReadAllText($"/proc/{process.Id}/status"));
+            Assert.Equal(NetAdmin | Chown | Fowner | Mknod, Set(status, "CapPrm"));
+            Assert.Equal(0ul, Set(status, "CapInh"));
             Binary.Run("kill", null, "-TERM", $"{process.Id}");
         }
         Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "it does not end");

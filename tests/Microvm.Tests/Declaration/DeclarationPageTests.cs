@@ -36,7 +36,8 @@ public sealed class DeclarationPageTests
             "qemu", "registerClosure", "registerWithMachined", "runner", "shares", "socket", "storeDisk", "storeDiskErofsFlags", "storeDiskSquashfsFlags",
             "storeDiskType", "storeOnDisk", "stratovirt", "systemSymlink", "user", "vcpu", "vfkit", "virtiofsd", "vmHostPackages", "volumes", "vsock", "writableStoreOverlay",
         ];
-        Assert.Equal(names, MicrovmOptions.Microvm.All.Select(o => o.Name).Order(StringComparer.Ordinal));
+        // Networks are ours.
+        Assert.Equal([.. names.Append("networks").Order(StringComparer.Ordinal)], MicrovmOptions.Microvm.All.Select(o => o.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -61,7 +62,7 @@ public sealed class DeclarationPageTests
         var documented = Binary.Run("nix-instantiate", null, "--store", "dummy://", "--eval", "--json", "--strict", "--expr",
             $"map (o: o.name) (builtins.filter (o: o.module == \"microvm\") (import {Binary.Root}/nix/options-doc.nix {{ lib = import {Binary.Root}/nix/standalone; }}))");
         Assert.True(documented.Code == 0, documented.Err);
-        var module = System.Text.Json.JsonDocument.Parse(documented.Out).RootElement.EnumerateArray().Select(n => n.GetString()!).ToHashSet();
+        var module = System.Text.Json.JsonDocument.Parse(documented.Out).RootElement.EnumerateArray().Select(n => n.GetString()!.Replace("<name>", "*", StringComparison.Ordinal)).ToHashSet();
         var table = Leaves(MicrovmOptions.Microvm).ToList();
         // What NixOS makes of the others, for its own use, is no option that anybody sets.
         string[] made = ["microvm.storeDisk", "microvm.bootDisk", "microvm.runner", "microvm.declaredRunner", "microvm.deploy"];
@@ -70,7 +71,7 @@ public sealed class DeclarationPageTests
     }
 
     private static IEnumerable<string> Leaves(OptionSet set) => set.All.SelectMany(o =>
-        o.Type is SetType nested ? Leaves(nested.Options) : o.Type is ListType { Item: SetType item } ? Leaves(item.Options) : [$"{set.Path}.{o.Name}"]);
+        o.Type is SetType nested ? Leaves(nested.Options) : o.Type is ListType { Item: SetType item } ? Leaves(item.Options) : o.Type is AttributesType { Item: SetType named } ? Leaves(named.Options) : [$"{set.Path}.{o.Name}"]);
 
     private static void List(StringBuilder rows, OptionSet set)
     {
@@ -86,6 +87,10 @@ public sealed class DeclarationPageTests
             else if (option.Type is ListType { Item: SetType item })
             {
                 List(rows, item.Options);
+            }
+            else if (option.Type is AttributesType { Item: SetType named })
+            {
+                List(rows, named.Options);
             }
         }
     }

@@ -63,6 +63,7 @@ public sealed class GeneratedFilesTests
     {
         SetType set => Examples(set.Options),
         ListType { Item: SetType item } => $"map (lib.recursiveUpdate {Examples(item.Options)}) {option.Example}",
+        AttributesType { Item: SetType item } => $"lib.mapAttrs (_: lib.recursiveUpdate {Examples(item.Options)}) {option.Example}",
         _ => option.Example ?? "true",
     };
 
@@ -74,6 +75,7 @@ public sealed class GeneratedFilesTests
     {
         SetType set => Options(set.Options),
         ListType { Item: SetType item } => Options(item.Options),
+        AttributesType { Item: SetType item } => Options(item.Options),
         _ => [],
     };
 }

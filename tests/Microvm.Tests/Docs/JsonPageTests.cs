@@ -100,6 +100,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         See(_host.Microvm("plan", "--json", Declare(1)));
         See(_host.Microvm("plan", "--json", Declare(2)));
         See(_host.Microvm("down", "--json", Declare(1)));
+        See(_host.Microvm("plan", "--json", Vm("net", """ "interfaces":[{"type":"tap","id":"vm-a7","mac":"02:00:00:00:00:07","network":"default"}]""")));
         Assert.Subset(_seen.Texts("steps[].action").ToHashSet(), new HashSet<string> { "create", "change", "replace", "delete" });
         Compare("plan, up and down");
     }

@@ -1,0 +1,94 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Microvm.Declaration;
+
+/// <summary>An address with the length of its network's prefix.</summary>
+internal sealed record PrefixedAddress(IPAddress Address, int PrefixLength)
+{
+    /// <summary>As a person writes it.</summary>
+    public override string ToString() => $"{Address}/{PrefixLength}";
+
+    internal bool IsV6 => Address.AddressFamily == AddressFamily.InterNetworkV6;
+
+    /// <summary>Whether an address is in the network.</summary>
+    internal bool Holds(IPAddress other)
+    {
+        var (own, its) = (Address.GetAddressBytes(), other.GetAddressBytes());
+        return own.Length == its.Length && Enumerable.Range(0, PrefixLength).All(bit => ((own[bit / 8] ^ its[bit / 8]) & 0x80 >> bit % 8) == 0);
+    }
+
+    /// <summary>Whether two networks share an address.</summary>
+    internal bool Overlaps(PrefixedAddress other) => PrefixLength <= other.PrefixLength ? Holds(other.Address) : other.Holds(Address);
+
+    /// <summary>The address that comes so many after the network's first.</summary>
+    internal IPAddress At(ulong offset)
+    {
+        var bytes = Address.GetAddressBytes();
+        for (var bit = PrefixLength; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] &= (byte)~(0x80 >> bit % 8);
+        }
+        for (var at = bytes.Length - 1; at >= 0 && offset > 0; at--, offset >>= 8)
+        {
+            bytes[at] |= (byte)offset;
+        }
+        return new(bytes);
+    }
+}
+
+/// <summary>A network of <c>microvm.networks</c> that passed every rule.</summary>
+internal sealed record DeclaredNetwork
+{
+    /// <summary>The name of the network that needs no declaration.</summary>
+    internal const string Default = "default";
+
+    internal required string Name { get; init; }
+
+    /// <summary>Where it was declared, or first used.</summary>
+    internal SourcePosition At { get; init; }
+
+    /// <summary>The host's own addresses in it, one of each family at most; empty leaves the choice to the host.</summary>
+    internal IReadOnlyList<PrefixedAddress> Addresses { get; init => field = ValueList<PrefixedAddress>.Of(value); } = ValueList<PrefixedAddress>.Empty;
+
+    internal bool Nat { get; init; } = true;
+    internal bool Dhcp { get; init; } = true;
+    internal bool Dns { get; init; } = true;
+    internal string? Domain { get; init; }
+
+    /// <summary>All that the VMs declare, and <c>default</c> where an interface names it and nobody declares it. By name.</summary>
+    internal static IReadOnlyList<DeclaredNetwork> Of(IReadOnlyList<MicrovmConfig> vms)
+    {
+        List<DeclaredNetwork>? networks = null;
+        foreach (var network in vms.SelectMany(v => v.Networks))
+        {
+            if (networks?.Exists(n => n.Name == network.Name) != true)
+            {
+                (networks ??= []).Add(network);
+            }
+        }
+        foreach (var user in vms.SelectMany(v => v.Interfaces).Where(i => i.Network == Default))
+        {
+            if (networks?.Exists(n => n.Name == Default) != true)
+            {
+                (networks ??= []).Add(new() { Name = Default, At = user.At });
+            }
+        }
+        return networks ?? (IReadOnlyList<DeclaredNetwork>)[];
+    }
+
+    /// <summary>Whether two declarations, wherever they stand, say the same.</summary>
+    internal bool IsSameAs(DeclaredNetwork other) => this == other with { At = At };
+
+    /// <summary>The bridge of a network: readable where that fits into the 15 bytes of a link's name, else a hash.</summary>
+    internal static InterfaceName BridgeOf(string network)
+    {
+        var readable = $"net-{network}";
+        if (!InterfaceName.TryParse(readable, out var bridge, out _))
+        {
+            _ = InterfaceName.TryParse($"net-{Convert.ToHexStringLower(Sha256.HashData(Encoding.UTF8.GetBytes(network)).AsSpan(0, 5))}", out bridge, out _);
+        }
+        return bridge;
+    }
+}

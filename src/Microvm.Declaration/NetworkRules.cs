@@ -1,0 +1,67 @@
+using System.Net;
+
+namespace Microvm.Declaration;
+
+/// <summary>The rules between networks and the interfaces of all VMs that join them.</summary>
+internal static class NetworkRules
+{
+    internal static void Check(IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)
+    {
+        var networks = DeclaredNetwork.Of(vms);
+        var byName = networks.ToDictionary(n => n.Name);
+        foreach (var again in vms.SelectMany(v => v.Networks).Where(n => !byName[n.Name].IsSameAs(n)))
+        {
+            diagnostics.Error(again.At, $"the network '{again.Name}' is declared differently at {byName[again.Name].At}; two declarations of one network have to say the same");
+        }
+        foreach (var (n, network) in networks.Index())
+        {
+            foreach (var other in networks.Take(n))
+            {
+                if (network.Addresses.FirstOrDefault(a => other.Addresses.Any(a.Overlaps)) is { } shared)
+                {
+                    diagnostics.Error(network.At, $"{shared} of the network '{network.Name}' overlaps the network '{other.Name}' at {other.At}; give each its own");
+                }
+            }
+        }
+        var taken = new Dictionary<(string Network, IPAddress), string>();
+        foreach (var vm in vms)
+        {
+            foreach (var i in vm.Interfaces)
+            {
+                if (i.Network is { } name)
+                {
+                    Interface(vm, i, name, byName, taken, diagnostics);
+                }
+            }
+        }
+    }
+
+    private static void Interface(MicrovmConfig vm, NetworkInterface i, string name, Dictionary<string, DeclaredNetwork> networks, Dictionary<(string, IPAddress), string> taken, DiagnosticBag diagnostics)
+    {
+        if (!networks.TryGetValue(name, out var network))
+        {
+            var near = Printable.Nearest(name, networks.Keys) is { } n ? $"did you mean '{n}'?" : $"declare it: microvm.networks.{Printable.Of(name)} = {{ }}; or use \"{DeclaredNetwork.Default}\", which needs no declaration";
+            diagnostics.Error(i.At, $"no network '{Printable.Of(name)}' is declared; {near}");
+            return;
+        }
+        foreach (var address in i.Addresses)
+        {
+            if (network.Addresses.Count == 0)
+            {
+                diagnostics.Error(i.At, $"{address} can't be reserved in the network '{name}', whose addresses the host chooses; declare them: microvm.networks.{name}.addresses");
+            }
+            else if (!network.Addresses.Any(a => a.Holds(address)))
+            {
+                diagnostics.Error(i.At, $"{address} is not in the network '{name}', which has {string.Join(" and ", network.Addresses)}");
+            }
+            else if (network.Addresses.Any(a => a.Address.Equals(address)))
+            {
+                diagnostics.Error(i.At, $"{address} is the host's own address in the network '{name}'");
+            }
+            else if (!taken.TryAdd((name, address), vm.Name))
+            {
+                diagnostics.Error(i.At, $"{address} is already reserved for '{taken[(name, address)]}' in the network '{name}'; each interface needs its own");
+            }
+        }
+    }
+}

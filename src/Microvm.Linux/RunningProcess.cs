@@ -1,0 +1,80 @@
+using System.Text;
+
+namespace Microvm.Linux;
+
+/// <summary>A process that is told by its command line, and held (pidfd_open(2)), so that no other one which took its number is meant.</summary>
+internal sealed unsafe class RunningProcess : IDisposable
+{
+    private const int SIGHUP = 1, SIGKILL = 9, SIGTERM = 15;
+    private readonly FileDescriptor _held;
+
+    /// <summary>Its number.</summary>
+    internal int Id { get; }
+
+    private RunningProcess(int id, FileDescriptor held) => (Id, _held) = (id, held);
+
+    /// <summary>The process of that number, if it was started with these words after its own name; null for none, or another.</summary>
+    internal static RunningProcess? Find(int id, params IReadOnlyList<string> arguments)
+    {
+        const nint SYS_pidfd_open = 434;
+        var fd = id > 0 ? (int)Libc.syscall(SYS_pidfd_open, id, 0, 0, 0, 0) : -1;
+        if (fd < 0)
+        {
+            return null;
+        }
+        var process = new RunningProcess(id, new(fd));
+        // Only now: what this number stands for can't change any more, unless it has ended.
+        if (Words(id) is [_, .. var words] && words.SequenceEqual(arguments) && !process.HasEnded(0))
+        {
+            return process;
+        }
+        process.Dispose();
+        return null;
+    }
+
+    /// <summary>Asks it to read its files again (SIGHUP).</summary>
+    /// <exception cref="LinuxException">EPERM: it is another user's.</exception>
+    internal void Reload() => Send(SIGHUP, "have the service read its files again");
+
+    /// <summary>Asks it to end, and ends it where it does not within <paramref name="patience"/>.</summary>
+    /// <exception cref="LinuxException">EPERM: it is another user's.</exception>
+    internal void End(TimeSpan patience)
+    {
+        Send(SIGTERM, "end the service");
+        if (!HasEnded((int)patience.TotalMilliseconds))
+        {
+            Send(SIGKILL, "end the service");
+            _ = HasEnded((int)patience.TotalMilliseconds);
+        }
+    }
+
+    public void Dispose() => _held.Dispose();
+
+    private bool HasEnded(int milliseconds)
+    {
+        const short POLLIN = 1;
+        var look = new PollDescriptor { Descriptor = _held.Value, Events = POLLIN };
+        return Libc.poll(&look, 1, milliseconds) > 0;
+    }
+
+    private void Send(int signal, string what)
+    {
+        const nint SYS_pidfd_send_signal = 424;
+        if (Libc.syscall(SYS_pidfd_send_signal, _held.Value, signal, 0, 0, 0) < 0 && System.Runtime.InteropServices.Marshal.GetLastPInvokeError() is var errno && errno != Errno.ESRCH)
+        {
+            throw new LinuxException($"{what} (process {Id})", errno);
+        }
+    }
+
+    private static string[] Words(int id)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(File.ReadAllBytes($"/proc/{id}/cmdline")).TrimEnd('\0').Split('\0');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+}

@@ -1,0 +1,95 @@
+using System.Net;
+using System.Text;
+using Microvm.Declaration;
+
+namespace Microvm.Network.Networks;
+
+/// <summary>The guests of a network as its service knows them: a file of reservations and one of names for each VM.</summary>
+internal static class MemberResource
+{
+    /// <param name="vms">All VMs of the command: one that no longer joins the network is taken off it.</param>
+    internal static IEnumerable<NetworkStep> Up(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyCollection<string> vms)
+    {
+        // Files of a bridge that is gone are of a network that is gone.
+        var known = site.Bridge is null ? [] : Reservation.All(site.Folder);
+        var made = Reserve(site, members, known);
+        foreach (var (vm, its) in made.GroupBy(r => r.Vm).Select(g => (g.Key, g.ToList())))
+        {
+            var (lines, names) = (Lines(its.Select(r => r.Line)), Lines(its.SelectMany(r => r.Addresses.Select(a => $"{a} {r.Host}"))));
+            var isRight = site.Bridge is not null && site.Folder.Read($"{NetworkFolder.Reservations}/{vm}") == lines && site.Folder.Read($"{NetworkFolder.Names}/{vm}") == names;
+            var what = $"{Printable.Of(vm)} at {string.Join(" and ", its.SelectMany(r => r.Addresses))}";
+            yield return isRight ? site.Step(StepKind.Keep, vm, $"{what}: it is right") : site.Step(StepKind.Create, vm, $"{what}: the network does not know it so", undo =>
+            {
+                site.Folder.Write($"{NetworkFolder.Reservations}/{vm}", lines, undo);
+                site.Folder.Write($"{NetworkFolder.Names}/{vm}", names, undo);
+            });
+        }
+        foreach (var gone in known.Select(r => r.Vm).Distinct().Where(v => vms.Contains(v) && members.All(m => m.Vm != v)))
+        {
+            yield return Down(site.Name, gone);
+        }
+    }
+
+    internal static NetworkStep Down(string network, string vm) => new(StepKind.Delete, network, vm, $"{Printable.Of(vm)} is on it no longer", undo =>
+    {
+        var folder = new NetworkFolder(network);
+        folder.Write($"{NetworkFolder.Reservations}/{vm}", null, undo);
+        folder.Write($"{NetworkFolder.Names}/{vm}", null, undo);
+    });
+
+    private static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(l => l + "\n"));
+
+    /// <summary>Gives each member its declared addresses, those that it had, or some that follow from its name.</summary>
+    private static List<Reservation> Reserve(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> known)
+    {
+        var vms = members.Select(m => m.Vm).ToHashSet();
+        var taken = new HashSet<IPAddress>(site.Gateways.Select(g => g.Address));
+        taken.UnionWith(known.Where(r => !vms.Contains(r.Vm)).SelectMany(r => r.Addresses));
+        taken.UnionWith(members.SelectMany(m => m.Addresses));
+        var macs = members.Select(m => m.Mac.ToString()).ToHashSet();
+        taken.UnionWith(Lease.All(site.Folder).Where(l => !macs.Contains(l.Mac)).Select(l => l.Address));
+        var made = new List<Reservation>();
+        foreach (var member in members)
+        {
+            var had = known.FirstOrDefault(r => r.Vm == member.Vm && r.Mac == member.Mac.ToString());
+            made.Add(new(member.Vm, member.Mac.ToString(), Address(site.V4, had?.V4), Address(site.V6, had?.V6), member.Host));
+
+            IPAddress? Address(PrefixedAddress? own, IPAddress? before)
+            {
+                if (own is null)
+                {
+                    return null;
+                }
+                if (member.Addresses.FirstOrDefault(own.Holds) is { } declared)
+                {
+                    return declared;
+                }
+                if (before is not null && own.Holds(before) && taken.Add(before))
+                {
+                    return before;
+                }
+                // In the lower half, since guests that nobody declared get theirs out of the upper one.
+                var room = Pool.Half(own) - 2;
+                var hash = BitConverter.ToUInt32(Sha256.HashData(Encoding.UTF8.GetBytes($"{member.Vm}/{member.Id}")));
+                for (ulong n = 0; n < room; n++)
+                {
+                    if (own.At(2 + (hash + n) % room) is var next && taken.Add(next))
+                    {
+                        return next;
+                    }
+                }
+                return null;
+            }
+        }
+        return made;
+    }
+}
+
+/// <summary>How the addresses of a network are divided: the lower half is reserved by name, the upper half is for whoever asks.</summary>
+internal static class Pool
+{
+    internal static ulong Half(PrefixedAddress own) => 1ul << Math.Min((own.IsV6 ? 128 : 32) - own.PrefixLength, 16) - 1;
+
+    /// <summary>The first and the last address for whoever asks.</summary>
+    internal static (IPAddress First, IPAddress Last) Upper(PrefixedAddress own) => (own.At(Half(own)), own.At(2 * Half(own) - 2));
+}
