@@ -67,12 +67,11 @@ internal static class PlanOutput
         // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
         if (terminal.IsTerminal || terminal.Color)
         {
-            text.Append(terminal.Paint(style, $"{sign} {word,-8} {name}")).Append(' ').Append(terminal.Paint(Style.Dim, "of"))
-                .Append(' ').Append(vm).Append(terminal.Paint(Style.Dim, $": {reason}")).Append('\n');
+            text.Append(terminal.Paint(style, $"{sign} {word,-8} {name}")).Append(" (VM ").Append(vm).Append(')').Append(terminal.Paint(Style.Dim, $": {reason}")).Append('\n');
         }
         else
         {
-            text.Append(word.PadRight(8)).Append(' ').Append(name).Append(" of ").Append(vm).Append(": ").Append(reason).Append('\n');
+            text.Append(word.PadRight(8)).Append(' ').Append(name).Append(" (VM ").Append(vm).Append("): ").Append(reason).Append('\n');
         }
     }
 

@@ -18,4 +18,18 @@ internal static class AccountFile
     internal static uint? Number(string file, string name) =>
         Entries(file).FirstOrDefault(f => f[0] == name) is { } entry && uint.TryParse(entry[2], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number : null;
+
+    /// <summary>A user or group for a person: <c>alice (1000)</c>, or the number alone where it has no name or the file can't be read.</summary>
+    internal static string Words(string file, uint number)
+    {
+        var text = number.ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            return Entries(file).FirstOrDefault(f => f[2] == text) is [var name, ..] ? $"{name} ({text})" : text;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return text;
+        }
+    }
 }

@@ -176,7 +176,7 @@ internal sealed class Planner
         }
         if (link is null || (link == taken && _going.Contains(link.Index)))
         {
-            _steps.Add(new(StepKind.Create, want.Vm, want.Name, "it is not there", want, null, group, bridge?.Index ?? 0, lower) { Mtu = MtuOf(bridge) });
+            _steps.Add(new(StepKind.Create, want.Vm, want.Name, "not there yet", want, null, group, bridge?.Index ?? 0, lower) { Mtu = MtuOf(bridge) });
             return;
         }
         var redirect = want.RedirectTo is { } to && _byName.TryGetValue(to, out var target) ? target.Index : -1;

@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Network.Resources;
@@ -14,7 +15,8 @@ internal static class CommonProperties
 
     private static readonly LinkProperty s_mark = new(Difference.Mark, Turn.Mark)
     {
-        Wrong = c => c.Link.Alias != c.Want.Alias ? "its alias differs" : c.Link.Group != c.Group ? "its link group differs" : null,
+        Wrong = c => c.Link.Alias != c.Want.Alias ? $"its alias is {(c.Link.Alias is { } alias ? $"'{Printable.Of(alias)}'" : "not set")}, should be '{Printable.Of(c.Want.Alias)}'"
+            : c.Link.Group != c.Group ? $"its link group is {c.Link.Group}, should be {c.Group}" : null,
         GivenOnAdoption = true,
         Set = (e, batch) => batch.Mark(e.Link.Index, e.Link.Name, e.Want.Alias, e.Step.LinkGroup),
         SetBack = (e, batch) => batch.Mark(e.Link.Index, e.Link.Name, e.Link.Alias ?? "", e.Link.Group),

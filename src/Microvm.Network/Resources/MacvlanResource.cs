@@ -14,9 +14,9 @@ internal static class MacvlanResource
 
     private static readonly LinkProperty s_mode = new(Difference.Mode, Turn.Own)
     {
-        Wrong = c => c.Link.Macvlan!.Mode != c.Want.Mode ? $"its mode is {c.Link.Macvlan.Mode.ToString().ToLowerInvariant()}"
+        Wrong = c => c.Link.Macvlan!.Mode != c.Want.Mode ? $"its mode is {c.Link.Macvlan.Mode.ToString().ToLowerInvariant()}, should be {c.Want.Mode.ToString().ToLowerInvariant()}"
             : c.Want.Mode == MacvlanMode.Source && !c.Link.Macvlan.Sources.ToHashSet().SetEquals(c.Want.Sources.Select(m => m.ToHex()))
-                ? "its source MACs differ" : null,
+                ? $"its source MACs are {Some(c.Link.Macvlan.Sources.Select(Words))}, should be {Some(c.Want.Sources.Select(s => s.ToString()))}" : null,
         Anew = c => c.Link.Macvlan!.Mode != c.Want.Mode
             && (c.Link.Macvlan.Mode == MacvlanMode.Passthru || c.Want.Mode == MacvlanMode.Passthru),
         Set = (e, batch) => batch.SetMacvlan(
@@ -28,7 +28,7 @@ internal static class MacvlanResource
 
     private static readonly LinkProperty s_mac = new(Difference.Mac, Turn.Own)
     {
-        Wrong = c => c.Link.Address != c.Want.Mac!.Value.ToHex() ? "its MAC differs" : null,
+        Wrong = c => c.Link.Address != c.Want.Mac!.Value.ToHex() ? $"its MAC is {Words(c.Link.Address)}, should be {c.Want.Mac}" : null,
         Make = (link, index, batch) =>
         {
             if (link.Want.Mode == MacvlanMode.Passthru)
@@ -55,6 +55,16 @@ internal static class MacvlanResource
     {
         Unlike = link => link is { Kind: "macvlan", Macvlan: not null } ? null : "it is not a macvlan",
     };
+
+    /// <summary>A link's address for a person.</summary>
+    private static string Words(string? address) => string.IsNullOrEmpty(address) ? "none" : string.Join(':', address.Chunk(2).Select(c => new string(c)));
+
+    private static string Some(IEnumerable<string> macs)
+    {
+        const int most = 3;
+        string[] sorted = [.. macs.Order(StringComparer.Ordinal)];
+        return sorted.Length == 0 ? "none" : string.Join(", ", sorted.Take(most)) + (sorted.Length > most ? $" and {sorted.Length - most} more" : "");
+    }
 
     /// <summary>A MAC as links show it: twelve digits.</summary>
     internal static string ToHex(this MacAddress mac) => Convert.ToHexStringLower(mac.ToBytes());

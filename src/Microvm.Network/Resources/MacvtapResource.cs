@@ -9,7 +9,7 @@ internal static class MacvtapResource
     {
         Wrong = c => c.State.Nodes.GetValueOrDefault(c.Link.Index) is not { Present: true } node ? "its node is missing"
             : node.User != (c.Want.Owner ?? 0) || node.Group != (c.Want.Group ?? 0) || node.Mode != MacvtapDevice.Permissions(c.Want.Group)
-                ? "the owner or mode of its node differs" : null,
+                ? $"its node is {Words(node.User, node.Group, node.Mode)}, should be {Words(c.Want.Owner ?? 0, c.Want.Group ?? 0, MacvtapDevice.Permissions(c.Want.Group))}" : null,
         Set = (e, _) => MacvtapDevice.Grant(
             e.State.Nodes.GetValueOrDefault(e.Link.Index) ?? throw new LinuxException($"find the device of macvtap '{e.Link.Name}'", Errno.ENODEV),
             e.Want.Owner, e.Want.Group),
@@ -21,6 +21,9 @@ internal static class MacvtapResource
             }
         },
     };
+
+    private static string Words(uint user, uint group, uint mode) =>
+        $"owned by {AccountFile.Words(AccountFile.Users, user)} and group {AccountFile.Words(AccountFile.Groups, group)} with mode {Convert.ToString(mode & 0xfff, 8).PadLeft(4, '0')}";
 
     internal static LinkResource Kind { get; } = new("macvtap", [.. MacvlanResource.Properties, s_node])
     {

@@ -14,7 +14,8 @@ internal static class TapResource
 
     private static readonly LinkProperty s_owner = new(Difference.Owner, Turn.Call)
     {
-        Wrong = c => c.Link.Tun!.Owner != c.Want.Owner || c.Link.Tun.Group != c.Want.Group ? "its owner differs" : null,
+        Wrong = c => c.Link.Tun!.Owner != c.Want.Owner || c.Link.Tun.Group != c.Want.Group
+            ? $"it is owned by {OwnerWords(c.Link.Tun.Owner, c.Link.Tun.Group)}, should be {OwnerWords(c.Want.Owner, c.Want.Group)}" : null,
         // The kernel sets an owner, and has no call that takes one away again.
         // It is set on a queue, and who has a tap of one queue open has that one.
         Anew = c => IsTaken(c.Want.Owner, c.Link.Tun!.Owner) || IsTaken(c.Want.Group, c.Link.Tun.Group)
@@ -75,6 +76,14 @@ internal static class TapResource
     /// <summary>What a link is attached to, as far as the kernel lets us attach another one to it. Open vSwitch takes ports through
     /// its own socket only; it knows them by name, and takes one that is made anew by itself.</summary>
     internal static int MasterOf(Link link) => link.MasterKind == "openvswitch" ? 0 : link.Master ?? 0;
+
+    private static string OwnerWords(uint? user, uint? group) => (user, group) switch
+    {
+        (null, null) => "nobody in particular",
+        ({ } u, null) => AccountFile.Words(AccountFile.Users, u),
+        (null, { } g) => $"group {AccountFile.Words(AccountFile.Groups, g)}",
+        ({ } u, { } g) => $"{AccountFile.Words(AccountFile.Users, u)} and group {AccountFile.Words(AccountFile.Groups, g)}",
+    };
 
     private static bool IsTaken(uint? then, uint? now) => then is null && now is not null;
 

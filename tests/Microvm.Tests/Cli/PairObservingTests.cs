@@ -55,8 +55,8 @@ public sealed class PairObservingTests : IDisposable
         (string[] Blow, string Says)[] blows =
         [
             (["tc", "-n", _host.Net.Name, "filter", "delete", "dev", "mv-vm-f1", "ingress"], "is not redirected to 'vm-f1'"),
-            (["ip", "-n", _host.Net.Name, "link", "delete", "mv-vm-f1"], "is not there"),
-            (["ip", "-n", _host.Net.Name, "link", "delete", "vm-f1"], "is not there"),
+            (["ip", "-n", _host.Net.Name, "link", "delete", "mv-vm-f1"], "not there"),
+            (["ip", "-n", _host.Net.Name, "link", "delete", "vm-f1"], "not there"),
         ];
         foreach (var (blow, says) in blows)
         {

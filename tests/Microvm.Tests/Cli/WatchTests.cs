@@ -48,7 +48,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
     }
 
     [Theory]
-    [InlineData("link del vm-a1", "it is not there")]
+    [InlineData("link del vm-a1", "not there yet")]
     [InlineData("link set vm-a1 name other", "it was renamed to 'other'")]
     [InlineData("link set vm-a1 down", "it is down")]
     [InlineData("link set vm-a1 nomaster", "it is not attached to br0")]

@@ -46,7 +46,7 @@ public sealed class MacvtapTests : IDisposable
         Assert.Equal("source", link.GetProperty("linkinfo").GetProperty("info_data").GetProperty("mode").GetString());
         Assert.Equal(["020000000011", "020000000012"], Sources());
         var plan = _host.Up(With("02:00:00:00:00:13"));
-        Assert.Equal(("Change", "its source MACs differ"), (plan.Steps.Single().Kind.ToString(), plan.Steps.Single().Reason));
+        Assert.Equal(("Change", "its source MACs are 02:00:00:00:00:11, 02:00:00:00:00:12, should be 02:00:00:00:00:13"), (plan.Steps.Single().Kind.ToString(), plan.Steps.Single().Reason));
         Assert.Equal(["020000000013"], Sources());
         Assert.Equal(link.GetProperty("ifindex").GetInt32(), _host.Link("vm-a1").GetProperty("ifindex").GetInt32());
         Assert.False(_host.Up(With("02:00:00:00:00:13")).HasChanges);

@@ -64,7 +64,7 @@ public sealed class PackageTests(PackageFeed feed) : IClassFixture<PackageFeed>,
         var before = _ns.Links();
         var run = Binary.Run("dotnet", null, Path.Combine(_folder, "out", "links.dll"), _ns.Name);
         Assert.True(run.Code == 0, run.Out + run.Err);
-        Assert.Equal(["Create vm-a1: it is not there", "vm-a1 is up, for user 1000, with many queues", "0 taps left"], run.Out.TrimEnd('\n').Split('\n'));
+        Assert.Equal(["Create vm-a1: not there yet", "vm-a1 is up, for user 1000, with many queues", "0 taps left"], run.Out.TrimEnd('\n').Split('\n'));
         Assert.Equal(before, _ns.Links());
     }
 
