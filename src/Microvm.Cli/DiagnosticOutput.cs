@@ -6,6 +6,9 @@ namespace Microvm.Cli;
 /// <summary>Prints diagnostics: in a pipe one line each, as compilers do; on a terminal also the source line, with what is meant underlined.</summary>
 internal static class DiagnosticOutput
 {
+    /// <summary>So many further places of one finding are named.</summary>
+    private const int Told = 20;
+
     private const ulong MostBytes = 4 * 1024 * 1024;
 
     /// <summary>For whom the declarations are read; empty where we are not root.</summary>
@@ -23,18 +26,37 @@ internal static class DiagnosticOutput
     internal static void Print(IEnumerable<Diagnostic> diagnostics, Terminal terminal, TextWriter to)
     {
         var sources = new Dictionary<string, string[]>();
-        foreach (var d in diagnostics)
+        foreach (var (d, others) in Shared([.. diagnostics]))
         {
             if (!terminal.IsTerminal && !terminal.Color)
             {
-                to.WriteLine(Printable.Lines(d.ToString()));
+                to.WriteLine(Printable.Lines(d.ToString()) + others);
                 continue;
             }
             var error = d.Severity == Severity.Error;
-            to.WriteLine($"{terminal.Paint(Style.Bold, Printable.Lines($"{d.At}:"))} {terminal.Paint(error ? Style.BoldRed : Style.BoldYellow, error ? "error:" : "warning:")} {Printable.Lines(d.Message)}");
+            to.WriteLine($"{terminal.Paint(Style.Bold, Printable.Lines($"{d.At}:"))} {terminal.Paint(error ? Style.BoldRed : Style.BoldYellow, error ? "error:" : "warning:")} {Printable.Lines(d.Message)}{others}");
             if (Line(d.At, sources) is { } line)
             {
                 Excerpt(d, line, terminal, to);
+            }
+        }
+    }
+
+    /// <summary>What many places of a file have in common, as a fleet of like VMs does, once, with where the others are.</summary>
+    private static IEnumerable<(Diagnostic One, string Others)> Shared(IReadOnlyList<Diagnostic> all)
+    {
+        const int few = 3;
+        var shared = all.GroupBy(d => (d.Severity, d.Message, d.At.File)).Where(g => g.Count() > few).ToDictionary(g => g.Key, g => g.ToList());
+        foreach (var d in all)
+        {
+            if (!shared.TryGetValue((d.Severity, d.Message, d.At.File), out var alike))
+            {
+                yield return (d, "");
+            }
+            else if (ReferenceEquals(alike[0], d))
+            {
+                var rest = alike.Skip(1).Select(o => o.At.Line.ToString(System.Globalization.CultureInfo.InvariantCulture)).Distinct().ToList();
+                yield return (d, $" ({alike.Count} times: also at line{(rest.Count == 1 ? "" : "s")} {string.Join(", ", rest.Take(Told))}{(rest.Count > Told ? $" and {rest.Count - Told} more" : "")})");
             }
         }
     }

@@ -15,9 +15,17 @@ internal static class HostSession
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([.. (result.GetValue(files) ?? []).Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
         Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || DeclaredNetwork.Of(vms).Count > 0);
-        DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
+        var warned = diagnostics.HasErrors || !IsLook(result) ? [] : diagnostics.All.Where(d => d.Severity == Severity.Warning).ToList();
+        DiagnosticOutput.Print(diagnostics.All.Except(warned), Terminal.Errors, Console.Error);
+        if (warned.Count > 0)
+        {
+            Console.Error.WriteLine($"microvm: note: {(warned.Count == 1 ? "there is a warning about the declaration; see it" : $"there are {warned.Count} warnings about the declaration; see them")} with: microvm check {string.Join(' ', (result.GetValue(files) ?? []).Select(f => Printable.Of(Host.Shell.Quote(f), int.MaxValue)))}");
+        }
         return diagnostics.HasErrors ? null : vms;
     }
+
+    /// <summary>Commands that look at what runs, or take it down, again and again: what the declaration is warned of belongs to those that check and use it.</summary>
+    private static bool IsLook(ParseResult result) => result.CommandResult.Command.Name is "status" or "top" or "metrics" or "topology" or "down";
 
     /// <summary>The attachments of all interfaces, or null after a refusal was printed.</summary>
     internal static IReadOnlyList<Attachment>? Attach(IReadOnlyList<MicrovmConfig> vms, ParseResult? result = null)

@@ -51,12 +51,15 @@ internal sealed class Survey : IDisposable
         : result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 } files || files.Contains("-") ? null
         : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Host.Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Host.Shell.Quote(f), int.MaxValue))]);
 
+    /// <summary>All links, as they were at the last look.</summary>
+    internal IReadOnlyList<Link> Links { get; private set; } = [];
+
     /// <summary>The interfaces as they are now.</summary>
     internal IReadOnlyList<InterfaceStatus> Take()
     {
         _host?.Refresh();
         var state = _host is not null ? HostState.ReadAll(_route, _host.Desired, statistics: true) : HostState.Read(_route, _desired, statistics: true, _declared);
-        var links = state.Links;
+        var links = Links = state.Links;
         var now = Now;
         // All processes are looked through, so not at every look of a fast one.
         if (_heldAt is not { } at || now - at >= s_holdersAge)

@@ -45,14 +45,6 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
         return Complete(route, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]);
     }
 
-    /// <summary>Looks at every VM's links, declared or not: one dump, and the redirects of pairs.</summary>
-    /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static HostState ReadOurs(RouteSocket route, bool statistics = false)
-    {
-        var links = route.Links(statistics);
-        return Complete(route, links, [.. links.Where(l => Ownership.IsPart(l.Alias))]);
-    }
-
     private static HostState Complete(RouteSocket route, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)
     {
         if (macvlans.Count == 0)

@@ -24,14 +24,16 @@ internal static class PlanCommand
         var plan = HostSession.SpareTheNameless(network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms)));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json), vms);
         var own = attachments.ToLookup(a => a.Vm);
-        foreach (var vm in vms)
+        // User networks have one whatever the hypervisor does. What a fleet of like VMs has in common is told once.
+        foreach (var alike in from vm in vms
+                              where vm.Vcpu > 1
+                              let why = HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair
+                              let first = why is null ? null : own[vm.Name].FirstOrDefault(a => a.Interface.Type != InterfaceType.User)
+                              where first is not null
+                              group $"'{first.Interface.Id}' of '{vm.Name}'" by $"one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}")
         {
-            // User networks have one whatever the hypervisor does.
-            if (vm.Vcpu > 1 && HypervisorTable.Find(vm.Hypervisor)?.Facts.OneQueuePair is { } why
-                && own[vm.Name].FirstOrDefault(a => a.Interface.Type != InterfaceType.User) is { } first)
-            {
-                Console.Error.WriteLine($"microvm: note: '{first.Interface.Id}' of '{vm.Name}' gets one queue pair for {vm.Vcpu} vCPUs: {vm.Hypervisor} has one, since {why}");
-            }
+            var rest = alike.Count() - 1;
+            Console.Error.WriteLine($"microvm: note: {alike.First()}{(rest == 0 ? "" : $" and those of {rest} more VMs")} get{(rest == 0 ? "s" : "")} {alike.Key}");
         }
         foreach (var vm in vms)
         {

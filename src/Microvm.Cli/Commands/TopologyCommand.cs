@@ -9,22 +9,22 @@ namespace Microvm.Cli.Commands;
 
 internal static class TopologyCommand
 {
-    private static readonly Option<bool> s_host = new("--host") { Description = "Draw what exists on this host instead of declarations" };
+    private static readonly Option<bool> s_host = new("--host") { Description = "Draw what exists on this host (the default without FILE)" };
     private static readonly Option<bool> s_dot = new("--dot") { Description = "For Graphviz" };
     private static readonly Option<bool> s_mermaid = new("--mermaid") { Description = "As a Mermaid flowchart" };
     private static readonly Option<bool> s_svg = new("--svg") { Description = "As an image for a web page, light or dark like the reader's system" };
     private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, completely or not at all", HelpName = "FILE" };
 
     internal static Command Create() => Verb.Define("topology", "Draw how NICs, bridges, lower devices, taps, macvtaps and VMs are connected",
-        ["microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --host --mermaid"], Run,
-        CommonOptions.MaybeFiles, s_host, s_dot, s_mermaid, s_svg, s_output, CommonOptions.Netns);
+        ["microvm topology", "microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --mermaid"], Run,
+        CommonOptions.MaybeFiles, s_host, s_dot, s_mermaid, s_svg, s_output, VmHost.State, CommonOptions.User, CommonOptions.Group, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
         var declared = result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 };
-        if (declared == result.GetValue(s_host))
+        if (declared && result.GetValue(s_host))
         {
-            throw new UsageException("'topology' takes declarations, or --host for what is on this host");
+            throw new UsageException("--host draws what is on this host, so it takes no declaration");
         }
         if (new[] { s_dot, s_mermaid, s_svg }.Count(result.GetValue) > 1)
         {
@@ -34,11 +34,15 @@ internal static class TopologyCommand
         {
             return 2;
         }
-        var graph = declared ? TopologyGraph.Of(vms, attachments) : Host(result);
+        using var survey = declared ? new Survey(vms, attachments, HostSession.Desired(result, vms, attachments)) : new Survey(HostDeclarations.Of(result));
+        var seen = survey.Take();
+        // Of what is not brought up at all, the declaration alone is drawn.
+        var isUp = seen.Any(i => i.Link is not null);
+        var graph = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null) : TopologyGraph.Of(seen, survey.Links);
         var output = result.GetValue(s_output);
         var text = result.GetValue(s_dot) ? TextDrawings.Dot(graph)
             : result.GetValue(s_mermaid) ? TextDrawings.Mermaid(graph)
-            : result.GetValue(s_svg) ? SvgDrawing.Draw(graph, $"Network of {(declared ? string.Join(", ", vms.Select(v => v.Name)) : Environment.MachineName)}")
+            : result.GetValue(s_svg) ? SvgDrawing.Draw(graph, $"Network of {(declared ? string.Join(", ", vms.Select(v => v.Name)) : Environment.MachineName)}", Caption(seen, declared && !isUp))
             : Tree(graph, output is null ? Terminal.Output : null);
         if (output is not null)
         {
@@ -74,11 +78,12 @@ internal static class TopologyCommand
         }
     }
 
-    private static TopologyGraph Host(ParseResult result)
+    /// <summary>What is drawn, and what of it is not as it should be.</summary>
+    private static string Caption(IReadOnlyList<InterfaceStatus> seen, bool asDeclared)
     {
-        using var route = new RouteSocket();
-        var state = HostState.ReadOurs(route);
-        return TopologyGraph.Of(InterfaceStatus.OfHost(state.Links, state.Redirects, LinkHolder.Scan(state.Links)), state.Links);
+        var vms = seen.Select(i => i.Vm).Distinct().Count();
+        var wrong = asDeclared ? [] : seen.Where(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)).GroupBy(i => i.State).OrderBy(g => g.Key).Select(g => $"{g.Count()} {g.Key.Word()}");
+        return string.Join(", ", [$"{vms} VM{(vms == 1 ? "" : "s")}", $"{seen.Count} interface{(seen.Count == 1 ? "" : "s")}", .. wrong]) + (asDeclared ? ", as declared" : "");
     }
 
     /// <summary>A tree from the outside in; a VM with several interfaces stands at each.</summary>

@@ -8,7 +8,7 @@ namespace Microvm.Observation.Topology;
 /// <summary>The graph as an SVG for a page: columns from the outside world at the left to the VMs at the right, in light or dark as the reader's system is.</summary>
 public static class SvgDrawing
 {
-    private const double Letter = 7.9, SmallLetter = 6.1, BoxHeight = 46, RowGap = 16, ColumnGap = 70, WidestGap = 150, Margin = 24;
+    private const double Letter = 7.9, SmallLetter = 6.1, BoxHeight = 46, RowGap = 16, ColumnGap = 70, WidestGap = 150, Margin = 24, CaptionHeight = 24;
 
     private const string Styles = """
         .page{fill:#ffffff}.box{stroke-width:1.5}.edge{fill:none;stroke:#8c959f;stroke-width:1.8}.name{fill:#1f2328;font:600 13px ui-monospace,monospace}.detail{fill:#57606a;font:10px ui-monospace,monospace}.head{fill:#57606a;font:600 11px system-ui,sans-serif}
@@ -28,12 +28,14 @@ public static class SvgDrawing
     }
 
     /// <summary>The picture, whole: a title for those who hear it, its own colours, no font or file from elsewhere.</summary>
-    public static string Draw(TopologyGraph graph, string title)
+    /// <param name="title">Heard, not seen.</param>
+    /// <param name="caption">Stands below the picture.</param>
+    public static string Draw(TopologyGraph graph, string title, string caption)
     {
         var boxes = graph.Nodes.ToDictionary(n => n.Key, n => new Box(n));
         Place(graph, boxes);
         var width = boxes.Values.Select(b => b.X + b.Width).Append(240).Max() + Margin;
-        var height = boxes.Values.Select(b => b.Y + BoxHeight).Append(80).Max() + Margin;
+        var height = boxes.Values.Select(b => b.Y + BoxHeight).Append(80).Max() + Margin + CaptionHeight;
         var svg = new StringBuilder();
         svg.Append($$"""
             <svg xmlns="http://www.w3.org/2000/svg" width="{{N(width)}}" height="{{N(height)}}" viewBox="0 0 {{N(width)}} {{N(height)}}" role="img" aria-labelledby="title">
@@ -60,6 +62,7 @@ public static class SvgDrawing
         {
             svg.Append($"<text class=\"head\" x=\"{N(Margin)}\" y=\"44\">no interface of a VM</text>\n");
         }
+        svg.Append($"<text class=\"head\" x=\"{N(Margin)}\" y=\"{N(height - Margin)}\">{Text(caption)}</text>\n");
         return svg.Append("</svg>\n").ToString();
     }
 

@@ -39,9 +39,11 @@ public sealed class TopologyGraph
     public IEnumerable<TopologyNode> Roots => Nodes.Where(n => !_above[n.Key].Any());
 
     /// <summary>What declarations ask for. Pure.</summary>
-    public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
+    /// <param name="seen">How their interfaces stand on the host; null where that is not to be drawn.</param>
+    public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<InterfaceStatus>? seen = null)
     {
         var graph = new Builder();
+        var states = (seen ?? []).DistinctBy(i => (i.Vm, i.Id)).ToDictionary(i => (i.Vm, i.Id), i => i.State);
         foreach (var a in attachments)
         {
             var i = a.Interface;
@@ -55,7 +57,9 @@ public sealed class TopologyGraph
             var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
             var joined = a.Kind == AttachmentKind.TapRedirect ? " by a tap" : "";
             var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
-            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}"));
+            InterfaceState? state = states.TryGetValue((a.Vm, i.Id.Value), out var now) ? now : null;
+            var wrong = state is null or InterfaceState.Up or InterfaceState.Unlinked ? "" : $", {state.Value.Word()}";
+            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}{wrong}", state));
             graph.Join(parent, link);
         }
         var ofVm = attachments.ToLookup(a => a.Vm);
@@ -83,6 +87,10 @@ public sealed class TopologyGraph
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
             graph.Join(link, graph.Add(new($"vm:{i.Vm}", NodeKind.Vm, i.Vm, holder)));
+        }
+        foreach (var i in interfaces.Where(i => i is { Link: null, State: InterfaceState.Missing }))
+        {
+            graph.Join(graph.Add(new($"if:{i.Vm}/{i.Id}", i.Type == "macvtap" ? NodeKind.Macvtap : NodeKind.Tap, i.Id, $"{i.Type}, {i.State.Word()}", i.State)), graph.Add(new($"vm:{i.Vm}", NodeKind.Vm, i.Vm, "not running")));
         }
         return graph.Graph;
     }

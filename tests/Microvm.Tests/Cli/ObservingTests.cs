@@ -154,7 +154,17 @@ public sealed class ObservingTests : IDisposable
         Assert.Contains("br0 (bridge)\n└─ vm-a1 (tap, 02:00:00:00:00:01)\n   └─ web (qemu", Binary.Microvm("topology", _vm).Out);
         Assert.Equal(0, Run("up", _vm).Code);
         Assert.Matches(@"br0 \(bridge, \w+\)\n└─ vm-a1 \(tap, up\)\n   └─ web \(not running\)", Run("topology", "--host").Out);
-        Assert.Equal(2, Binary.Microvm("topology").Code);
+        // Without a declaration it is what is on the host; with one, what of it is not as it should be.
+        Assert.Equal(Run("topology", "--host").Out, Run("topology").Out);
+        Assert.Contains("1 VM, 2 interfaces</text>", Run("topology", "--svg", _vm).Out);
+        _host.Ip("link", "set", "vm-a1", "down");
+        Assert.Contains("└─ vm-a1 (tap, 02:00:00:00:00:01, down)", Run("topology", _vm).Out);
+        Assert.Contains("1 VM, 2 interfaces, 1 down</text>", Run("topology", "--svg", _vm).Out);
+        Assert.Contains("class=\"box down\"", Run("topology", "--svg", _vm).Out);
+        _host.Ip("link", "del", "vm-a1");
+        // Nothing of it is there any more: it is drawn as declared.
+        Assert.Contains("1 VM, 2 interfaces, as declared</text>", Run("topology", "--svg", _vm).Out);
+        Assert.Equal(2, Binary.Microvm("topology", _vm, "--host").Code);
         Assert.Equal(2, Binary.Microvm("topology", _vm, "--dot", "--svg").Code);
     }
 

@@ -117,6 +117,10 @@ public sealed class TopologyFileTests : IDisposable
         var texts = svg.Elements().Where(e => e.Name.LocalName == "text").Select(e => (e.Value, Size: Class(e) == "name" ? 13.0 : 10.0, X: Of(e, "x"), Y: Of(e, "y")))
             .Select(t => new Box(t.X, t.Y - 0.8 * t.Size, t.Value.EnumerateRunes().Sum(Microvm.Screens.CharacterWidth.Of) * 0.6 * t.Size, 1.05 * t.Size)).ToList();
         Assert.Equal(vms, svg.Elements().Count(e => Class(e) == "box vm"));
+        // Below all is the caption.
+        var caption = texts[^1];
+        texts.RemoveAt(texts.Count - 1);
+        Assert.All(boxes, b => Assert.False(b.Meets(caption)));
         Assert.Equal(2 * boxes.Count, texts.Count);
         foreach (var (n, box) in boxes.Index())
         {
