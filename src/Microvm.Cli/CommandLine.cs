@@ -45,6 +45,8 @@ internal static class CommandLine
         ("remove", RemoveCommand.Create),
         ("fleet", FleetCommand.Create),
         ("host", HostCommand.Create),
+        ("network", NetworkCommand.Create),
+        ("ip", IpCommand.Create),
         ("mac", MacCommand.Create),
         ("schema", SchemaCommand.Create),
         ("completions", CompletionsCommand.Create),

@@ -36,6 +36,9 @@ internal static class Privilege
         // Besides, it tells what a running VM has open, as status does.
         ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch, Capability.SysPtrace),
         ["explain"] = default,
+        ["network list"] = default,
+        ["network leases"] = default,
+        ["ip"] = default,
         ["mac"] = default,
         ["completions"] = default,
         ["man"] = default,

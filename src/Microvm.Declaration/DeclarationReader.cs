@@ -74,6 +74,10 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             Positions = [.. Positions(microvm)],
         };
         vm = HypervisorReader.Read(microvm, vm);
+        if (vm.Interfaces.Any(i => i.Network is not null) && vm.Interfaces.All(i => i.Type != InterfaceType.User))
+        {
+            vm = vm with { ForwardPorts = [], NetworkForwards = vm.ForwardPorts };
+        }
         new VmRules(diagnostics).Check(vm, microvm);
         return vm;
     }

@@ -101,7 +101,11 @@ internal static class FleetReader
             else if (Vm(member, given, names.Contains(member.Name), diagnostics) is { } vm)
             {
                 // What the host declares, all its VMs may name.
-                vms.Add(networks.Count == 0 || vm.Config is null ? vm : vm with { Config = vm.Config with { Networks = [.. vm.Config.Networks, .. networks] } });
+                vms.Add(networks.Count == 0 || vm.Config is null ? vm : vm with
+                {
+                    Config = vm.Config with { Networks = [.. vm.Config.Networks, .. networks] },
+                    Declaration = vm.Declaration is null ? null : WithNetworks(vm.Declaration, microvm.Set("networks")!),
+                });
             }
         }
         return new(vms, state);
@@ -144,6 +148,17 @@ internal static class FleetReader
         }
         return new DeclarationReader(diagnostics).Read(config) is not { } read ? null
             : new(name, member.At, Named(read, name), config, null, autostart || listed) { RestartIfChanged = restart };
+    }
+
+    /// <summary>A VM's declaration as it is by itself, with the networks that its host declares.</summary>
+    private static ObjectNode WithNetworks(ObjectNode declaration, ObjectNode networks)
+    {
+        var microvm = declaration.Set("microvm") ?? new(declaration.At, []);
+        var own = microvm.Set("networks")?.Members ?? [];
+        var all = new ObjectNode(networks.At, [.. own, .. networks.Members.Where(n => !own.Any(o => o.Name == n.Name))]);
+        return Having(declaration, "microvm", Having(microvm, "networks", all));
+
+        static ObjectNode Having(ObjectNode set, string name, Node value) => new(set.At, [.. set.Members.Where(m => m.Name != name), new(name, value.At, value)]);
     }
 
     /// <summary>A guest's declaration under the VM's name, which is what a host knows it by, whatever the guest calls itself.</summary>

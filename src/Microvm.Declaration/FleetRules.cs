@@ -43,7 +43,7 @@ internal static class FleetRules
                 Unique(ids, i.Id.Value, vm, i, "id", diagnostics);
                 Unique(macs, i.Mac, vm, i, "MAC", diagnostics);
             }
-            foreach (var port in vm.ForwardPorts)
+            foreach (var port in vm.ForwardPorts.Concat(vm.NetworkForwards))
             {
                 if (port.From == "host")
                 {

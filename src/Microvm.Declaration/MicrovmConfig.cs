@@ -52,6 +52,10 @@ public sealed record MicrovmConfig
 
     /// <summary>Ports forwarded to or from a user-mode network.</summary>
     public IReadOnlyList<ForwardPort> ForwardPorts { get; init => field = ValueList<ForwardPort>.Of(value); } = ValueList<ForwardPort>.Empty;
+
+    /// <summary>Ports forwarded to the first interface that joins a declared network.</summary>
+    internal IReadOnlyList<ForwardPort> NetworkForwards { get; init => field = ValueList<ForwardPort>.Of(value); } = ValueList<ForwardPort>.Empty;
+
     internal IReadOnlyList<Volume> Volumes { get; init => field = ValueList<Volume>.Of(value); } = ValueList<Volume>.Empty;
     internal IReadOnlyList<Share> Shares { get; init => field = ValueList<Share>.Of(value); } = ValueList<Share>.Empty;
 

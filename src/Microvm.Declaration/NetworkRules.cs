@@ -44,6 +44,10 @@ internal static class NetworkRules
             diagnostics.Error(i.At, $"no network '{Printable.Of(name)}' is declared; {near}");
             return;
         }
+        if (!network.Nat && vm.NetworkForwards.Count > 0 && i == vm.Interfaces.First(f => f.Network is not null))
+        {
+            diagnostics.Error(vm.NetworkForwards[0].At, $"forwardPorts lead to the network '{name}', which nobody outside reaches (nat = false)");
+        }
         foreach (var address in i.Addresses)
         {
             if (network.Addresses.Count == 0)

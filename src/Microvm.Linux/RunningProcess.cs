@@ -24,9 +24,15 @@ internal sealed unsafe class RunningProcess : IDisposable
         }
         var process = new RunningProcess(id, new(fd));
         // Only now: what this number stands for can't change any more, unless it has ended.
-        if (Words(id) is [_, .. var words] && words.SequenceEqual(arguments) && !process.HasEnded(0))
+        var words = Words(id);
+        if (words is [_, .. var rest] && rest.SequenceEqual(arguments) && !process.HasEnded(0))
         {
             return process;
+        }
+        if (words is [] or [""])
+        {
+            // It is about to end: it has no memory any more, and may still have its sockets.
+            _ = process.HasEnded(1000);
         }
         process.Dispose();
         return null;

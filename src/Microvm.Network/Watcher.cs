@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microvm.Linux;
+using Microvm.Network.Networks;
 
 namespace Microvm.Network;
 
@@ -56,8 +57,15 @@ internal sealed record WatchEntry(WatchNews News, Step? Step, string Text);
 internal sealed record PortSeen(Link Bridge, BridgePort? Port, PortVlans Vlans, IReadOnlyList<Carried> Entries);
 
 /// <summary>Keeps the links of declarations as they were declared: follows the kernel's notifications and mends drift as it happens.</summary>
-internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log)
+/// <param name="networks">The networks that the links join.</param>
+internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork network, LinkMonitor monitor, ServiceNotifier notifier, Action<WatchEntry> log,
+    IReadOnlyList<DesiredNetwork>? networks = null)
 {
+    /// <summary>How often it is looked whether the networks' services run: the kernel sends no event of their end.</summary>
+    private static readonly TimeSpan s_services = TimeSpan.FromSeconds(2);
+
+    private readonly IReadOnlyList<DesiredNetwork> _networks = networks ?? [];
+
     private readonly HashSet<string> _names = [.. wanted.Select(w => w.Name), .. wanted.Select(w => w.Bridge).OfType<string>(), .. wanted.Select(w => w.Lower).OfType<string>()];
     private readonly HashSet<string> _vms = [.. wanted.Select(w => w.Vm)];
     private readonly Pace _pace = new();
@@ -79,7 +87,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         for (; ; )
         {
             var now = Now;
-            var wake = Wait(Shortest(_pace.Left(now), notifier.WatchdogInterval));
+            var wake = Wait(Shortest(Shortest(_pace.Left(now), notifier.WatchdogInterval), _networks.Count > 0 ? s_services : null));
             if (wake == MonitorWake.Stopped)
             {
                 break;
@@ -87,6 +95,10 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             if (wake == MonitorWake.Lost)
             {
                 log(new(WatchNews.Resynced, null, "the kernel lost events; looking at every link again"));
+                _pace.Event(Now);
+            }
+            if (_networks.Any(n => ServiceResource.HasEnded(n.Declared)))
+            {
                 _pace.Event(Now);
             }
             if (_pace.Left(Now) == TimeSpan.Zero)
@@ -132,7 +144,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         try
         {
             IReadOnlyList<string> refusals = [];
-            var plan = network.Up(wanted, null, p =>
+            var plan = network.Up(wanted, _networks.Count == 0 ? null : new() { Networks = _networks, Vms = _vms }, p =>
             {
                 refusals = [.. p.Refusals.Select(r => r.Text)];
                 return Allowed(p, waiting);
@@ -142,6 +154,11 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
             settled = refusals.Count == 0;
             if (plan.HasChanges)
             {
+                foreach (var step in plan.Networks?.Steps.Where(s => s.Kind != StepKind.Keep) ?? [])
+                {
+                    _repairs++;
+                    log(new(WatchNews.Mended, null, $"{step.Kind.Word()} {step.Name} of the network {step.Network}: {step.Reason}"));
+                }
                 foreach (var step in plan.Steps.Where(s => s.Kind != StepKind.Keep))
                 {
                     Repaired(step);

@@ -264,7 +264,7 @@ in
       }));
       default = [ ];
       example = literalExpression "[ { host.port = 2222; guest.port = 22; } ]";
-      description = "Ports that an interface of type `user` forwards.";
+      description = "Ports of the host that lead to the guest: to its interface of type `user`, or else to the first that joins a network.";
     };
     volumes = mkOption {
       type = types.listOf (types.submodule ({ config, options, ... }: {

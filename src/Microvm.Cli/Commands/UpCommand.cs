@@ -21,7 +21,7 @@ internal static class UpCommand
         Replace = result.GetValue(CommonOptions.Replace),
         ReplaceRunning = result.GetValue(CommonOptions.ReplaceRunning),
         Only = result.GetValue(CommonOptions.Only),
-        Networks = DesiredNetwork.Of(vms),
+        Networks = result.GetValue(CommonOptions.Only) == LinkSelection.Macvtap ? [] : DesiredNetwork.Of(vms),
         Vms = [.. vms.Select(v => v.Name)],
     };
 

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Network.Networks;
 
 namespace Microvm.Cli.Commands;
 
@@ -46,7 +47,7 @@ internal static class WatchCommand
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         var json = result.GetValue(CommonOptions.Json);
-        new Watcher(HostSession.Desired(result, vms, attachments), network, monitor, notifier, e => Print(e, json)).Run();
+        new Watcher(HostSession.Desired(result, vms, attachments), network, monitor, notifier, e => Print(e, json), DesiredNetwork.Of(vms)).Run();
         return 0;
     }
 

@@ -59,7 +59,7 @@ internal static class MicrovmOptions
             "Networks of the host that `microvm up` makes for the interfaces that name them: a bridge with addresses, DHCP, DNS and NAT. "
                 + "Not in microvm.nix.", "{}")
         { Example = """{ home.addresses = [ "10.20.0.1/24" "fd00:20::1/64" ]; }""" },
-        new("forwardPorts", new ListType(new SetType(DeviceOptions.ForwardPort)), "Ports that an interface of type `user` forwards.", "[]")
+        new("forwardPorts", new ListType(new SetType(DeviceOptions.ForwardPort)), "Ports of the host that lead to the guest: to its interface of type `user`, or else to the first that joins a network.", "[]")
         { Example = "[ { host.port = 2222; guest.port = 22; } ]" },
         new("volumes", new ListType(new SetType(DeviceOptions.Volume)), "Disk images.", "[]")
         { Example = """[ { image = "var.img"; mountPoint = "/var"; size = 256; } ]""" },

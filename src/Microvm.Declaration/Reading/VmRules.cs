@@ -17,7 +17,22 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
         Memory(vm);
         if (vm.ForwardPorts.Count > 0 && vm.Interfaces.All(i => i.Type != InterfaceType.User))
         {
-            diagnostics.Error(vm.PositionOf("forwardPorts"), "forwardPorts needs an interface of type \"user\"; add one");
+            diagnostics.Error(vm.PositionOf("forwardPorts"), "forwardPorts needs an interface of type \"user\", or one with a network; add one");
+        }
+        foreach (var port in vm.NetworkForwards)
+        {
+            if (port.From == "guest")
+            {
+                diagnostics.Error(port.At, "from = \"guest\" goes with an interface of type \"user\"; on a network the guest reaches the host at its gateway");
+            }
+            else if (port.GuestAddress is not null)
+            {
+                diagnostics.Error(port.At, "the network gives the guest its address; leave out guest.address, and name the address in the interface's 'addresses'");
+            }
+            else if (port.HostAddress?.StartsWith("127.", StringComparison.Ordinal) == true)
+            {
+                diagnostics.Error(port.At, $"a port of {port.HostAddress} can't lead to a network, whose guests would reach the host's own services there; leave out host.address, and from this host use the guest's own address");
+            }
         }
         foreach (var port in vm.ForwardPorts.Where(p => p.From == "host" && p.HostPort is > 0 and < UnprivilegedPorts))
         {

@@ -5,8 +5,9 @@ namespace Microvm.Network.Networks;
 
 /// <summary>An interface that joins a network.</summary>
 /// <param name="Host">The guest's name in the network.</param>
+/// <param name="Forwards">Ports of the host that lead to it.</param>
 /// <param name="Addresses">Those that it is to be given; of a family that is not among them, the network chooses one.</param>
-internal sealed record NetworkMember(string Vm, string Id, MacAddress Mac, string Host, IReadOnlyList<IPAddress> Addresses);
+internal sealed record NetworkMember(string Vm, string Id, MacAddress Mac, string Host, IReadOnlyList<IPAddress> Addresses, IReadOnlyList<ForwardPort> Forwards);
 
 /// <summary>A network as declarations want it on the host.</summary>
 internal sealed record DesiredNetwork(DeclaredNetwork Declared, IReadOnlyList<NetworkMember> Members)
@@ -21,7 +22,8 @@ internal sealed record DesiredNetwork(DeclaredNetwork Declared, IReadOnlyList<Ne
     }
 
     private static IEnumerable<NetworkMember> MembersOf(MicrovmConfig vm, string network) => vm.Interfaces.Where(i => i.Network == network)
-        .Select((i, n) => new NetworkMember(vm.Name, i.Id.Value, i.Mac, HostOf(vm.Name, n), i.Addresses));
+        .Select((i, n) => new NetworkMember(vm.Name, i.Id.Value, i.Mac, HostOf(vm.Name, n), i.Addresses,
+            i.Id == vm.Interfaces.First(f => f.Network is not null).Id ? vm.NetworkForwards : []));
 
     /// <summary>A label of a domain name; further interfaces of a VM are numbered.</summary>
     private static string HostOf(string vm, int n)

@@ -8,11 +8,9 @@ namespace Microvm.Network.Networks;
 internal static class MemberResource
 {
     /// <param name="vms">All VMs of the command: one that no longer joins the network is taken off it.</param>
-    internal static IEnumerable<NetworkStep> Up(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyCollection<string> vms)
+    internal static IEnumerable<NetworkStep> Up(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> made, IReadOnlyCollection<string> vms)
     {
-        // Files of a bridge that is gone are of a network that is gone.
-        var known = site.Bridge is null ? [] : Reservation.All(site.Folder);
-        var made = Reserve(site, members, known);
+        var known = Known(site);
         foreach (var (vm, its) in made.GroupBy(r => r.Vm).Select(g => (g.Key, g.ToList())))
         {
             var (lines, names) = (Lines(its.Select(r => r.Line)), Lines(its.SelectMany(r => r.Addresses.Select(a => $"{a} {r.Host}"))));
@@ -24,7 +22,9 @@ internal static class MemberResource
                 site.Folder.Write($"{NetworkFolder.Names}/{vm}", names, undo);
             });
         }
-        foreach (var gone in known.Select(r => r.Vm).Distinct().Where(v => vms.Contains(v) && members.All(m => m.Vm != v)))
+        // A VM that was renamed has its MAC under another name now.
+        var macs = members.Select(m => m.Mac.ToString()).ToHashSet();
+        foreach (var gone in known.Where(r => vms.Contains(r.Vm) || macs.Contains(r.Mac)).Select(r => r.Vm).Distinct().Where(v => members.All(m => m.Vm != v)))
         {
             yield return Down(site.Name, gone);
         }
@@ -37,21 +37,36 @@ internal static class MemberResource
         folder.Write($"{NetworkFolder.Names}/{vm}", null, undo);
     });
 
+    // Files of a bridge that is gone are of a network that is gone.
+    private static IReadOnlyList<Reservation> Known(NetworkSite site) => site.Bridge is null ? [] : Reservation.All(site.Folder);
+
+    /// <summary>The address that a guest makes for itself out of its MAC and a router's advertisement (EUI-64, RFC 4291): the same, whether it does
+    /// so or asks by DHCPv6.</summary>
+    private static IPAddress OutOf(PrefixedAddress own, MacAddress mac)
+    {
+        var bytes = own.At(0).GetAddressBytes();
+        var m = Convert.FromHexString(mac.ToString().Replace(":", "", StringComparison.Ordinal));
+        byte[] host = [(byte)(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]];
+        host.CopyTo(bytes, 8);
+        return new(bytes);
+    }
+
     private static string Lines(IEnumerable<string> lines) => string.Concat(lines.Select(l => l + "\n"));
 
     /// <summary>Gives each member its declared addresses, those that it had, or some that follow from its name.</summary>
-    private static List<Reservation> Reserve(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> known)
+    internal static IReadOnlyList<Reservation> Reserve(NetworkSite site, IReadOnlyList<NetworkMember> members)
     {
+        var known = Known(site);
         var vms = members.Select(m => m.Vm).ToHashSet();
-        var taken = new HashSet<IPAddress>(site.Gateways.Select(g => g.Address));
-        taken.UnionWith(known.Where(r => !vms.Contains(r.Vm)).SelectMany(r => r.Addresses));
-        taken.UnionWith(members.SelectMany(m => m.Addresses));
         var macs = members.Select(m => m.Mac.ToString()).ToHashSet();
+        var taken = new HashSet<IPAddress>(site.Gateways.Select(g => g.Address));
+        taken.UnionWith(known.Where(r => !vms.Contains(r.Vm) && !macs.Contains(r.Mac)).SelectMany(r => r.Addresses));
+        taken.UnionWith(members.SelectMany(m => m.Addresses));
         taken.UnionWith(Lease.All(site.Folder).Where(l => !macs.Contains(l.Mac)).Select(l => l.Address));
         var made = new List<Reservation>();
         foreach (var member in members)
         {
-            var had = known.FirstOrDefault(r => r.Vm == member.Vm && r.Mac == member.Mac.ToString());
+            var had = known.FirstOrDefault(r => r.Mac == member.Mac.ToString());
             made.Add(new(member.Vm, member.Mac.ToString(), Address(site.V4, had?.V4), Address(site.V6, had?.V6), member.Host));
 
             IPAddress? Address(PrefixedAddress? own, IPAddress? before)
@@ -63,6 +78,10 @@ internal static class MemberResource
                 if (member.Addresses.FirstOrDefault(own.Holds) is { } declared)
                 {
                     return declared;
+                }
+                if (own is { IsV6: true, PrefixLength: 64 })
+                {
+                    return OutOf(own, member.Mac);
                 }
                 if (before is not null && own.Holds(before) && taken.Add(before))
                 {

@@ -18,8 +18,15 @@ internal static class NetworkPlanner
         foreach (var (site, want) in sites.Zip(wanted))
         {
             refusals.AddRange([.. BridgeResource.Faults(site), .. AddressResource.Choose(site, sites.Where(s => s != site)), .. RulesetResource.Faults(site), .. ServiceResource.Faults(site)]);
-            var members = MemberResource.Up(site, want.Members, vms).ToList();
-            steps.AddRange([.. BridgeResource.Up(site), .. AddressResource.Up(site), .. RulesetResource.Up(site), .. ForwardingResource.Up(site), .. members,
+            if (site.Gateways.Count == 0)
+            {
+                continue;
+            }
+            var reservations = MemberResource.Reserve(site, want.Members);
+            var members = MemberResource.Up(site, want.Members, reservations, vms).ToList();
+            refusals.AddRange(ForwardResource.Faults(site, want.Members));
+            steps.AddRange([.. BridgeResource.Up(site), .. AddressResource.Up(site), RulesetResource.Up(site), .. ForwardingResource.Up(site), .. members,
+                .. ForwardResource.Up(site, want.Members, reservations, vms),
                 .. ServiceResource.Up(site, members.Exists(m => m.Kind != StepKind.Keep))]);
         }
         return new(steps, refusals) { Coming = [.. sites.Where(s => s.Bridge is null).Select(BridgeResource.Coming)] };
@@ -48,7 +55,7 @@ internal static class NetworkPlanner
             steps.Add(new(StepKind.Keep, name, bridge.Name, $"the network stays: {string.Join(", ", users.Take(3))}{(users.Count > 3 ? $" and {users.Count - 3} more" : "")} {(users.Count == 1 ? "is" : "are")} on it"));
             var staying = left[bridge.Index].Select(l => Ownership.Vm(l.Alias)).ToHashSet();
             var gone = going.Where(g => g.Master == bridge.Index).Select(g => Ownership.Vm(g.Alias)).OfType<string>().Distinct().Where(v => !staying.Contains(v)).ToList();
-            steps.AddRange(gone.Select(vm => MemberResource.Down(name, vm)));
+            steps.AddRange(gone.SelectMany(vm => new[] { new NftTable(name, vm).Down($"'{vm}' is on the network no longer"), MemberResource.Down(name, vm) }).OfType<NetworkStep>());
             if (gone.Count > 0 && ServiceResource.IsRunning(new(name)))
             {
                 steps.Add(ServiceResource.Reload(name));
@@ -64,7 +71,8 @@ internal static class NetworkPlanner
     }
 
     private static IEnumerable<NetworkStep> Rest(string name, IReadOnlyList<Link> links, HashSet<string> ending) =>
-        new[] { ServiceResource.Down(name) }.OfType<NetworkStep>().Concat(ForwardingResource.Down(name, links, ending)).Concat(new[] { RulesetResource.Down(name) }.OfType<NetworkStep>());
+        new[] { ServiceResource.Down(name) }.OfType<NetworkStep>().Concat(ForwardingResource.Down(name, links, ending))
+            .Concat(NftTable.OfVms(name).Append(new(name)).Select(t => t.Down("it is ours")).OfType<NetworkStep>());
 
     /// <summary>Deletes the bridges of networks that end, once all else is done, and what is left of them below /run.</summary>
     internal static void Finish(RouteSocket route, NetworkPlan plan, IReadOnlyList<Link> links)

@@ -35,9 +35,6 @@ internal sealed class NetworkSite(RouteSocket route, DeclaredNetwork wanted, IRe
     /// <summary>The host's addresses in the network as they are to be; chosen where the declaration leaves that to us.</summary>
     internal IReadOnlyList<PrefixedAddress> Gateways { get; set; } = wanted.Addresses;
 
-    /// <summary>The network's table as the kernel has it, looked at once; null where there is none, or where this process may not look.</summary>
-    internal Lazy<string?> Table { get; } = new(() => Privileges.Permitted.Has(Capability.NetAdmin) ? RulesetResource.Listing(wanted.Name) : null);
-
     internal PrefixedAddress? V4 => Gateways.FirstOrDefault(g => !g.IsV6);
     internal PrefixedAddress? V6 => Gateways.FirstOrDefault(g => g.IsV6);
 

@@ -4,91 +4,28 @@ using Microvm.Linux;
 
 namespace Microvm.Network.Networks;
 
-/// <summary>The nftables table of a network: <c>microvm-NAME</c>, ours by its comment. It is replaced as a whole, in one transaction.</summary>
+/// <summary>The rules of a network: who gets out, and that nobody gets in.</summary>
 internal static class RulesetResource
 {
-    /// <summary>Where the text that was asked for, and what the kernel made of it, are kept to compare with.</summary>
-    private const string Asked = "ruleset.asked", Made = "ruleset.made";
-
-    private static readonly CapabilitySet s_lent = CapabilitySet.Of(Capability.NetAdmin);
-
     internal static IEnumerable<Refusal> Faults(NetworkSite site)
     {
         if (NetworkProgram.Missing(NetworkProgram.Nft) is { } missing)
         {
             yield return new(RefusalKind.ProgramMissing, "", site.BridgeName, NetworkSite.Mark(site.Name), $"the network '{site.Name}' needs firewall rules, and {missing}");
         }
-        else if (site.Table.Value is { } table && !IsOurs(table, site.Name))
+        else if (Privileges.Permitted.Has(Capability.NetAdmin) && new NftTable(site.Name) is var own && own.Listing() is { } there && !own.IsOurs(there))
         {
             yield return new(RefusalKind.Foreign, "", site.BridgeName, NetworkSite.Mark(site.Name),
-                $"the network '{site.Name}' needs a table 'inet {Table(site.Name)}', and one is there that microvm did not create; delete it: nft delete table inet {Table(site.Name)}");
+                $"the network '{site.Name}' needs a table 'inet {own.Name}', and one is there that microvm did not create; delete it: nft delete table inet {own.Name}");
         }
     }
 
-    internal static IEnumerable<NetworkStep> Up(NetworkSite site)
-    {
-        var wanted = Text(site);
-        var made = site.Folder.Read(Made);
-        // Who may not ask the kernel sees whether the same was asked for.
-        var now = Privileges.Permitted.Has(Capability.NetAdmin) ? site.Table.Value : made;
-        var reason = site.Bridge is null || now is null ? "it is not there" : site.Folder.Read(Asked) != wanted ? "the declaration asks for other rules" : now != made ? "its rules were changed" : null;
-        yield return reason is null ? site.Step(StepKind.Keep, Table(site.Name), "it is right") : site.Step(now is null ? StepKind.Create : StepKind.Change, Table(site.Name), reason, undo =>
-        {
-            undo.Push(() =>
-            {
-                if (Listing(site.Name) is var current && current != now)
-                {
-                    Put(site.Name, now, delete: current is not null);
-                }
-            });
-            Put(site.Name, wanted, delete: now is not null);
-            site.Folder.Write(Asked, wanted, undo);
-            site.Folder.Write(Made, Listing(site.Name), undo);
-        });
-    }
-
-    internal static NetworkStep? Down(string network)
-    {
-        var now = Listing(network);
-        return now is null || !IsOurs(now, network) ? null : new(StepKind.Delete, network, Table(network), "it is ours", undo =>
-        {
-            undo.Push(() =>
-            {
-                if (Listing(network) is null)
-                {
-                    Put(network, now, delete: false);
-                }
-            });
-            NetworkProgram.Run(NetworkProgram.Nft, $"delete the table '{Table(network)}'", null, s_lent, "delete", "table", "inet", Table(network));
-        });
-    }
-
-    internal static string Table(string network) => $"microvm-{network}";
-
-    /// <summary>The table as the kernel has it; null where there is none.</summary>
-    internal static string? Listing(string network)
-    {
-        if (NetworkProgram.Find(NetworkProgram.Nft) is null)
-        {
-            return null;
-        }
-        // Asking for one that is not there is an error like any other; the list of tables is short.
-        var tables = NetworkProgram.Run(NetworkProgram.Nft, "list the firewall's tables", null, s_lent, "list", "tables", "inet");
-        return tables.Split('\n').Contains($"table inet {Table(network)}")
-            ? NetworkProgram.Run(NetworkProgram.Nft, $"list the table '{Table(network)}'", null, s_lent, "-s", "list", "table", "inet", Table(network)) : null;
-    }
-
-    private static bool IsOurs(string listing, string network) => listing.Contains($"comment \"{NetworkSite.Mark(network)}\"", StringComparison.Ordinal);
-
-    /// <param name="text">The table; null leaves none.</param>
-    /// <param name="delete">Whether one is there, which goes in the same transaction.</param>
-    private static void Put(string network, string? text, bool delete) =>
-        NetworkProgram.Run(NetworkProgram.Nft, $"set the table '{Table(network)}'", (delete ? $"delete table inet {Table(network)}\n" : "") + text, s_lent, "-f", "-");
+    internal static NetworkStep Up(NetworkSite site) => new NftTable(site.Name).Up(Text(site), site.Bridge is null);
 
     private static string Text(NetworkSite site)
     {
         var bridge = $"\"{site.BridgeName}\"";
-        var text = new StringBuilder($"table inet {Table(site.Name)} {{\n\tcomment \"{NetworkSite.Mark(site.Name)}\"\n");
+        var text = new StringBuilder(new NftTable(site.Name).Head);
         text.Append("\tchain forward {\n\t\ttype filter hook forward priority filter; policy accept;\n");
         text.Append($"\t\tiifname {bridge} oifname {bridge} accept\n");
         // A guest sends under an address of the network, or not at all.
@@ -99,6 +36,8 @@ internal static class RulesetResource
         if (site.Wanted.Nat)
         {
             text.Append($"\t\toifname {bridge} ct state established,related accept\n");
+            // What the forwards of VMs let in.
+            text.Append($"\t\toifname {bridge} ct status dnat accept\n");
         }
         text.Append($"\t\toifname {bridge} drop\n");
         if (!site.Wanted.Nat)

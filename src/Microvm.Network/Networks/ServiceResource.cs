@@ -87,6 +87,9 @@ internal static class ServiceResource
         End(folder);
     });
 
+    /// <summary>Whether a network that should have a service has none.</summary>
+    internal static bool HasEnded(DeclaredNetwork network) => IsWanted(network) && !IsRunning(new(network.Name));
+
     internal static bool IsRunning(NetworkFolder folder)
     {
         using var process = Process(folder);

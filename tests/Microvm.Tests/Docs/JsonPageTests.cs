@@ -13,7 +13,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
     private static readonly string s_page = File.ReadAllText(Path.Combine(Binary.Root, "docs", "json.md"));
     private readonly NetworkHost _host = new();
     private readonly Folder _folder = new();
-    private readonly JsonShape _seen = new();
+    private JsonShape _seen = new();
 
     public void Dispose()
     {
@@ -134,6 +134,25 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
             _seen.Add(watch.Printed);
         }
         Compare("watch");
+    }
+
+    [Fact]
+    public void Network_list_network_leases_and_ip()
+    {
+        using var host = new DeclaredHost();
+        var vm = host.Declare("web", "\"bare\":{\"dhcp\":false,\"dns\":false}", DeclaredHost.Tap("vm-web", "default"), DeclaredHost.Tap("vm-two", "bare"));
+        host.Done("up", vm);
+        using var guest = host.Guest("vm-x", "net-default");
+        host.Lease(guest);
+        // Of an IPv6 lease the server keeps no MAC.
+        File.AppendAllText($"{host.FolderOf("default")}/leases", "1893456000 11 fd00::9 * 00:01:00:01\n");
+        foreach (var section in (string[])["network list", "network leases", "ip"])
+        {
+            string[] command = [.. section.Split(' '), .. section == "ip" ? ["web"] : Array.Empty<string>(), "--json", "--netns", host.Net.Name];
+            See(Binary.Microvm(command));
+            Compare(section);
+            _seen = new();
+        }
     }
 
     [Fact]

@@ -26,6 +26,19 @@ internal sealed class DeclaredHost : IDisposable
 
     internal int ServiceOf(string network) => int.Parse(File.ReadAllText($"{FolderOf(network)}/pid"), CultureInfo.InvariantCulture);
 
+    /// <summary>Whether it has one now; between the end of one and the next there is no file.</summary>
+    internal bool HasService(string network)
+    {
+        try
+        {
+            return Runs(ServiceOf(network));
+        }
+        catch (Exception e) when (e is IOException or FormatException)
+        {
+            return false;
+        }
+    }
+
     internal static bool Runs(int process) => File.Exists($"/proc/{process}/cmdline") && File.ReadAllBytes($"/proc/{process}/cmdline").Length > 0;
 
     internal string Write(string name, string text) => _folder.File(name, text);

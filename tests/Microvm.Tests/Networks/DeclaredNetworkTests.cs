@@ -51,6 +51,10 @@ public sealed class DeclaredNetworkTests
         var (web, db) = (host.Guest("vm-web", "net-home"), host.Guest("vm-db", "net-home"));
         Assert.Contains("leased 10.20.0.20 dns 10.20.0.1 domain home.internal", host.Lease(web));
         host.Lease(db);
+        Assert.StartsWith("10.20.0.20\nfd00:20::", host.Done("ip", "web"));
+        Assert.Contains("on no declared network that is up", host.Microvm("ip", "nobody").Err);
+        Assert.Matches("home +net-home +10.20.0.1/24 fd00:20::1/64 +runs +db web", Binary.Microvm("network", "list", "--netns", host.Net.Name).Out);
+        Assert.Matches("home +10.20.0.20 +web +web +02:[0-9a-f:]+ +2[0-9]+-", Binary.Microvm("network", "leases", "--netns", host.Net.Name).Out);
         // The outside knows nothing of 10.20.0.0/24: only the host's own address can be answered.
         DeclaredHost.Run(web, "ping", "-c", "1", "-W", "5", "203.0.113.1");
         // Each reaches the other by its name.
@@ -66,6 +70,70 @@ public sealed class DeclaredNetworkTests
         // One that takes another's address gets nowhere.
         web.Ip("addr", "add", "198.51.100.7/32", "dev", "eth0");
         Assert.NotEqual(0, Binary.Run("ip", null, "netns", "exec", web.Name, "ping", "-I", "198.51.100.7", "-c", "1", "-W", "1", "203.0.113.1").Code);
+    }
+
+    [Fact]
+    public void Ports_of_the_host_lead_to_a_guest_over_ipv4_and_ipv6_as_long_as_its_vm_is_up()
+    {
+        using var host = new DeclaredHost();
+        var far = host.Outside();
+        string Declare(string forwards) => host.Write("web.json", $$"""
+            {"networking":{"hostName":"web"},"microvm":{"networks":{ {{Home}} },"interfaces":[{{DeclaredHost.Tap("vm-web", "home")}}],"forwardPorts":[{{forwards}}] } }
+            """);
+        const string Forwards = """{"host":{"port":8080},"guest":{"port":80} },{"proto":"udp","host":{"port":5300},"guest":{"port":53} }""";
+        var db = host.Declare("db", Home, DeclaredHost.Tap("vm-db", "home"));
+        host.Done("up", Declare(Forwards), db);
+        Assert.Contains("nothing to do", host.Done("up", Declare(Forwards)));
+        var (web, neighbour) = (host.Guest("vm-web", "net-home"), host.Guest("vm-db", "net-home"));
+        host.Lease(web);
+        host.Lease(neighbour);
+        var page = Path.GetDirectoryName(host.Write("index.html", "hello from the guest"))!;
+        using (new Guest("ip", "netns", "exec", web.Name, "busybox", "httpd", "-f", "-p", "80", "-h", page))
+        {
+            string Fetch(Namespace from, string address, int port = 8080) => Binary.Run("timeout", null, "5", "ip", "netns", "exec", from.Name, "busybox", "wget", "-q", "-O", "-", $"http://{address}:{port}/").Out;
+            DeclaredHost.Until("an answer over IPv4", () => Fetch(far, "203.0.113.10").Contains("hello from the guest", StringComparison.Ordinal));
+            DeclaredHost.Until("an answer over IPv6", () => Fetch(far, "[2001:db8:1::10]").Contains("hello from the guest", StringComparison.Ordinal));
+            // The host itself, and a neighbour on the same bridge, by the same address.
+            Assert.Contains("hello from the guest", Fetch(host.Net, "203.0.113.10"));
+            Assert.Contains("hello from the guest", Fetch(neighbour, "203.0.113.10"));
+            // What is not forwarded stays closed, and what another has is not taken.
+            far.Ip("route", "add", "10.20.0.0/24", "via", "203.0.113.10");
+            var own = System.Text.RegularExpressions.Regex.Match(web.Ip("-4", "addr", "show", "eth0"), @"10\.20\.0\.[0-9]+").Value;
+            Assert.DoesNotContain("hello", Fetch(far, own, 80));
+            Assert.Contains("hello", Fetch(host.Net, own, 80));
+        }
+        var second = host.Write("x.json", $$"""
+            {"networking":{"hostName":"x"},"microvm":{"networks":{ {{Home}} },"interfaces":[{{DeclaredHost.Tap("vm-x", "home")}}],"forwardPorts":[{"host":{"port":8080},"guest":{"port":80} }] } }
+            """);
+        Assert.Contains("tcp port 8080 of the host is forwarded to 'web' already", host.Microvm("plan", second).Err);
+        // One forward less, then none.
+        host.Done("up", Declare("""{"host":{"port":8080},"guest":{"port":80} }"""));
+        Assert.DoesNotContain("5300", host.Inside("nft", "list", "ruleset"));
+        host.Done("down", Declare(""));
+        Assert.DoesNotContain("microvm-home/web", host.Inside("nft", "list", "ruleset"));
+        Assert.Contains("microvm-home", host.Inside("nft", "list", "ruleset"));
+        // Whatever is on the bridge keeps the network.
+        Assert.Contains("the network stays", host.Done("down", db));
+        host.Net.Ip("link", "del", "g2");
+        host.Net.Ip("link", "del", "g3");
+        host.Done("down", db);
+        Assert.Equal("", host.Inside("nft", "list", "ruleset"));
+    }
+
+    [Fact]
+    public void The_watch_starts_a_service_that_ended_and_puts_back_what_somebody_took()
+    {
+        using var host = new DeclaredHost();
+        host.Outside();
+        var vm = host.Declare("web", Home, DeclaredHost.Tap("vm-web", "home"));
+        using var watch = new WatchProcess(["--netns", host.Net.Name, vm]);
+        DeclaredHost.Until("the network", () => host.HasService("home"));
+        var first = host.ServiceOf("home");
+        Binary.Run("kill", null, "-9", $"{first}");
+        DeclaredHost.Until("another dnsmasq", () => host.HasService("home") && host.ServiceOf("home") != first);
+        host.Net.Ip("link", "del", "net-home");
+        DeclaredHost.Until("the bridge", () => Binary.Run("ip", null, "-n", host.Net.Name, "link", "show", "vm-web").Out.Contains("master net-home", StringComparison.Ordinal));
+        DeclaredHost.Until("its address", () => Binary.Run("ip", null, "-n", host.Net.Name, "addr", "show", "net-home").Out.Contains("10.20.0.1/24", StringComparison.Ordinal));
     }
 
     [Fact]

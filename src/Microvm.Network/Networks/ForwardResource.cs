@@ -1,0 +1,108 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Microvm.Declaration;
+
+namespace Microvm.Network.Networks;
+
+/// <summary>Ports of the host that lead to a guest of a network: a table for each VM, so that it comes and goes with the VM.</summary>
+internal static class ForwardResource
+{
+    /// <summary>Ports that something else has.</summary>
+    internal static IEnumerable<Refusal> Faults(NetworkSite site, IReadOnlyList<NetworkMember> members)
+    {
+        foreach (var (member, port) in members.SelectMany(m => m.Forwards.Select(f => (m, f))))
+        {
+            var rule = Match(port);
+            foreach (var network in NetworkFolder.All())
+            {
+                var folder = new NetworkFolder(network);
+                if (folder.List(NftTable.Forwards).FirstOrDefault(f => f.EndsWith(".asked", StringComparison.Ordinal) && f != $"{member.Vm}.asked"
+                    && folder.Read($"{NftTable.Forwards}/{f}")!.Contains($"{rule} ", StringComparison.Ordinal)) is { } other && site.Bridge is not null)
+                {
+                    yield return Taken($"is forwarded to '{other[..^".asked".Length]}' already");
+                }
+            }
+            if (site.Folder.Read($"{NftTable.Forwards}/{member.Vm}.asked")?.Contains($"{rule} ", StringComparison.Ordinal) != true && Listens(port))
+            {
+                yield return Taken("is another program's, which nobody would reach any more");
+            }
+
+            Refusal Taken(string by) => new(RefusalKind.PortTaken, member.Vm, member.Id, NetworkSite.Mark(site.Name), $"{port.Proto} port {port.HostPort} of the host {by}; forward another to '{member.Vm}'");
+        }
+    }
+
+    internal static IEnumerable<NetworkStep> Up(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> reservations, IReadOnlyCollection<string> vms)
+    {
+        var forwarding = members.Where(m => m.Forwards.Count > 0).ToList();
+        foreach (var member in forwarding)
+        {
+            var own = reservations.First(r => r.Mac == member.Mac.ToString());
+            yield return new NftTable(site.Name, member.Vm).Up(Text(site, member, own), site.Bridge is null, $"ports of the host to {member.Vm}");
+        }
+        foreach (var gone in site.Folder.List(NftTable.Forwards).Where(f => f.EndsWith(".asked", StringComparison.Ordinal)).Select(f => f[..^".asked".Length]).Where(v => vms.Contains(v) && forwarding.All(m => m.Vm != v)))
+        {
+            if (new NftTable(site.Name, gone).Down($"'{gone}' forwards no ports any more") is { } step)
+            {
+                yield return step;
+            }
+        }
+    }
+
+    private static string Text(NetworkSite site, NetworkMember member, Reservation own)
+    {
+        var rules = new StringBuilder();
+        foreach (var port in member.Forwards)
+        {
+            // The host's own loopback stays the host's.
+            if (own.V4 is { } v4)
+            {
+                var where = port.HostAddress is null or "0.0.0.0" ? "ip daddr != 127.0.0.0/8 fib daddr type local" : $"ip daddr {port.HostAddress}";
+                rules.Append($"\t\t{where} {Match(port)} dnat ip to {v4}:{port.GuestPort}\n");
+            }
+            if (own.V6 is { } v6 && port.HostAddress is null)
+            {
+                rules.Append($"\t\tip6 daddr != ::1 fib daddr type local {Match(port)} dnat ip6 to [{v6}]:{port.GuestPort}\n");
+            }
+        }
+        var text = new StringBuilder(new NftTable(site.Name, member.Vm).Head)
+            .Append($"\tchain prerouting {{\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n{rules}\t}}\n")
+            .Append($"\tchain output {{\n\t\ttype nat hook output priority -100; policy accept;\n{rules}\t}}\n")
+            .Append("\tchain postrouting {\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
+        // A guest that comes by the host's address hears from the host, and not from its neighbour, whom it did not ask.
+        foreach (var gateway in site.Gateways)
+        {
+            if (own.Addresses.FirstOrDefault(gateway.Holds) is { } address)
+            {
+                var ip = gateway.IsV6 ? "ip6" : "ip";
+                text.Append($"\t\tct status dnat {ip} saddr {gateway.At(0)}/{gateway.PrefixLength} {ip} daddr {address} masquerade\n");
+            }
+        }
+        return text.Append("\t}\n}\n").ToString();
+    }
+
+    private static string Match(ForwardPort port) => $"{port.Proto} dport {port.HostPort}";
+
+    /// <summary>Whether a program of the host has the port on an address that the forward would take, as /proc/net tells.</summary>
+    private static bool Listens(ForwardPort port)
+    {
+        var end = $":{port.HostPort.ToString("X4", CultureInfo.InvariantCulture)}";
+        return ((string[])[port.Proto, $"{port.Proto}6"]).Select(f => $"/proc/thread-self/net/{f}").Where(File.Exists).SelectMany(File.ReadLines)
+            .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(f => f.Length > 3 && f[1].EndsWith(end, StringComparison.Ordinal) && (port.Proto != "tcp" || f[3] == "0A") && !IsLoopback(f[1][..^end.Length])
+                && (port.HostAddress is null || Address(f[1][..^end.Length]) is var at && (at.Equals(IPAddress.Parse(port.HostAddress)) || at.Equals(IPAddress.Any) || at.Equals(IPAddress.IPv6Any))));
+    }
+
+    private static bool IsLoopback(string digits) => IPAddress.IsLoopback(Address(digits));
+
+    /// <summary>The kernel writes an address as numbers of 32 bits of its own byte order.</summary>
+    private static IPAddress Address(string digits)
+    {
+        var bytes = Convert.FromHexString(digits);
+        for (var at = 0; at + 4 <= bytes.Length; at += 4)
+        {
+            Array.Reverse(bytes, at, 4);
+        }
+        return new(bytes);
+    }
+}
