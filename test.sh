@@ -19,7 +19,7 @@ unset SUDO_UID SUDO_GID SUDO_USER SUDO_COMMAND
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$PWD
 need /lib/systemd/systemd=systemd ip=iproute2 strace=strace tcpdump=tcpdump dot=graphviz ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin nix=nix-bin git=git zsh=zsh fish=fish groff=groff-base slirp4netns=slirp4netns /usr/lib/qemu/virtiofsd=qemu-system-common unshare=util-linux nft=nftables dnsmasq=dnsmasq-base iptables=iptables setcap=libcap2-bin mmdebstrap=mmdebstrap newuidmap=uidmap ssh=openssh-client mke2fs=e2fsprogs busybox=busybox-static /lib/systemd/systemd-udevd=udev
 # Where systemd is at work, its package would have it started here, and at every boot; its tests are skipped then.
-[ -d /run/systemd/system ] || need NetworkManager=network-manager dbus-daemon=dbus ovs-dpctl=openvswitch-switch
+[ -d /run/systemd/system ] || need NetworkManager=network-manager dbus-daemon=dbus ovs-dpctl=openvswitch-switch machinectl=systemd-container
 if [ "${1:-}" = --all ]; then
     export MICROVM_TEST_ALL=1
     ./tests/formats/fetch.sh

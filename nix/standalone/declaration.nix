@@ -254,13 +254,24 @@ let
             name = n;
             value =
               if !late then offered.${n} or (nobody file n wants)
-              else offered.${n} or (arguments.config._module.args.${n} or (nobody file n wants));
+              else offered.${n} or (fromConfig n);
           };
+          # A definition that depends on it whose names `config` is made of would wait for itself: what is asked for is noted, for that message.
+          fromConfig = n:
+            let
+              all = builtins.trace "MICROVM-ASKS ${n} ${at (builtins.unsafeGetAttrPos n wants)}" arguments.config._module.args;
+              there = all ? ${n};
+            in
+            if builtins.seq there (builtins.trace "MICROVM-HAS ${n}" there) then all.${n} else nobody file n wants;
           extra = builtins.listToAttrs (map argument (filter (n: !wants.${n} || offered ? ${n}) (attrNames others)));
           needed = filter (n: !others.${n} && !(offered ? ${n})) (attrNames others);
           result =
-            if closed wants then if needed == [ ] then module (intersectAttrs wants (base // extra)) else factory file needed wants
+            if closed wants then if needed == [ ] then refused (module (intersectAttrs wants (base // extra))) else factory file needed wants
             else module (base // extra);
+          # The module system calls a module with more than it names, so NixOS refuses one without the dots. It is read, and told.
+          refused = made:
+            if callable made then made
+            else builtins.trace "MICROVM-NOTE ${file} takes { ${builtins.concatStringsSep ", " (attrNames wants)} } alone, and NixOS refuses that as a module; end its arguments in '...': { ${builtins.concatStringsSep ", " (attrNames wants)}, ... }:" made;
         in
         # A function that gives a module, rather than being one.
         if callable result && !(isAttrs result && result ? imports) then call file result arguments late else result;

@@ -117,6 +117,8 @@ let
         lib = absent "lib";
         nixosConfigurations = absent "nixosConfigurations";
       };
+      # Outputs of its own kind that the flake's files ask for, and have no other value for (`or`).
+      further = listToAttrs (map (n: { name = n; value = absent n; }) (mentions.outputsOf name));
       absent = part: throw "the input '${name}' of ${top}/flake.nix is not on this machine, and its '${part}' is needed here; fetch it with --online, or have nix fetch it: nix flake archive ${top}";
       nixpkgs = common // {
         lib = lib // { nixosSystem = system; nixos.evalModules = system; };
@@ -131,11 +133,11 @@ let
       parts = common // { lib = flakeParts; };
     in
     if name == "nixpkgs" || contains "nixpkgs" what || contains "^nixpkgs" name then nixpkgs
-    else if contains "flake-parts" what || name == "flake-parts" then parts
+    else if contains "flake-parts( |$)" what || name == "flake-parts" then parts
     else if contains "flake-utils( |$)" what || name == "flake-utils" then utils
     else if contains "nix-systems/" what || name == "systems" then common // { outPath = "${nowhere}/systems"; }
     else if contains "microvm[.]nix" what || name == "microvm" then microvm
-    else common;
+    else further // common;
 
   # What modules, overlays and packages the files of a flake name, whichever input they are of.
   mentioned = top:
@@ -147,6 +149,9 @@ let
     {
       modules = unique ([ "default" ] ++ after "Modules[.]\"?([a-zA-Z_][a-zA-Z0-9_'-]*)");
       overlays = unique ([ "default" ] ++ after "overlays[.]\"?([a-zA-Z_][a-zA-Z0-9_'-]*)");
+      outputsOf = input:
+        let names = after "(^|[^a-zA-Z0-9_-])${input}[.]([a-zA-Z_][a-zA-Z0-9_-]*)"; optional = after "(^|[^a-zA-Z0-9_-])${input}[.]([a-zA-Z_][a-zA-Z0-9_-]*)[[:space:]]+or[[:space:]]"; in
+        filter (n: !builtins.elem n optional) (unique names);
       packages = unique ([ "default" ] ++ after "[pP]ackages[.]([$][{][^}]*[}]|\"[^\"]*\"|[a-z0-9_-]+)[.]\"?([a-zA-Z_][a-zA-Z0-9_'-]*)");
     };
   filesBelow = depth: folder:

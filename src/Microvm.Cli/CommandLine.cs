@@ -41,6 +41,7 @@ internal static class CommandLine
         ("list", ListCommand.Create),
         ("console", ConsoleCommand.Create),
         ("logs", LogsCommand.Create),
+        ("ssh", SshCommand.Create),
         ("rename", RenameCommand.Create),
         ("remove", RemoveCommand.Create),
         ("fleet", FleetCommand.Create),
@@ -53,6 +54,7 @@ internal static class CommandLine
         ("man", ManCommand.Create),
         (UserNetworkCommand.Name, UserNetworkCommand.Create),
         (ConsoleJob.Command, ConsoleJobCommand.Create),
+        (SshConnectCommand.Name, SshConnectCommand.Create),
     ];
 
     /// <summary>What the root's help shows first.</summary>
@@ -70,7 +72,7 @@ internal static class CommandLine
         {
             return NixGuard.Become(args);
         }
-        args = CommonOptions.JoinArguments(Plain(args));
+        args = SshCommand.SetApart(CommonOptions.JoinArguments(Plain(args)));
         Privilege.Begin(args);
         try
         {

@@ -103,8 +103,9 @@ internal static class Declarations
         }
         if (Directory.Exists(file))
         {
+            // A default.nix beside a flake is most often for those without flakes, and opens the same one from the network.
             var whole = Path.Combine(file, "default.nix");
-            return !File.Exists(whole) && File.Exists(Path.Combine(file, "flake.nix")) ? Flake(file) : NixFrontDoor.Read(whole, Guarded(whole), own);
+            return File.Exists(Path.Combine(file, "flake.nix")) ? Flake(file) : NixFrontDoor.Read(whole, Guarded(whole), own);
         }
         if (Path.GetFileName(file) == "flake.nix" && File.Exists(file))
         {

@@ -7,8 +7,8 @@ namespace Microvm.Cli;
 /// <summary>What the commands that talk to a running VM share.</summary>
 internal static class VmControlSession
 {
-    /// <summary>The one declaration and its control socket, or null after the reason was printed.</summary>
-    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(string file)
+    /// <summary>The one declaration, or null after the reason was printed.</summary>
+    internal static (MicrovmConfig Vm, IReadOnlyList<Attachment> Attachments)? Read(string file)
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([file], Console.In, diagnostics);
@@ -17,7 +17,16 @@ internal static class VmControlSession
         {
             return null;
         }
-        var vm = vms.Count == 1 ? vms[0] : throw new UsageException("this declares more than one VM; name the one by its own declaration");
+        return (vms.Count == 1 ? vms[0] : throw new UsageException("this declares more than one VM; name the one by its own declaration"), attachments);
+    }
+
+    /// <summary>The one declaration and its control socket, or null after the reason was printed.</summary>
+    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(string file)
+    {
+        if (Read(file) is not var (vm, attachments))
+        {
+            return null;
+        }
         if (HypervisorTable.Find(vm.Hypervisor) is not { } hypervisor)
         {
             Console.Error.WriteLine($"microvm: '{vm.Name}': {vm.Hypervisor} is not known to this version");

@@ -84,6 +84,17 @@ internal static class VmHost
         return Publish(state, name, config, (ObjectNode)node!, file);
     }
 
+    /// <summary>nix gives a flake's outputs no arguments; they must not be taken for kept.</summary>
+    /// <param name="flake">What a runner is built from; null where it is a file.</param>
+    /// <exception cref="UsageException">There are arguments for it.</exception>
+    internal static void RefuseArguments(string? flake)
+    {
+        if (flake is not null && Declarations.Evaluation.Arguments.Count > 0)
+        {
+            throw new UsageException("nix gives a flake's configuration no arguments, so --arg and --argstr go with --file alone; set the value in the flake, or take one of its modules: --file DIR#MODULE --argstr NAME TEXT");
+        }
+    }
+
     /// <summary>Has nix build a VM's runner out of a flake, and publishes it.</summary>
     /// <exception cref="UsageException">The flake was not agreed to.</exception>
     internal static bool? PublishFlake(ParseResult result, StateDirectory state, VmName name, string flake)

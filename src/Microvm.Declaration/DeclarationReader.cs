@@ -70,6 +70,8 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             BinScripts = BinScript.ReadAll(microvm["binScripts"], diagnostics),
             PrettyProcessName = microvm.Flag("prettyProcnames", true),
             MachineId = microvm.Members.Any(m => m.Name == "machineId") ? microvm.Text("machineId") : MachineId(name),
+            RegistersWithMachined = microvm.Flag("registerWithMachined", false),
+            HasVsockSsh = microvm.Set("vsock").Set("ssh")?.Flag("enable", false) ?? false,
             StoreDisk = microvm.Flag("storeOnDisk", true) ? microvm.Text("storeDisk") : null,
             Positions = [.. Positions(microvm)],
         };

@@ -91,6 +91,12 @@ public sealed record MicrovmConfig
     /// <summary>UUID of the machine, or null where none is wanted.</summary>
     internal string? MachineId { get; init; }
 
+    /// <summary>Whether the VM's unit registers it with systemd-machined.</summary>
+    internal bool RegistersWithMachined { get; init; }
+
+    /// <summary>Whether the guest's SSH server is said to listen on AF_VSOCK.</summary>
+    internal bool HasVsockSsh { get; init; }
+
     /// <summary>The disk with the guest's /nix/store, attached first and read-only; null for none.</summary>
     internal string? StoreDisk { get; init; }
 

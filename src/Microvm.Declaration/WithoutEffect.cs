@@ -11,14 +11,6 @@ internal static class WithoutEffect
         {
             yield break;
         }
-        if (microvm["registerWithMachined"] is BoolNode { Value: true } machined)
-        {
-            yield return ("microvm.registerWithMachined", machined.At);
-        }
-        if (microvm.Set("vsock").Set("ssh") is { } ssh)
-        {
-            yield return ("microvm.vsock.ssh", ssh.At);
-        }
         foreach (var option in microvm.Set("host")?.Members.Where(m => m.Name != "enable") ?? [])
         {
             yield return ($"microvm.host.{Printable.Of(option.Name)}", option.At);

@@ -129,6 +129,7 @@ public sealed class CloudHypervisor : IHypervisor
         {
             User = vm.User,
             Sockets = [.. ((string?[])[vm.Socket, vsockSocket]).OfType<string>()],
+            VsockSocket = vsockSocket,
         };
     }
 

@@ -118,10 +118,12 @@ public sealed class Firecracker : IHypervisor
             Merge(config, extra);
             TranslateIds(vm, config);
         }
+        var vsockSocket = config["vsock"]?["uds_path"]?.GetValueKind() == JsonValueKind.String ? config["vsock"]!["uds_path"]!.GetValue<string>() : null;
         return new(words, [new(file, Text(config))], [], vm.Socket is { } path ? new(ControlKind.Firecracker, path) : null, ProcessName(vm))
         {
             User = vm.User,
-            Sockets = [.. vm.Socket is null ? (string[])[] : [vm.Socket], .. config["vsock"]?["uds_path"]?.GetValueKind() == JsonValueKind.String ? [config["vsock"]!["uds_path"]!.GetValue<string>()] : (string[])[]],
+            Sockets = [.. ((string?[])[vm.Socket, vsockSocket]).OfType<string>()],
+            VsockSocket = vsockSocket,
         };
     }
 

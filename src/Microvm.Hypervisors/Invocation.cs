@@ -18,6 +18,10 @@ public sealed record Invocation(
     /// <summary>The sockets that it makes when it starts, the control socket first. One of them that was left behind keeps most hypervisors from starting.</summary>
     public IReadOnlyList<string> Sockets { get; init; } = [];
 
+    /// <summary>Where the hypervisor itself connects to the guest's vsock ports, at this Unix socket among <see cref="Sockets"/>; null where the
+    /// host's kernel does (vhost-vsock), or the guest has no vsock.</summary>
+    public string? VsockSocket { get; init; }
+
     /// <summary>The first descriptor that is handed over.</summary>
     public const int FirstDescriptor = 3;
 }

@@ -15,6 +15,7 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial nint readlink(string path, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint read(int fd, byte* buffer, nuint length);
     [LibraryImport("libc", SetLastError = true)] internal static partial nint recvmsg(int fd, MessageHeader* message, int flags);
+    [LibraryImport("libc", SetLastError = true)] internal static partial nint sendmsg(int fd, MessageHeader* message, int flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int getsockopt(int fd, int level, int name, void* value, uint* length);
     [LibraryImport("libc", SetLastError = true)] internal static partial int poll(PollDescriptor* descriptors, nuint count, int milliseconds);
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int open(string path, int flags);

@@ -8,6 +8,15 @@ internal static unsafe class PosixProcess
     /// <summary>The effective user id.</summary>
     public static uint EffectiveUser => Libc.geteuid();
 
+    /// <summary>Becomes another user for good, in no group but this one.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    public static void Become(uint user, uint group)
+    {
+        Libc.Check(Libc.setgroups(0, null), "leave the groups");
+        Libc.Check(Libc.setresgid(group, group, group), $"become group {group}");
+        Libc.Check(Libc.setresuid(user, user, user), $"become user {user}");
+    }
+
     /// <summary>Stops this process until somebody continues it (SIGSTOP), as a shell's job control does.</summary>
     public static void Suspend()
     {

@@ -40,9 +40,41 @@ internal static class NixError
             diagnostics.Error(at, Printable.Of(Shown(source, message[(end + 1)..]), LongestMessage));
             return;
         }
+        if (message.Contains("infinite recursion", StringComparison.Ordinal) && Waiting(source, plain) is { } asked)
+        {
+            diagnostics.Error(asked.At ?? new(source.Name, 0, 0), Printable.Of($"this module asks for the argument '{asked.Name}', which nobody gives, or only a module does, and what it defines, or imports, depends on it (infinite recursion); give it with --arg {asked.Name} EXPR or --argstr {asked.Name} TEXT, or check the flake whose specialArgs have it: DIR#NAME", LongestMessage));
+            return;
+        }
         var place = Place(source, plain, out var line);
-        diagnostics.Error(place, Printable.Of(Shown(source, message) + (message.EndsWith('?') ? "" : Hint(message, line)), LongestMessage));
+        // What nix says of an option without a definition ends in advice for its author.
+        var said = Shown(source, message.Replace(". Try setting the option.", "", StringComparison.Ordinal));
+        diagnostics.Error(place, Printable.Of(said.EndsWith('?') ? said + AfterGuess(message, line) : said + Hint(message, line), LongestMessage));
     }
+
+    private const string Asks = "trace: MICROVM-ASKS ", Has = "trace: MICROVM-HAS ";
+
+    /// <summary>The argument that a module waits for in vain, with the place that asks for it: what was asked for last and never came.</summary>
+    private static (string Name, SourcePosition? At)? Waiting(NixSource source, string plain)
+    {
+        (string Name, SourcePosition? At)? last = null;
+        foreach (var line in plain.Split('\n'))
+        {
+            if (line.StartsWith(Asks, StringComparison.Ordinal) && line[Asks.Length..].Split(' ', 2) is [var name, var place])
+            {
+                last = (Printable.Of(name), place.StartsWith(Placed, StringComparison.Ordinal) ? Location(source, place[Placed.Length..]) : null);
+            }
+            else if (last is { } known && line.StartsWith(Has, StringComparison.Ordinal) && line[Has.Length..] == known.Name)
+            {
+                last = null;
+            }
+        }
+        return last;
+    }
+
+    /// <summary>Behind nix's own guess: what a lib that somebody added to has, nix can't guess.</summary>
+    private static string AfterGuess(string message, string line) =>
+        message.StartsWith("attribute '", StringComparison.Ordinal) && MissingHint(message, line) is [';', ' ', var first, .. var rest] && line.Contains("lib.", StringComparison.Ordinal)
+            ? $" {char.ToUpperInvariant(first)}{rest}" : "";
 
     /// <summary>The last thing that nix called an error, in one line.</summary>
     private static string? Message(string plain)
@@ -183,7 +215,7 @@ internal static class NixError
         _ when message.Contains("No such file or directory", StringComparison.Ordinal) =>
             "; the declaration names this file, and it isn't there: was it kept out of the repository, or is it made by something that has to run first?",
         _ when message.Contains("infinite recursion", StringComparison.Ordinal) =>
-            "; a value is made from itself: see what stands here, what 'imports' asks for (it can't depend on 'config'), and arguments that come from _module.args",
+            "; a value is made from itself: see what stands here, what 'imports' asks for (it can't depend on 'config'), and what is asked of 'config' that no module here declares, only others of its author's (check the flake that has them all, DIR#NAME)",
         _ when message.StartsWith("attribute '", StringComparison.Ordinal) && message.Contains("missing", StringComparison.Ordinal) => MissingHint(message, line),
         _ when message.Contains("was accessed but has no value defined", StringComparison.Ordinal) || message.Contains("is used but not defined", StringComparison.Ordinal) =>
             "; a module that imports this one sets it: check that one, or set it beside it in a file of your own",

@@ -54,7 +54,7 @@ let
   '';
 in
 {
-  imports = [ ./options.nix ../package.nix ];
+  imports = [ ./options.nix ./ssh.nix ../package.nix ];
 
   options.microvm.declaration = lib.mkOption {
     type = lib.types.attrs;

@@ -462,7 +462,7 @@ in
           type = types.bool;
           default = false;
           example = true;
-          description = "Whether the guest's SSH server listens on AF_VSOCK.";
+          description = "Whether the guest's SSH server listens on AF_VSOCK, for `microvm ssh`; it needs `vsock.cid`.";
         };
       };
     };
@@ -849,7 +849,7 @@ in
       type = types.bool;
       default = false;
       example = true;
-      description = "Whether the VM is registered with systemd-machined, for machinectl.";
+      description = "Whether the VM's unit registers it with systemd-machined, for machinectl.";
     };
     systemSymlink = mkOption {
       type = types.bool;

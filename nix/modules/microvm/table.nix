@@ -23,6 +23,9 @@
     devices = null;
     vsock = {
       cid = null;
+      ssh = {
+        enable = null;
+      };
     };
     credentialFiles = null;
     socket = null;
@@ -91,6 +94,7 @@
       extraArgs = null;
       package = null;
     };
+    registerWithMachined = null;
   };
   interface = {
     type = null;

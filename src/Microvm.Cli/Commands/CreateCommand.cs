@@ -25,6 +25,7 @@ internal static class CreateCommand
         {
             throw new UsageException("'create' keeps the declaration's path for updates; write it to a file");
         }
+        VmHost.RefuseArguments(flake);
         var state = VmHost.Directory(result);
         if (state.Of(name).Current is not null)
         {

@@ -31,6 +31,8 @@ internal static class HostCommand
         host.Add(Hidden("stop-guest", r => Boot.StopGuest(Vm(r), r.GetValue(s_pid), t => Console.Error.WriteLine($"microvm: {t}")) ? 0 : 1, s_pid));
         host.Add(Hidden("ready", Ready));
         host.Add(Hidden("console", r => UnitConsole.Run(Vm(r).Steer("current/bin/microvm-run"), t => Console.Error.WriteLine($"microvm: {t}"))));
+        host.Add(Hidden("register", Register, s_pid));
+        host.Add(Hidden("unregister", r => { Machined.Unregister(Vm(r).Name); return 0; }));
         host.Add(Hidden("pause", Pause));
         var release = Verb.Define("release-configuration", "For the package: remove microvm's lines from bridge.conf, and its drop-ins", ["microvm host release-configuration"],
             result => { _ = new HostConfiguration("/").Update([], VmHost.StatePath(result)); return 0; }, VmHost.State);
@@ -54,6 +56,16 @@ internal static class HostCommand
         var faults = Boot.NotReady(Vm(result)).ToList();
         faults.ForEach(f => Console.Error.WriteLine($"microvm: {f}"));
         return faults.Count == 0 ? 0 : 1;
+    }
+
+    /// <summary>Once a VM's hypervisor was started. The VM runs without a registration too.</summary>
+    private static int Register(ParseResult result)
+    {
+        if (Machined.Register(Vm(result), result.GetValue(s_pid)) is { } why)
+        {
+            Console.Error.WriteLine($"microvm: note: {why}");
+        }
+        return 0;
     }
 
     /// <summary>Before a VM is started again by itself.</summary>

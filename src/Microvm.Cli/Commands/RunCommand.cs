@@ -148,6 +148,10 @@ internal static class RunCommand
         {
             AtomicFile.Write(made.Name, made.Content);
         }
+        if (vm.RegistersWithMachined && Environment.GetEnvironmentVariable("INVOCATION_ID") is null)
+        {
+            Console.Error.WriteLine($"microvm: note: '{Printable.Of(vm.Name)}' is not registered with systemd-machined: its unit does that ('microvm create', then 'microvm start')");
+        }
         foreach (var missing in HypervisorProcess.LeftOut(vm, attachments, facts))
         {
             Console.Error.WriteLine($"microvm: note: {missing}");

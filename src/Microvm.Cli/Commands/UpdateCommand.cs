@@ -25,6 +25,7 @@ internal static class UpdateCommand
         {
             throw new UsageException("--file or --flake goes with one VM");
         }
+        VmHost.RefuseArguments(flake);
         var vms = names.Select(n => VmHost.Existing(state, n, result.GetValue(s_adopt), (file ?? flake) is not null)).ToList();
         var code = 0;
         var told = Declarations.Evaluation;
@@ -58,10 +59,16 @@ internal static class UpdateCommand
     internal static bool? Build(ParseResult result, StateDirectory state, VmDirectory vm) => vm.Source switch
     {
         VmSource.File => Again(result, state, vm),
-        VmSource.Flake => VmHost.Registry(state).Publish(vm.Name, vm.Reference!),
+        VmSource.Flake => Built(state, vm),
         VmSource.Toplevel => throw new UsageException($"'{vm.Name}' is declared in this host's NixOS configuration; change it there and rebuild the host"),
         _ => throw new UsageException($"nothing in {vm.Path} tells what '{vm.Name}' is made from; give --file FILE"),
     };
+
+    private static bool? Built(StateDirectory state, VmDirectory vm)
+    {
+        VmHost.RefuseArguments(vm.Reference);
+        return VmHost.Registry(state).Publish(vm.Name, vm.Reference!);
+    }
 
     private static bool? Again(ParseResult result, StateDirectory state, VmDirectory vm)
     {

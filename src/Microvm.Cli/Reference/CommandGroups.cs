@@ -8,7 +8,7 @@ internal static class CommandGroups
     private static readonly (string Title, string[] Names)[] s_groups =
     [
         ("A declaration and its interfaces", ["init", "check", "plan", "up", "down", "watch", "mac"]),
-        ("Running a VM", ["command", "run", "exec", "shutdown", "balloon", "virtiofsd", "build"]),
+        ("Running a VM", ["command", "run", "ssh", "shutdown", "balloon", "virtiofsd", "build"]),
         ("Seeing", ["status", "ip", "network", "top", "topology", "capture", "metrics"]),
         ("A host with many VMs", ["host", "create", "update", "start", "stop", "restart", "list", "logs", "console", "rename", "remove", "fleet"]),
         ("Understanding, and tools", ["doctor", "explain", "schema", "options", "completions", "man"]),

@@ -71,9 +71,9 @@ internal static class MicrovmOptions
             new("cid", new IntegerType(3, uint.MaxValue - 1),
                 "The guest's address for AF_VSOCK, which setting it turns on; 0 to 2 are reserved.")
             { Nullable = true, Example = "1000", Nix = new() { Type = "types.nullOr types.int" } },
-            new("ssh", new SetType(new("microvm.vsock.ssh", Image("enable", NixFlag(false), "true",
-                "Whether the guest's SSH server listens on AF_VSOCK."))), "The guest's SSH server.")
-            { LeftAlone = true, Nullable = true }),
+            new("ssh", new SetType(new("microvm.vsock.ssh", Bool("enable", false,
+                "Whether the guest's SSH server listens on AF_VSOCK, for `microvm ssh`; it needs `vsock.cid`."))), "The guest's SSH server.")
+            { Nullable = true }),
         new("credentialFiles", new AttributesType(PathValue),
             "Files of the host that the guest's systemd gets as credentials, by name.", "{}")
         { Example = "{ TOKEN = \"/run/secrets/token\"; }", Nix = new() { Type = "types.attrsOf types.path" } },
@@ -140,7 +140,7 @@ internal static class MicrovmOptions
             "The runner for the declared hypervisor."),
         Image("vmHostPackages", s_byHand, "", "The package set that the hypervisor and the runner's scripts are from."),
         Image("registerClosure", NixFlag(true), "false", "Whether the guest's Nix database knows its store's paths."),
-        Image("registerWithMachined", NixFlag(false), "true", "Whether the VM is registered with systemd-machined, for machinectl."),
+        Bool("registerWithMachined", false, "Whether the VM's unit registers it with systemd-machined, for machinectl."),
         Image("systemSymlink", new() { Type = "types.bool", Default = "!cfg.storeOnDisk" }, "false",
             "Whether the runner links to the guest's system, so that `microvm list` can compare versions."),
         Image("storeDiskType", new() { Type = "types.enum [ \"squashfs\" \"erofs\" ]", Default = "\"erofs\"" },

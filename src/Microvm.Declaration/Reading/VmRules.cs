@@ -51,6 +51,10 @@ internal sealed partial class VmRules(DiagnosticBag diagnostics)
         {
             diagnostics.Error(vm.PositionOf("machineId"), $"'{Printable.Of(id)}' is not a UUID: 8-4-4-4-12 hexadecimal digits");
         }
+        if (vm.HasVsockSsh && vm.VsockCid is null)
+        {
+            diagnostics.Error(vm.PositionOf("vsock"), "vsock.ssh.enable needs an address for the guest: set vsock.cid, a number from 3 up that no other VM of the host has");
+        }
         if (vm.User is { } user && !UserName().IsMatch(user))
         {
             diagnostics.Error(vm.PositionOf("user"), $"'{Printable.Of(user)}' can't be the name of a user");

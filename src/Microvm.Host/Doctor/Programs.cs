@@ -20,6 +20,12 @@ public sealed class Programs : ICheck
             : new(Name, needsSlirp is null ? Severity.Note : Severity.Problem, "there is no slirp4netns on the PATH",
                 needsSlirp is null ? "interfaces of type user need it with hypervisors that have no user-mode network of their own (all but qemu and kvmtool)" : $"'{needsSlirp.Interface.Id}' of '{needsSlirp.Vm}' is of type user and its hypervisor has no user-mode network of its own",
                 "sudo apt install slirp4netns");
+        if (host.Vms.FirstOrDefault(v => v.RegistersWithMachined) is { } registered)
+        {
+            yield return host.Program("machinectl") is { } machined
+                ? new(Name, Severity.Ok, $"machinectl is {machined}")
+                : new(Name, Severity.Warning, "there is no machinectl on the PATH, and so no systemd-machined", $"'{registered.Name}' asks to be registered with it, and runs without that", "sudo apt install systemd-container");
+        }
         foreach (var (name, package) in host.Vms.Select(v => (v.Hypervisor, DeclaredPrograms.Package(v))).Distinct())
         {
             var program = HypervisorTable.Find(name)?.Facts.Program ?? name;

@@ -102,7 +102,8 @@ public static class Systemctl
         return process.ExitCode;
     }
 
-    private static (int Code, string Output, string Errors) Capture(string program, IReadOnlyList<string> arguments)
+    /// <summary>Runs a tool and keeps what it prints.</summary>
+    internal static (int Code, string Output, string Errors) Capture(string program, IReadOnlyList<string> arguments)
     {
         using var process = Start(program, arguments, true);
         var errors = process.StandardError.ReadToEndAsync();

@@ -10,8 +10,12 @@
         ({ lib, prefix, ... }: {
           networking.hostName = "host";
           microvm.stateDir = "/srv/vms";
+          microvm.host.startupTimeout = 30;
           microvm.vms = lib.genAttrs [ "web" "db" ] (name: {
             specialArgs = { inherit prefix; };
+            nixpkgs = nixpkgs;
+            autostart = name == "db";
+            restartIfChanged = name == "db";
             extraModules = [ ({ prefix, ... }: { microvm.interfaces = [ { type = "tap"; id = "${prefix}-${name}-x"; mac = if name == "web" then "02:00:00:00:00:01" else "02:00:00:00:00:02"; } ]; }) ];
             config = { config, ... }: {
               networking.hostName = "guest-${name}";

@@ -46,6 +46,11 @@ public sealed class CheckTests : IDisposable
     [InlineData("\"user\":\"root\",", "it can't be root")]
     [InlineData("\"forwardPorts\":[{\"host\":{\"port\":80},\"guest\":{\"port\":80}}],", "needs an interface of type \"user\"")]
     [InlineData("\"vcpus\":1,", "did you mean 'vcpu'?")]
+    [InlineData("\"vsock\":{\"ssh\":{\"enable\":true}},", "vsock.ssh.enable needs an address for the guest: set vsock.cid")]
+    // These have no extraArgs, as in microvm.nix, so that no option of theirs can be given twice.
+    [InlineData("\"hypervisor\":\"alioth\",\"alioth\":{\"extraArgs\":[\"--memory\",\"size=1G\"]},", "'microvm.alioth' has no option 'extraArgs'")]
+    [InlineData("\"hypervisor\":\"stratovirt\",\"stratovirt\":{\"extraArgs\":[\"-m\",\"300\"]},", "'microvm.stratovirt' has no option 'extraArgs'")]
+    [InlineData("\"hypervisor\":\"kvmtool\",\"kvmtool\":{\"extraArgs\":[\"--mem\",\"300\"]},", "'microvm.kvmtool' has no option 'extraArgs'")]
     public void Options_of_the_vm_have_rules_too(string more, string says)
     {
         var outcome = Binary.Microvm("check", _folder.File("vm.json", Vm("""{"type":"tap","id":"a","mac":"02:00:00:00:00:01"}""", more)));

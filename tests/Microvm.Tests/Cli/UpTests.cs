@@ -29,6 +29,20 @@ public sealed class UpTests : IDisposable
 
     private JsonElement Link(string name) => JsonDocument.Parse(_ns.Ip("-d", "-j", "link", "show", name)).RootElement[0];
 
+    [Fact]
+    public void The_alias_in_the_kernel_is_of_the_key_in_vms_whatever_the_guest_calls_itself()
+    {
+        var host = _folder.File("host.nix", """
+            { microvm.vms.web.config = { networking.hostName = "frontend"; microvm.interfaces = [ { type = "tap"; id = "vm-web"; mac = "02:00:00:00:00:01"; } ]; }; }
+            """);
+        Assert.Equal(0, Run("up", host).Code);
+        Assert.Equal("microvm:web/vm-web", Link("vm-web").GetProperty("ifalias").GetString());
+        Assert.Equal(0, Run("down", "--vm", "frontend", host).Code);
+        Assert.Equal("microvm:web/vm-web", Link("vm-web").GetProperty("ifalias").GetString());
+        Assert.Equal(0, Run("down", host).Code);
+        Assert.NotEqual(0, Binary.Run("ip", null, "-n", _ns.Name, "link", "show", "vm-web").Code);
+    }
+
     [Theory]
     [InlineData(1, false)]
     [InlineData(2, true)]

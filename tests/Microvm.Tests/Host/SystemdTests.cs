@@ -112,6 +112,75 @@ public sealed class SystemdTests(SystemdHost host)
         Gone("moved");
     }
 
+    private void CreateRegistered(string name, string id)
+    {
+        host.Write($"/root/{name}.json", Vm(name, 1, id).Replace("\"vcpu\"", "\"registerWithMachined\":true,\"vcpu\"", StringComparison.Ordinal));
+        host.Microvm("create", name, "--file", $"/root/{name}.json");
+    }
+
+    private string Machine(string name, string property) => host.Do("machinectl", "show", name, $"--property={property}", "--value").Trim();
+
+    private string Journal(string vm) => host.Run("/usr/local/bin/microvm", "logs", vm).Out;
+
+    [Fact]
+    public void A_vm_that_asks_for_it_is_known_to_machined_from_each_start_to_its_end()
+    {
+        CreateRegistered("known", "vm-n1");
+        host.Microvm("start", "known");
+        var pid = host.Property("microvm@known.service", "MainPID");
+        Assert.Equal((pid, "microvm@known.service", "vm", "microvm"), (Machine("known", "Leader"), Machine("known", "Unit"), Machine("known", "Class"), Machine("known", "Service")));
+        Assert.Equal($"ai 1 {host.Index("vm-n1")}", host.Do("busctl", "get-property", "org.freedesktop.machine1", "/org/freedesktop/machine1/machine/known", "org.freedesktop.machine1.Machine", "NetworkInterfaces").Trim());
+        // The UUID that QEMU gives the guest.
+        Assert.Contains(Machine("known", "Id").Replace("-", "", StringComparison.Ordinal), host.Do("sh", "-c", "cat /proc/[0-9]*/cmdline 2>/dev/null || true").Replace("-", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        host.Do("kill", "-KILL", pid);
+        host.Until("the next hypervisor in machined", () => host.Property("microvm@known.service", "MainPID") is var now && now != pid && now != "0"
+            && host.Run("machinectl", "show", "known", "--property=Leader", "--value").Out.Trim() == now);
+        Assert.Contains("known", host.Do("machinectl", "list"), StringComparison.Ordinal);
+        host.Microvm("stop", "known");
+        Assert.NotEqual(0, host.Run("machinectl", "show", "known").Code);
+        Assert.DoesNotContain("not registered", Journal("known"), StringComparison.Ordinal);
+        Gone("known");
+    }
+
+    [Fact]
+    public void A_foreign_machine_of_a_vms_name_stays_what_it_is()
+    {
+        host.Do("systemd-run", "--unit=other", "sleep", "1000");
+        host.Do("busctl", "call", "org.freedesktop.machine1", "/org/freedesktop/machine1", "org.freedesktop.machine1.Manager", "RegisterMachine", "sayssus", "taken", "0", "other", "container",
+            host.Property("other.service", "MainPID"), "");
+        CreateRegistered("taken", "vm-n2");
+        host.Microvm("start", "taken");
+        Assert.Equal("active", host.Property("microvm@taken.service", "ActiveState"));
+        host.Until("the reason", () => Journal("taken").Contains("'taken' is not registered with systemd-machined, and runs without that: ", StringComparison.Ordinal));
+        host.Microvm("stop", "taken");
+        Assert.Equal(("other.service", "active"), (Machine("taken", "Unit"), host.Property("other.service", "ActiveState")));
+        host.Do("systemctl", "stop", "other");
+        Gone("taken");
+    }
+
+    [Fact]
+    public void Where_there_is_no_machined_a_vm_runs_and_its_log_tells_what_to_install()
+    {
+        const string Activated = "/usr/share/dbus-1/system-services/org.freedesktop.machine1.service";
+        host.Do("systemctl", "start", "dbus");
+        host.Run("systemctl", "stop", "systemd-machined");
+        host.Do("mv", Activated, "/root/machine1");
+        try
+        {
+            host.Do("systemctl", "reload", "dbus");
+            CreateRegistered("unknown", "vm-n3");
+            host.Microvm("start", "unknown");
+            Assert.Equal("active", host.Property("microvm@unknown.service", "ActiveState"));
+            host.Until("what to install", () => Journal("unknown").Contains("this host has none; install it (Debian: apt install systemd-container), or leave microvm.registerWithMachined out", StringComparison.Ordinal));
+            Gone("unknown");
+        }
+        finally
+        {
+            host.Do("mv", "/root/machine1", Activated);
+            host.Do("systemctl", "reload", "dbus");
+        }
+    }
+
     [Fact]
     public void A_killed_hypervisor_is_started_again_and_its_interfaces_are_not_touched()
     {
@@ -165,6 +234,25 @@ public sealed class SystemdTests(SystemdHost host)
         Assert.Null(host.Index("vm-e1"));
         Gone("early");
         Gone("late");
+    }
+
+    [Fact]
+    public void A_change_restarts_the_vms_of_a_fleet_that_say_so_and_no_other()
+    {
+        static string Fleet(int mem) => $$"""
+            {"microvm":{"vms":{"quick":{"restartIfChanged":true,"config":{{Vm("quick", 1, "vm-q1").Replace("\"vcpu\"", $"\"mem\":{mem},\"vcpu\"", StringComparison.Ordinal)}}},
+              "still":{"restartIfChanged":false,"config":{{Vm("still", 1, "vm-q2").Replace("\"vcpu\"", $"\"mem\":{mem},\"vcpu\"", StringComparison.Ordinal)}}} } } }
+            """;
+        host.Write("/root/two.json", Fleet(256));
+        host.Microvm("fleet", "up", "/root/two.json");
+        var (quick, still, link) = (host.Property("microvm@quick.service", "MainPID"), host.Property("microvm@still.service", "MainPID"), host.Index("vm-q1"));
+        host.Write("/root/two.json", Fleet(264));
+        Assert.Contains("still runs from an older declaration; apply it with: microvm restart still", host.Microvm("fleet", "up", "/root/two.json"), StringComparison.Ordinal);
+        Assert.Equal(still, host.Property("microvm@still.service", "MainPID"));
+        Assert.NotEqual(quick, host.Property("microvm@quick.service", "MainPID"));
+        Assert.Equal(("current", "stale", link), (Listed("quick", "runner"), Listed("still", "runner"), host.Index("vm-q1")));
+        Gone("quick");
+        Gone("still");
     }
 
     [Fact]

@@ -23,6 +23,12 @@ public sealed class PublishedShapesTests
         {
             Assert.Contains(said[5..], outcome.Out + outcome.Err, StringComparison.Ordinal);
         }
+        // What names options without effect names them once.
+        Assert.True((outcome.Out + outcome.Err).Split("without effect here").Length <= 2, outcome.Out + outcome.Err);
+        if (expected.FirstOrDefault(l => l.StartsWith("fleet ", StringComparison.Ordinal)) is { } fleet)
+        {
+            Assert.Equal(fleet[6..], Fleet(file, words));
+        }
         var vms = expected.Where(l => l.StartsWith("vm ", StringComparison.Ordinal)).Select(l => l[3..]).ToList();
         if (vms.Count == 0)
         {
@@ -52,13 +58,17 @@ public sealed class PublishedShapesTests
         Assert.Equal(Plan("-u", "NIX_PATH"), Plan($"NIX_PATH=nixpkgs={usable}"));
     }
 
+    /// <summary>Which VMs start with the host, which are restarted by a change, and where they are.</summary>
+    private static string Fleet(string file, string[] words)
+    {
+        var fleet = FleetReader.Read(Open(file, words, out _), new())!;
+        string Where(Func<FleetVm, bool> isSo) => string.Join(' ', fleet.Vms.Where(isSo).Select(v => v.Name).Order(StringComparer.Ordinal));
+        return $"in {fleet.StateDirectory ?? "the usual directory"}; autostart: {Where(v => v.Autostart)}; restartIfChanged: {Where(v => v.RestartIfChanged)}";
+    }
+
     private static IEnumerable<string> Interfaces(string file, string[] words)
     {
-        var bag = new DiagnosticBag();
-        var given = words.Skip(1).Chunk(3).Select(w => new Nix.NixArgument(w[1], w[2], w[0] == "--argstr")).ToList();
-        var options = new Nix.NixOptions { Arguments = given };
-        var node = file.Contains('#') ? Nix.NixFrontDoor.ReadFlake(file, options, bag) : Nix.NixFrontDoor.Read(file, options, bag);
-        Assert.True(node is not null, string.Join('\n', bag.All));
+        var node = Open(file, words, out var bag);
         List<MicrovmConfig> vms = FleetReader.IsFleet(node) ? [.. FleetReader.Read(node, bag)!.Vms.Select(v => v.Config).OfType<MicrovmConfig>()] : [];
         if (FleetReader.Guest(node) is { } guest)
         {
@@ -66,5 +76,15 @@ public sealed class PublishedShapesTests
         }
         Assert.False(bag.HasErrors, string.Join('\n', bag.All));
         return vms.Select(v => $"{v.Name}: {string.Join(' ', v.Interfaces.Select(i => i.Id.Value))}").Order(StringComparer.Ordinal);
+    }
+
+    private static Node Open(string file, string[] words, out DiagnosticBag bag)
+    {
+        bag = new();
+        var given = words.Skip(1).Chunk(3).Select(w => new Nix.NixArgument(w[1], w[2], w[0] == "--argstr")).ToList();
+        var options = new Nix.NixOptions { Arguments = given };
+        var node = file.Contains('#') ? Nix.NixFrontDoor.ReadFlake(file, options, bag) : Nix.NixFrontDoor.Read(file, options, bag);
+        Assert.True(node is not null, string.Join('\n', bag.All));
+        return node;
     }
 }

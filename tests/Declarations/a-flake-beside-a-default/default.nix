@@ -1,0 +1,1 @@
+(import (fetchTarball "https://example.org/flake-compat.tar.gz") { src = ./.; }).defaultNix

@@ -1,0 +1,4 @@
+{ lib }:
+{
+  microvm.interfaces = lib.optional true { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; };
+}
