@@ -37,8 +37,6 @@ public sealed class UpTests : IDisposable
             """);
         Assert.Equal(0, Run("up", host).Code);
         Assert.Equal("microvm:web/vm-web", Link("vm-web").GetProperty("ifalias").GetString());
-        Assert.Equal(0, Run("down", "--vm", "frontend", host).Code);
-        Assert.Equal("microvm:web/vm-web", Link("vm-web").GetProperty("ifalias").GetString());
         Assert.Equal(0, Run("down", host).Code);
         Assert.NotEqual(0, Binary.Run("ip", null, "-n", _ns.Name, "link", "show", "vm-web").Code);
     }
