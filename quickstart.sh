@@ -48,7 +48,7 @@ step() {
     "$microvm" "$@"
 }
 
-need ip=iproute2 ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin
+need ip=iproute2 ping=iputils-ping qemu-system-x86_64=qemu-system-x86 nix-instantiate=nix-bin nft=nftables dnsmasq=dnsmasq-base
 microvm=$(realpath -m "${MICROVM_BINARY:-out/microvm}")
 if [ -z "${MICROVM_BINARY:-}" ]; then
     # No server of the build's stays for the next one.

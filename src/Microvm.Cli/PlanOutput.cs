@@ -47,11 +47,11 @@ internal static class PlanOutput
         var text = new StringBuilder();
         foreach (var step in plan.Networks?.Steps ?? [])
         {
-            Append(text, step.Kind, step.Name, $"network {step.Network}", step.Reason, Terminal.Output);
+            Append(text, step.Kind, Printable.Of(step.Name).PadRight(15), $"network {step.Network}", step.Reason, Terminal.Output);
         }
         foreach (var step in plan.Steps)
         {
-            Append(text, step.Kind, step.Name, step.Vm, step.Reason, Terminal.Output);
+            Append(text, step.Kind, CellText.Fit(Printable.Of(step.Name), 15), $"VM {step.Vm}", step.Reason, Terminal.Output);
         }
         text.Append(plan.Refusals.Count > 0 ? "nothing was changed"
             : plan.HasChanges ? Sums([.. plan.Steps.Select(s => s.Kind), .. plan.Networks?.Steps.Select(s => s.Kind) ?? []], Terminal.Output) : "nothing to do");
@@ -59,19 +59,19 @@ internal static class PlanOutput
         PrintPrograms(vms ?? []);
     }
 
-    private static void Append(StringBuilder text, StepKind kind, string what, string whose, string why, Terminal terminal)
+    private static void Append(StringBuilder text, StepKind kind, string name, string whose, string why, Terminal terminal)
     {
         var (sign, style) = Look(kind);
         var word = kind.Word();
-        var (name, vm, reason) = (CellText.Fit(Printable.Of(what), 15), Printable.Of(whose), Printable.Lines(why));
+        var (owner, reason) = (Printable.Of(whose), Printable.Lines(why));
         // In a pipe the action's word comes first, for scripts; on a terminal its sign does.
         if (terminal.IsTerminal || terminal.Color)
         {
-            text.Append(terminal.Paint(style, $"{sign} {word,-8} {name}")).Append(" (VM ").Append(vm).Append(')').Append(terminal.Paint(Style.Dim, $": {reason}")).Append('\n');
+            text.Append(terminal.Paint(style, $"{sign} {word,-8} {name}")).Append(" (").Append(owner).Append(')').Append(terminal.Paint(Style.Dim, $": {reason}")).Append('\n');
         }
         else
         {
-            text.Append(word.PadRight(8)).Append(' ').Append(name).Append(" (VM ").Append(vm).Append("): ").Append(reason).Append('\n');
+            text.Append(word.PadRight(8)).Append(' ').Append(name).Append(" (").Append(owner).Append("): ").Append(reason).Append('\n');
         }
     }
 
