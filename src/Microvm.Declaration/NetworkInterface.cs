@@ -77,6 +77,15 @@ public sealed record NetworkInterface
     /// <summary>With <see cref="Network"/>: the addresses that the guest is to be given.</summary>
     internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 
+    /// <summary>The MTU of its link on the host, 68 to 65535 bytes; null leaves it as it is.</summary>
+    public int? Mtu { get; init; }
+
+    /// <summary>Types tap and bridge: whether it reaches only ports of its bridge that are not isolated; null leaves that as it is.</summary>
+    public bool? Isolated { get; init; }
+
+    /// <summary>Type tap: how many packets may wait for the guest; null leaves it as it is.</summary>
+    public int? TxQueueLength { get; init; }
+
     /// <summary>Type bridge: whether QEMU's helper makes the tap; null leaves it to the hypervisor.</summary>
     public bool? BridgeHelper { get; init; }
 

@@ -74,7 +74,7 @@ public static class HypervisorTable
     {
         foreach (var kind in hypervisor.Accepts(i.Type))
         {
-            if ((i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper)) && (kind != AttachmentKind.BridgeHelper || !IsTooLongForHelper(i)))
+            if ((i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper)) && (kind != AttachmentKind.BridgeHelper || !(IsTooLongForHelper(i) || IsBeyondHelper(i))))
             {
                 return kind;
             }
@@ -85,11 +85,18 @@ public static class HypervisorTable
     // It copies the name into IFNAMSIZ bytes (qemu-bridge-helper.c); a bridge's altname may be longer.
     private static bool IsTooLongForHelper(NetworkInterface i) => i.Bridge is { } bridge && System.Text.Encoding.UTF8.GetByteCount(bridge.Value) > InterfaceName.MaxBytes;
 
+    // It makes the tap itself, with the bridge's MTU and as a port like any other.
+    private static bool IsBeyondHelper(NetworkInterface i) => i.Mtu is not null || i.Isolated is not null;
+
     private static string Refusal(IHypervisor hypervisor, NetworkInterface i)
     {
         if (i.BridgeHelper == true && IsTooLongForHelper(i) && hypervisor.Accepts(i.Type).Contains(AttachmentKind.BridgeHelper))
         {
             return $"qemu-bridge-helper takes no name of more than {InterfaceName.MaxBytes} bytes, as '{i.Bridge}' is; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
+        }
+        if (i.BridgeHelper == true && IsBeyondHelper(i) && hypervisor.Accepts(i.Type).Contains(AttachmentKind.BridgeHelper))
+        {
+            return $"qemu-bridge-helper sets neither an MTU nor isolation; leave bridgeHelper out, and 'microvm up' makes '{i.Id}' with {(i.Mtu is null ? "isolated" : "mtu")}";
         }
         var type = i.Type.Word();
         if (i.BridgeHelper == true && hypervisor.Accepts(i.Type).Count > 0)

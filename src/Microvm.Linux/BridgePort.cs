@@ -13,6 +13,28 @@ public sealed record BridgePort(string Settings)
         IFLA_BRPORT_BCAST_FLOOD = 30, IFLA_BRPORT_BACKUP_PORT = 34, IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT = 37, IFLA_BRPORT_LOCKED = 39, IFLA_BRPORT_MAB = 40,
         IFLA_BRPORT_MCAST_MAX_GROUPS = 42, IFLA_BRPORT_BACKUP_NHID = 44;
 
+    private const ushort IFLA_BRPORT_ISOLATED = 33;
+
+    /// <summary>The setting that isolates a port from other isolated ones, or ends that.</summary>
+    public static BridgePort Isolation(bool isolated) => new(Convert.ToHexStringLower(new NetlinkWriter().Attribute(IFLA_BRPORT_ISOLATED, [isolated ? (byte)1 : (byte)0]).Written));
+
+    /// <summary>Whether frames to and from other isolated ports are dropped.</summary>
+    public bool IsIsolated
+    {
+        get
+        {
+            var reader = new AttributeReader(Convert.FromHexString(Settings));
+            while (reader.Read())
+            {
+                if (reader.Type == IFLA_BRPORT_ISOLATED)
+                {
+                    return reader.Byte != 0;
+                }
+            }
+            return false;
+        }
+    }
+
     /// <summary>What a new port has (new_nbp() in net/bridge/br_if.c); null for what is no setting: states, timers, counts, what the bridge
     /// works out by itself.</summary>
     private static uint? Standard(ushort attribute) => attribute switch

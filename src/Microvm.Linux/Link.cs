@@ -104,12 +104,15 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>As a bridge's port: what is unlike a new port's settings; null where nothing is.</summary>
     public BridgePort? Port { get; init; }
 
+    /// <summary>How many packets may wait to be sent on it (IFLA_TXQLEN).</summary>
+    public uint TxQueueLength { get; init; }
+
     /// <summary>Whether that is its name or one of its further names.</summary>
     public bool IsNamed(string name) => Name == name || AltNames.Contains(name);
 
     private const ushort IFLA_LINK = 5, IFLA_QDISC = 6, IFLA_STATS64 = 23, IFLA_AF_SPEC = 26, IFLA_CARRIER = 33, IFLA_LINK_NETNSID = 37, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
     private const uint IFF_ALLMULTI = 0x200, IFF_LOOPBACK = 8;
-    private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
+    private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_TXQLEN = 13, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_KIND = 4, IFLA_INFO_SLAVE_DATA = 5;
     private const uint IFF_UP = 1;
 
@@ -124,7 +127,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         var flags = BinaryPrimitives.ReadUInt32LittleEndian(body[8..]);
         var up = (flags & IFF_UP) != 0;
         string? name = null, kind = null, alias = null, address = null;
-        uint group = 0, mtu = 0;
+        uint group = 0, mtu = 0, queueLength = 0;
         int? master = null, lower = null, under = null, lowerNamespace = null;
         LinkStatistics statistics = default;
         TunInfo? tun = null;
@@ -144,6 +147,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                 case IFLA_CARRIER: carrier = attributes.Byte != 0; break;
                 case IFLA_GROUP: group = attributes.UInt32; break;
                 case IFLA_MTU: mtu = attributes.UInt32; break;
+                case IFLA_TXQLEN: queueLength = attributes.UInt32; break;
                 case IFLA_MASTER: master = (int)attributes.UInt32; break;
                 case IFLA_LINK: lower = (int)attributes.UInt32; break;
                 case IFLA_LINK_NETNSID: lowerNamespace = (int)attributes.UInt32; break;
@@ -194,6 +198,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             AltNames = altNames ?? (IReadOnlyList<string>)[],
             MasterKind = masterKind,
             Port = port,
+            TxQueueLength = queueLength,
         };
     }
 

@@ -6,7 +6,7 @@ public sealed class RouteBatch
 {
     private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWADDR = 20, RTM_DELADDR = 21, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
     private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
-    private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
+    private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_TXQLEN = 13, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_DATA = 5, TCA_KIND = 1;
     private const ushort IFLA_MACVLAN_MODE = 1, IFLA_MACVLAN_MACADDR_MODE = 3, IFLA_MACVLAN_MACADDR = 4, IFLA_MACVLAN_MACADDR_DATA = 5;
     private const uint MACVLAN_MACADDR_SET = 3;
@@ -114,6 +114,13 @@ public sealed class RouteBatch
     public RouteBatch SetMtu(int index, string name, uint mtu)
     {
         Begin("set the MTU of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_MTU, mtu);
+        return End();
+    }
+
+    /// <summary>Sets how many packets may wait to be sent on a link.</summary>
+    public RouteBatch SetTxQueueLength(int index, string name, uint packets)
+    {
+        Begin("set the queue length of", name, RTM_SETLINK, 0).IfInfo(index).Attribute(IFLA_TXQLEN, packets);
         return End();
     }
 

@@ -48,6 +48,15 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>The senders that mode source lets in.</summary>
     public IReadOnlyList<MacAddress> Sources { get; init; } = [];
 
+    /// <summary>Its MTU in bytes; null leaves it as it is.</summary>
+    public uint? Mtu { get; init; }
+
+    /// <summary>Whether a bridge's port is isolated from other isolated ones; null leaves that as it is.</summary>
+    public bool? Isolated { get; init; }
+
+    /// <summary>How many packets may wait to be sent on it; null leaves it as it is.</summary>
+    public uint? TxQueueLength { get; init; }
+
     /// <summary>The name of the link to which all that comes in on this one is redirected.</summary>
     public string? RedirectTo { get; init; }
 
@@ -89,6 +98,9 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             MultiQueue = a.MultiQueue,
             Bridge = a.Interface.Bridge?.Value,
             Detached = a.Interface.Detached,
+            Mtu = (uint?)a.Interface.Mtu,
+            Isolated = a.Interface.Isolated,
+            TxQueueLength = (uint?)a.Interface.TxQueueLength,
         };
 
     private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>
@@ -105,6 +117,7 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             },
             Mac = a.Interface.Mac,
             Sources = a.Interface.SourceMacs,
+            Mtu = (uint?)a.Interface.Mtu,
         };
 
     /// <summary>The name of the macvlan beside a tap: readable where it fits into 15 bytes, else a hash.</summary>

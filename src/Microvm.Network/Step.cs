@@ -74,6 +74,15 @@ public enum Difference
     /// <summary>Where its frames are redirected.</summary>
     Redirect = 0x400,
 
+    /// <summary>Its MTU.</summary>
+    Mtu = 0x800,
+
+    /// <summary>Whether a bridge's port is isolated.</summary>
+    Isolated = 0x2000,
+
+    /// <summary>How many packets may wait to be sent on it.</summary>
+    TxQueueLength = 0x4000,
+
     /// <summary>What the kernel can't change on a link that is there.</summary>
     Fixed = 0x1000,
 }

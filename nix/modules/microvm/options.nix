@@ -126,6 +126,18 @@ in
             example = [ "10.20.0.20" ];
             description = "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm chooses some that stay the same. Not in microvm.nix.";
           };
+          mtu = mkOption {
+            type = types.nullOr types.ints.positive;
+            default = null;
+            example = 9000;
+            description = "The largest packet on the interface, in bytes. The guest learns it where the hypervisor can tell it. Where it is left out, the link has that of its bridge or lower device when it is made, and later changes are not undone. Not in microvm.nix.";
+          };
+          isolated = mkOption {
+            type = types.nullOr types.bool;
+            default = null;
+            example = true;
+            description = "Types `tap` and `bridge`: whether the guest reaches only those ports of its bridge that are not isolated, such as the uplink, and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.";
+          };
           bridgeHelper = mkOption {
             type = types.nullOr types.bool;
             default = null;
@@ -156,6 +168,12 @@ in
               default = false;
               example = true;
               description = "Whether the host's kernel carries the packets of the tap (vhost-net), for more throughput.";
+            };
+            txQueueLength = mkOption {
+              type = types.nullOr types.ints.positive;
+              default = null;
+              example = 5000;
+              description = "How many packets wait for the guest before one is dropped. Where it is left out, the kernel's own length of 1000 stays. Not in microvm.nix.";
             };
           };
           user = {

@@ -103,6 +103,8 @@
     bridge = null;
     network = null;
     addresses = null;
+    mtu = null;
+    isolated = null;
     bridgeHelper = null;
     macvtap = {
       link = null;
@@ -111,6 +113,7 @@
     };
     tap = {
       vhost = null;
+      txQueueLength = null;
     };
     user = {
       kernelIp = null;

@@ -30,6 +30,15 @@ internal static class DeviceOptions
         Words("addresses", "[ \"10.20.0.20\" ]",
             "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm "
                 + "chooses some that stay the same. Not in microvm.nix."),
+        new("mtu", new IntegerType(68, 65535),
+            "The largest packet on the interface, in bytes. The guest learns it where the hypervisor can tell it. Where it is left out, "
+                + "the link has that of its bridge or lower device when it is made, and later changes are not undone. Not in microvm.nix.")
+        { Nullable = true, Example = "9000" },
+        new("isolated", new BoolType(),
+            "Types `tap` and `bridge`: whether the guest reaches only those ports of its bridge that are not isolated, such as the uplink, "
+                + "and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.",
+            "as it is")
+        { Nullable = true, Example = "true" },
         new("bridgeHelper", new BoolType(),
             "Type `bridge` on QEMU: true lets qemu-bridge-helper make the tap, false has `microvm up` make it, with QEMU's sandbox "
                 + "fully on. Where it is left out or null, QEMU uses the helper and the other hypervisors do not. Not in microvm.nix.",
@@ -44,7 +53,11 @@ internal static class DeviceOptions
                 "Mode `source`: the senders whose frames are let through. Not in microvm.nix."))), "Required for type `macvtap`."),
         new("tap", new SetType(new("microvm.interfaces.*.tap",
             Bool("vhost", false,
-                "Whether the host's kernel carries the packets of the tap (vhost-net), for more throughput."))), "For type `tap`."),
+                "Whether the host's kernel carries the packets of the tap (vhost-net), for more throughput."),
+            new("txQueueLength", new IntegerType(1, 1_000_000),
+                "How many packets wait for the guest before one is dropped. Where it is left out, the kernel's own length of 1000 stays. "
+                    + "Not in microvm.nix.")
+            { Nullable = true, Example = "5000" })), "For type `tap`."),
         new("user", new SetType(new("microvm.interfaces.*.user",
             Bool("kernelIp", false,
                 "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's "

@@ -29,6 +29,8 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(it.Set("macvtap")!.PositionOf("link"), $"the lower device '{below}' is the interface itself; 'link' names a device of the host, and 'id' the new interface");
         }
         var vhost = Vhost(it, type);
+        var mtu = Mtu(it, type, network);
+        var isolated = Isolated(it, type);
         var helper = BridgeHelper(it, type);
         var kernelIp = it.Set("user").Flag("kernelIp", false);
         if (it["user"] is { } user && type is not null and not InterfaceType.User)
@@ -53,6 +55,9 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             MacvtapMode = mode,
             SourceMacs = sources,
             Vhost = vhost,
+            Mtu = mtu,
+            Isolated = isolated,
+            TxQueueLength = TxQueueLength(it, type),
             BridgeHelper = helper,
             KernelIp = kernelIp,
             OptionAt = optionAt,
@@ -136,6 +141,60 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(helper.At, $"'bridgeHelper' goes with type bridge, not with {it.Text("type")}");
         }
         return helper.Value;
+    }
+
+    private int? Mtu(ObjectNode it, InterfaceType? type, string? network)
+    {
+        // MAX_MTU of drivers/net/tun.c is for the whole frame.
+        const int tap = 65521, usual = 1500;
+        // Out of the option's range it was told already.
+        if (it["mtu"] is not NumberNode { Integer: >= 68 and <= 65535 and var mtu } node)
+        {
+            return null;
+        }
+        if (type == InterfaceType.User)
+        {
+            diagnostics.Error(it.PositionOf("mtu"), "'mtu' goes with types tap, macvtap and bridge: a user network has no link on the host");
+        }
+        else if (type is InterfaceType.Tap or InterfaceType.Bridge && mtu > tap)
+        {
+            diagnostics.Error(node.At, $"a tap's MTU is at most {tap}");
+        }
+        else if (network is not null && mtu > usual)
+        {
+            diagnostics.Error(node.At, $"the bridge of network '{Printable.Of(network)}' has an MTU of {usual}, so larger packets would be lost there; declare at most {usual}");
+        }
+        return (int)mtu;
+    }
+
+    private bool? Isolated(ObjectNode it, InterfaceType? type)
+    {
+        if (it["isolated"] is not BoolNode node)
+        {
+            return null;
+        }
+        if (type is InterfaceType.Macvtap)
+        {
+            diagnostics.Error(node.At, "'isolated' goes with types tap and bridge; for a macvtap, macvtap.mode = \"private\" means the same");
+        }
+        else if (type is InterfaceType.User)
+        {
+            diagnostics.Error(node.At, "'isolated' goes with types tap and bridge: a user network has no neighbours");
+        }
+        return node.Value;
+    }
+
+    private int? TxQueueLength(ObjectNode it, InterfaceType? type)
+    {
+        if (it.Set("tap")?["txQueueLength"] is not NumberNode { Integer: > 0 and <= int.MaxValue and var length })
+        {
+            return null;
+        }
+        if (type is not null and not InterfaceType.Tap)
+        {
+            diagnostics.Error(it.PositionOf("tap"), $"tap.txQueueLength goes with type tap, not with {it.Text("type")}");
+        }
+        return (int)length;
     }
 
     private bool Vhost(ObjectNode it, InterfaceType? type)

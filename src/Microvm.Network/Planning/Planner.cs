@@ -160,6 +160,10 @@ internal sealed class Planner
         var taken = _byName.GetValueOrDefault(want.Name);
         var mine = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias);
         var link = mine ?? taken;
+        if (!MtuFits(want, link, bridge, lower))
+        {
+            return;
+        }
         if (taken is not null && taken != mine && IsToBeRenamed(taken))
         {
             link = mine;
@@ -176,7 +180,7 @@ internal sealed class Planner
         }
         if (link is null || (link == taken && _going.Contains(link.Index)))
         {
-            _steps.Add(new(StepKind.Create, want.Vm, want.Name, "not there yet", want, null, group, bridge?.Index ?? 0, lower) { Mtu = MtuOf(bridge) });
+            _steps.Add(new(StepKind.Create, want.Vm, want.Name, $"not there yet{Lowers(want, bridge)}", want, null, group, bridge?.Index ?? 0, lower) { Mtu = want.Mtu ?? MtuOf(bridge) });
             return;
         }
         var redirect = want.RedirectTo is { } to && _byName.TryGetValue(to, out var target) ? target.Index : -1;
@@ -192,10 +196,10 @@ internal sealed class Planner
             return;
         }
         _steps.Add(comparison.Differs == Difference.None ? Keep(want, link, group, bridge, lower)
-            : new(StepKind.Change, want.Vm, want.Name, comparison.Reason, want, link, group, bridge?.Index ?? 0, lower, comparison.Differs)
+            : new(StepKind.Change, want.Vm, want.Name, $"{comparison.Reason}{(comparison.Differs.HasFlag(Difference.Mtu) ? Lowers(want, bridge) : "")}", want, link, group, bridge?.Index ?? 0, lower, comparison.Differs)
             {
                 // A bridge takes on the smallest MTU of its ports.
-                Mtu = comparison.Differs.HasFlag(Difference.Master) && MtuOf(bridge) is { } mtu && link.Mtu < mtu ? mtu : null,
+                Mtu = !comparison.Differs.HasFlag(Difference.Master) ? null : want.Mtu ?? (MtuOf(bridge) is { } mtu && link.Mtu < mtu ? mtu : null),
             });
     }
 
@@ -217,10 +221,36 @@ internal sealed class Planner
         var stays = master != 0 && master == link.Master;
         return new(StepKind.Replace, want.Vm, want.Name, comparison.Reason, want, link, group, master, lower, comparison.Differs)
         {
-            Mtu = want.Kind == LinkKind.Tap ? (stays || bridge is null ? link.Mtu : MtuOf(bridge))
+            Mtu = want.Mtu is { } declared ? declared : want.Kind == LinkKind.Tap ? (stays || bridge is null ? link.Mtu : MtuOf(bridge))
                 : link.Lower == lower && _byIndex.GetValueOrDefault(lower)?.Mtu > link.Mtu ? link.Mtu : null,
             Port = stays ? link.Port : null,
         };
+    }
+
+    private static string Lowers(DesiredLink want, Link? bridge) => bridge is null || !(want.Mtu < bridge.Mtu) ? ""
+        : $"; '{bridge.Name}' takes on its MTU of {want.Mtu}, unless its own was set (ip link set dev {bridge.Name} mtu {bridge.Mtu})";
+
+    /// <summary>Whether frames of the declared MTU pass what the link is on.</summary>
+    private bool MtuFits(DesiredLink want, Link? link, Link? bridge, int lower)
+    {
+        if (want.Mtu is not { } mtu)
+        {
+            return true;
+        }
+        // A bridge has the smallest MTU of its ports, unless its own was set (br_mtu_auto_adjust() in net/bridge/br_if.c): it may be this one's.
+        if (bridge is not null && bridge.Mtu < mtu && !(link?.Master == bridge.Index && link.Mtu <= bridge.Mtu))
+        {
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should have an MTU of {mtu}, and its bridge '{bridge.Name}' has {bridge.Mtu}, so larger packets would be lost there; "
+                + $"raise that (ip link set dev {bridge.Name} mtu {mtu}), or declare mtu = {bridge.Mtu}");
+            return false;
+        }
+        if (_byIndex.GetValueOrDefault(lower) is { } device && device.Mtu < mtu)
+        {
+            Refuse(RefusalKind.LowerUnfit, want, $"'{want.Name}' should have an MTU of {mtu}, and its lower device '{device.Name}' has {device.Mtu}; "
+                + $"raise that (ip link set dev {device.Name} mtu {mtu}), or declare mtu = {device.Mtu}");
+            return false;
+        }
+        return true;
     }
 
     // A tap can have no more (MAX_MTU in drivers/net/tun.c, less the Ethernet header).

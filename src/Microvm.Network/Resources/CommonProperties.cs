@@ -30,6 +30,15 @@ internal static class CommonProperties
         SetBack = (e, batch) => batch.SetUp(e.Link.Index, e.Link.Name, false),
     };
 
+    private static readonly LinkProperty s_mtu = new(Difference.Mtu, Turn.Own)
+    {
+        // A link is made with it: a bridge takes on the smallest MTU of its ports as soon as they are attached.
+        Wrong = c => c.Want.Mtu is { } mtu && c.Link.Mtu != mtu ? $"its MTU is {c.Link.Mtu}, should be {mtu}" : null,
+        GivenOnAdoption = true,
+        Set = (e, batch) => batch.SetMtu(e.Link.Index, e.Link.Name, e.Want.Mtu!.Value),
+        SetBack = (e, batch) => batch.SetMtu(e.Link.Index, e.Link.Name, e.Link.Mtu),
+    };
+
     private static readonly LinkProperty s_ipv6 = new(Difference.Ipv6, Turn.Call)
     {
         // Off when we make it. On a link that is up, somebody turned it on since; one that is down may be half made.
@@ -47,5 +56,5 @@ internal static class CommonProperties
     };
 
     /// <summary>In the order in which reasons are said, after those of the kind itself.</summary>
-    internal static LinkProperty[] All { get; } = [s_name, s_mark, s_up, s_ipv6, s_redirect];
+    internal static LinkProperty[] All { get; } = [s_name, s_mark, s_mtu, s_up, s_ipv6, s_redirect];
 }

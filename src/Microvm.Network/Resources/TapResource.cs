@@ -68,7 +68,37 @@ internal static class TapResource
         },
     };
 
-    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master])
+    private static readonly LinkProperty s_isolated = new(Difference.Isolated, Turn.Own)
+    {
+        Wrong = c => c.Want.Isolated is { } isolated && IsolatedOnceAttached(c) is { } now && now != isolated ? isolated ? "it is not isolated" : "it is isolated" : null,
+        GivenOnAdoption = true,
+        Make = (link, index, batch) =>
+        {
+            if (link.Want is { Isolated: { } isolated, Bridge: not null } && link.Master != 0)
+            {
+                batch.SetPort(index, link.Want.Name, BridgePort.Isolation(isolated));
+            }
+        },
+        Set = (e, batch) => batch.SetPort(e.Link.Index, e.Link.Name, BridgePort.Isolation(e.Want.Isolated!.Value)),
+        SetBack = (e, batch) => batch.SetPort(e.Link.Index, e.Link.Name, BridgePort.Isolation(e.Link.Port?.IsIsolated == true)),
+    };
+
+    private static readonly LinkProperty s_txQueueLength = new(Difference.TxQueueLength, Turn.Own)
+    {
+        Wrong = c => c.Want.TxQueueLength is { } length && c.Link.TxQueueLength != length ? $"its queue length is {c.Link.TxQueueLength}, should be {length}" : null,
+        GivenOnAdoption = true,
+        Make = (link, index, batch) =>
+        {
+            if (link.Want.TxQueueLength is { } length)
+            {
+                batch.SetTxQueueLength(index, link.Want.Name, length);
+            }
+        },
+        Set = (e, batch) => batch.SetTxQueueLength(e.Link.Index, e.Link.Name, e.Want.TxQueueLength!.Value),
+        SetBack = (e, batch) => batch.SetTxQueueLength(e.Link.Index, e.Link.Name, e.Link.TxQueueLength),
+    };
+
+    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, s_txQueueLength])
     {
         Unlike = link => link.Tun is { IsTap: true, VnetHeader: true } ? null : "it is not a tap with vnet_hdr",
     };
@@ -84,6 +114,13 @@ internal static class TapResource
         (null, { } g) => $"group {AccountFile.Words(AccountFile.Groups, g)}",
         ({ } u, { } g) => $"{AccountFile.Words(AccountFile.Users, u)} and group {AccountFile.Words(AccountFile.Groups, g)}",
     };
+
+    /// <summary>Whether it is isolated where it will be attached; null where that is no bridge, and nothing can be set. One that moves is a new port there.</summary>
+    private static bool? IsolatedOnceAttached(Planning.Comparison c)
+    {
+        var stays = (c.Want.Bridge is null && !c.Want.Detached) || (c.Link.Master ?? 0) == c.Master;
+        return stays ? c.Link.MasterKind == "bridge" ? c.Link.Port?.IsIsolated == true : null : c.Want.Bridge is null ? null : false;
+    }
 
     private static bool IsTaken(uint? then, uint? now) => then is null && now is not null;
 
