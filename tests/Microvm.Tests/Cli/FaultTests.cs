@@ -12,7 +12,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         var all = Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 };
         var configuration = Path.GetFileName(Path.GetDirectoryName(AppContext.BaseDirectory.TrimEnd('/')))!;
         var harness = Path.Combine(Binary.Root, "tests", "faults", "bin", configuration, "net10.0", "microvm-faults");
-        string[] extent = all ? ["--all", "--write", Path.Combine(Binary.Root, "docs", "reliability.md")] : ["--seconds", "60", "--seed", $"{Stopwatch.GetTimestamp() % 1_000_000}"];
+        string[] extent = all ? ["--all", "--write", Path.Combine(Binary.Root, "docs", "reliability.md")] : ["--seconds", "75", "--seed", $"{Stopwatch.GetTimestamp() % 1_000_000}"];
         var outcome = Binary.Run(harness, null, [Binary.Path, .. extent]);
         output.WriteLine($"{outcome.Out}{outcome.Err}");
         Directory.CreateDirectory(Path.Combine(Binary.Root, "out"));
