@@ -9,7 +9,7 @@ rm -rf "$out"
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 root=$out/root
-mkdir -p "$root"/{bin,etc,lib64,modules,proc,sys,dev,run,root/.ssh,usr/sbin,var/empty}
+mkdir -p "$root"/{bin,etc,lib,lib64,modules,proc,sys,dev,run,root/.ssh,usr/sbin,var/empty}
 echo "== building a guest with sshd (downloads openssh-server, 1 MB)"
 apt-cache show openssh-server >/dev/null 2>&1 || apt-get update -qq
 work=$(mktemp -d)
@@ -18,10 +18,12 @@ chmod 755 "$work"
 (cd "$work" && apt-get -o APT::Sandbox::User=root download -qq openssh-server libwrap0 >/dev/null && for package in *.deb; do dpkg -x "$package" unpacked; done)
 gcc -O1 -Wall -Wextra -Werror -static -o "$root/bin/listen" listen.c
 cp "$(command -v busybox)" "$root/bin/busybox"
+for applet in sh id; do ln -s busybox "$root/bin/$applet"; done
 cp "$work/unpacked/usr/sbin/sshd" "$root/usr/sbin/sshd"
 libraries=$work/unpacked/usr/lib/$(gcc -print-multiarch)
 LD_LIBRARY_PATH=$libraries ldd "$root/usr/sbin/sshd" | sed -nE 's,.*(=> |	)(/[^ ]*) .*,\2,p' | while read -r library; do
-    cp -L "$library" "$root/lib64/"
+    # The loader's own path stands in the program; it looks for the others in /lib.
+    case $library in /lib64/*) cp -L "$library" "$root/lib64/" ;; *) cp -L "$library" "$root/lib/" ;; esac
 done
 # PAM wants a configuration that the guest has not, and libc its files of users in /etc.
 printf 'root:*:0:0::/root:/bin/sh\nsshd:*:100:65534::/var/empty:/bin/sh\n' > "$root/etc/passwd"

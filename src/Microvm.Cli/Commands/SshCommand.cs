@@ -81,7 +81,8 @@ internal static class SshCommand
         words.AddRange(["-l", user, .. Way(way, name, folder, result.GetValue(s_port)), "--", way is GuestSshWay.Forwarded { Address: var address } ? address : name]);
         if (result.GetValue(s_command) is { Length: > 0 } command)
         {
-            words.AddRange(["--", .. command]);
+            // A second -- would be the command's; a word with a dash in front would be ssh's.
+            words.AddRange(command[0].StartsWith('-') ? throw new UsageException("a command's first word is a program, not an option") : command);
         }
         PosixProcess.Exec(words);
         return 1;
