@@ -5,6 +5,8 @@ cd "$(dirname "$0")/.."
 [ -x out/microvm ] || ./build.sh
 version=$(sed -nE 's:.*<Version>(.*)</Version>.*:\1:p' Directory.Build.props)
 arch=$(dpkg --print-architecture)
+# Below sudo, what is written would be written with the caller's rights.
+unset SUDO_UID SUDO_GID SUDO_USER
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 root=$work/root

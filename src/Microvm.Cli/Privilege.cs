@@ -118,7 +118,7 @@ internal static class Privilege
         {
             Privileges.Shrink(s_kept[Name(result)]);
         }
-        if (Name(result) is "up" or "down" or "watch" or "plan" or "status" or "top" or "metrics")
+        if (Name(result) is "up" or "down" or "watch" or "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.Writes(result) && Caller.User != PosixProcess.EffectiveUser))
         {
             Caller.Part();
         }

@@ -42,6 +42,47 @@ internal static class SocketFile
         }
     }
 
+    /// <summary>The file of a socket that somebody else may have made, held open: <c>/proc/self/fd/N</c> leads to it and to nothing that takes its
+    /// place. As root no symbolic link of another user's is followed to it, which could lead to another program's socket.</summary>
+    /// <returns>Null where nothing is there.</returns>
+    /// <exception cref="IOException">A link of another user's leads there, or somebody exchanges parts of the path.</exception>
+    /// <exception cref="LinuxException">It can't be opened.</exception>
+    public static FileDescriptor? Hold(string path)
+    {
+        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000;
+        var full = Path.GetFullPath(path);
+        Refuse(full);
+        var fd = Libc.openat(AT_FDCWD, full, O_PATH | O_CLOEXEC, 0);
+        if (fd < 0)
+        {
+            var errno = System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+            return errno is Errno.ENOENT or Errno.ENOTDIR ? null : throw new LinuxException($"open {path}", errno);
+        }
+        var file = new FileDescriptor(fd);
+        try
+        {
+            // Once more: who exchanged a part while it was opened has put it back, and then it is another file, or has not, and then it is a link.
+            Refuse(full);
+            return FileStatus.OfTarget(full) is { } now && now.Is(FileStatus.Of(file)) ? file : throw new IOException($"{path} was exchanged while it was opened");
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static void Refuse(string full)
+    {
+        for (var part = full; part is not null && Libc.geteuid() == 0; part = Path.GetDirectoryName(part))
+        {
+            if (FileStatus.Of(part) is { IsLink: true, IsTrusted: false } link)
+            {
+                throw new IOException($"{part} is a symbolic link of user {link.User}, which root does not follow to a socket: it could be another VM's");
+            }
+        }
+    }
+
     /// <summary>Sets who may connect; what is no socket stays as it is.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     public static void SetMode(string path, UnixFileMode mode)

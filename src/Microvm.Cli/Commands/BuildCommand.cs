@@ -2,6 +2,7 @@ using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Hypervisors;
+using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
 
@@ -44,7 +45,11 @@ internal static class BuildCommand
             Console.Error.WriteLine($"microvm: '{vm.Name}': {missing}; until then the runner has no microvm-run");
         }
         var path = result.GetValue(s_out)!;
-        RunnerDirectory.Publish(path, Runner.Files(vm, (ObjectNode)node!, result.GetValue(s_binary) is { } given ? Path.GetFullPath(given) : VmHost.Binary, result.GetValue(s_user)));
+        var files = Runner.Files(vm, (ObjectNode)node!, result.GetValue(s_binary) is { } given ? Path.GetFullPath(given) : VmHost.Binary, result.GetValue(s_user));
+        using (NamedFile.AsPerson())
+        {
+            RunnerDirectory.Publish(path, files);
+        }
         Console.WriteLine(path);
         return 0;
     }

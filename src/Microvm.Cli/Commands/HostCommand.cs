@@ -5,6 +5,7 @@ using Microvm.Host;
 using Microvm.Host.GuestConsole;
 using Microvm.Host.Install;
 using Microvm.Host.Systemd;
+using Microvm.Linux;
 
 namespace Microvm.Cli.Commands;
 
@@ -87,6 +88,9 @@ internal static class HostCommand
     private static HostInstaller Installer(ParseResult result) => new(result.GetValue(s_root)!, $"{Prefix(result)}/lib/microvm/installed");
     private static bool IsThisHost(ParseResult result) => Path.GetFullPath(result.GetValue(s_root)!) == "/";
 
+    /// <summary>This host is root's; another root is a directory that a person names.</summary>
+    private static IDisposable? AsPerson(ParseResult result) => IsThisHost(result) ? null : NamedFile.AsPerson();
+
     private static int Install(ParseResult result)
     {
         if (result.GetValue(s_stop) is < 1 or > 86400)
@@ -96,6 +100,7 @@ internal static class HostCommand
         var binary = result.GetValue(s_binary) ?? (IsThisHost(result) ? VmHost.Binary : $"{Prefix(result)}/bin/microvm");
         var settings = new UnitSettings(binary, IsThisHost(result) ? VmHost.StatePath(result) : result.GetValue(VmHost.State)!, TimeSpan.FromSeconds(result.GetValue(s_stop)));
         var dryRun = result.GetValue(s_dryRun);
+        using var person = AsPerson(result);
         var steps = Installer(result).Install(HostFile.Of(Prefix(result), settings), dryRun);
         Print(result, steps);
         if (dryRun || !IsThisHost(result))
@@ -143,6 +148,7 @@ internal static class HostCommand
             // Our lines of bridge.conf and our drop-ins go as well.
             _ = new HostConfiguration("/").Update([], null);
         }
+        using var person = AsPerson(result);
         var steps = Installer(result).Uninstall(dryRun);
         Print(result, steps);
         return dryRun || !IsThisHost(result) ? 0 : Reload();

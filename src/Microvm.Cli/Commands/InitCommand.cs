@@ -103,7 +103,10 @@ internal static class InitCommand
             Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Host.Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
             return 0;
         }
-        AtomicFile.Write(output, text, replace: false);
+        using (NamedFile.AsPerson())
+        {
+            AtomicFile.Write(output, text, replace: false);
+        }
         Console.WriteLine($"wrote {output}; next:\n  microvm explain {file}\n  microvm doctor {file}\n  sudo microvm up {file}");
         return 0;
     }

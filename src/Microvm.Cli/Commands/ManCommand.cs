@@ -27,6 +27,7 @@ internal static class ManCommand
         }
         else
         {
+            using var person = NamedFile.AsPerson();
             using var folder = HeldFolder.OpenOrMake(Path.GetFullPath(output));
             foreach (var page in pages)
             {

@@ -16,7 +16,7 @@ internal static class MetricsCommand
     internal static bool Writes(ParseResult result) => result.CommandResult.Command.Options.Contains(s_output) && result.GetValue(s_output) is not null;
 
     internal static Command Create() => Verb.Define("metrics", "Print Prometheus metrics of the interfaces, or serve them",
-        ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "sudo microvm metrics -o /var/lib/prometheus/node-exporter/microvm.prom"], Run,
+        ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "sudo microvm metrics -o microvm.prom"], Run,
         CommonOptions.MaybeFiles, s_listen, s_anywhere, s_socket, s_output, VmHost.State, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static int Run(ParseResult result)
@@ -35,7 +35,9 @@ internal static class MetricsCommand
         string Page() => MetricsPage.Of(survey.Take(), version);
         if (output is not null)
         {
-            AtomicFile.Write(output, Page());
+            var page = Page();
+            using var person = NamedFile.AsPerson();
+            AtomicFile.Write(output, page);
             return 0;
         }
         if (listen is null && path is null)

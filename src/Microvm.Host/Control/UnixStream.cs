@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using Microvm.Linux;
 
 namespace Microvm.Host.Control;
 
@@ -43,12 +44,26 @@ internal static class UnixStream
         {
             throw new ControlException($"the socket's path is longer than the 107 bytes that Linux allows: {path}");
         }
+        FileDescriptor? file;
+        try
+        {
+            file = SocketFile.Hold(path);
+        }
+        catch (Exception e) when (e is IOException or LinuxException)
+        {
+            throw new ControlException($"can't connect to {Declaration.Printable.Of(path)}: {Declaration.Printable.Of(e.Message)}", e);
+        }
+        if (file is null)
+        {
+            return null;
+        }
+        using var held = file;
         var socket = new Socket(AddressFamily.Unix, type, ProtocolType.Unspecified);
         try
         {
             // A socket with a full queue would keep us; who serves one answers at once.
             socket.SendTimeout = (int)AnswerLimit.TotalMilliseconds;
-            socket.Connect(new UnixDomainSocketEndPoint(path));
+            socket.Connect(new UnixDomainSocketEndPoint($"/proc/self/fd/{file.Value}"));
             return socket;
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable || !File.Exists(path))

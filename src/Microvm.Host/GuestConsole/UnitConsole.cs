@@ -28,7 +28,7 @@ internal static class UnitConsole
             using var job = ConsoleJob.Start(slave, [script], [], null);
             using var relay = new ConsoleRelay(master, job) { Listener = listener };
             var code = relay.Run();
-            File.Delete(ConsoleSocket.Name);
+            _ = SocketFile.Remove(ConsoleSocket.Name, FileStatus.Of(ConsoleSocket.Name));
             if (code - BySignal is SIGHUP or SIGINT or SIGKILL or SIGTERM)
             {
                 // The manager tells an end by a signal that it sent from a failure.

@@ -22,7 +22,9 @@ public sealed class HostInstaller(string root, string manifest)
     /// <exception cref="IOException">A file is in the way, or can't be written; what was written before is taken back.</exception>
     public IReadOnlyList<InstallStep> Install(IReadOnlyList<HostFile> files, bool dryRun)
     {
+        RefuseOpen(files.Select(f => f.Path));
         var known = Read();
+        RefuseOpen([.. known.Files.Keys, .. known.Directories]);
         var steps = files.Select(f => Compare(f, known)).ToList();
         if (steps.FirstOrDefault(s => s.Action == "leave") is { } foreign)
         {
@@ -71,9 +73,12 @@ public sealed class HostInstaller(string root, string manifest)
     }
 
     /// <summary>Takes away what <see cref="Install"/> wrote and nobody changed since.</summary>
+    /// <exception cref="IOException">Others than root may change a part of the root's files.</exception>
     public IReadOnlyList<InstallStep> Uninstall(bool dryRun)
     {
+        RefuseOpen([]);
         var known = Read();
+        RefuseOpen([.. known.Files.Keys, .. known.Directories]);
         var steps = new List<InstallStep>();
         foreach (var (path, hash) in known.Files)
         {
@@ -105,6 +110,15 @@ public sealed class HostInstaller(string root, string manifest)
             : !known.Files.TryGetValue(file.Path, out var ours) ? new("leave", file.Path, "it was not written by 'microvm host install'")
             : there == ours ? new("write", file.Path)
             : new("leave", file.Path, "it was edited since it was installed");
+    }
+
+    /// <summary>Below a directory that others may change, a link could lead to the host's own files, and the manifest could name them.</summary>
+    private void RefuseOpen(IEnumerable<string> paths)
+    {
+        if (_root != "/" && PosixProcess.EffectiveUser == 0 && paths.Append(manifest).Select(p => FileStatus.OpenToOthers(Real(p))).FirstOrDefault(p => p is not null) is { } open)
+        {
+            throw new IOException($"{open} may be changed by others than root, so root changes nothing below {_root}: run it as the owner of that directory, since nothing there needs root, or choose a directory of root's");
+        }
     }
 
     private string Real(string path) => Path.Join(_root, path);
@@ -154,12 +168,15 @@ public sealed class HostInstaller(string root, string manifest)
             {
                 switch (words)
                 {
-                    case ["file", var hash, var path]: result.Files[path] = hash; break;
-                    case ["directory", var path]: _ = result.Directories.Add(path); break;
+                    // One that leads out of the root is none that we wrote.
+                    case ["file", var hash, var path] when IsPlain(path): result.Files[path] = hash; break;
+                    case ["directory", var path] when IsPlain(path): _ = result.Directories.Add(path); break;
                 }
             }
             return result;
         }
+
+        private static bool IsPlain(string path) => path.StartsWith('/') && Path.GetFullPath(path) == path;
 
         internal string Print() => string.Concat(
             Files.OrderBy(f => f.Key, StringComparer.Ordinal).Select(f => $"file\t{f.Value}\t{f.Key}\n")

@@ -27,27 +27,100 @@ public sealed partial class NixProcessTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private string[] Line(string command, string netns) => command switch
+    /// <summary>Those that read no declaration. A command that is in the reference and not here is taken for one that reads, and has to show how.</summary>
+    private static readonly string[] s_readNone = ["capture", "init", "start", "stop", "restart", "list", "console", "logs", "rename", "remove", "fleet", "host", "host install", "host uninstall",
+        "mac", "schema", "completions", "man"];
+
+    private static string[] Line(string command, string file, string host, string root, string netns) => command switch
     {
-        "create" => ["create", "web", "--file", $"{_root}/vm.nix", "--state-dir", $"{_root}/state"],
-        "build" => ["build", $"{_root}/vm.nix", "-o", $"{_root}/result"],
-        "balloon" => ["balloon", $"{_root}/vm.nix", "100"],
-        "fleet up" or "fleet down" => [.. command.Split(' '), $"{_root}/host.nix", "--state-dir", $"{_root}/state"],
-        "watch" or "metrics" or "top" or "status" => [command, $"{_root}/vm.nix", "--netns", netns],
-        _ => [command, $"{_root}/vm.nix"],
+        "create" or "update" => [command, "web", "--file", file, "--state-dir", $"{root}/state"],
+        "build" => ["build", file, "-o", $"{root}/result"],
+        "balloon" => ["balloon", file, "100"],
+        "fleet up" or "fleet down" => [.. command.Split(' '), host, "--state-dir", $"{root}/state"],
+        "plan" or "up" or "down" or "watch" or "metrics" or "top" or "status" or "topology" or "run" or "doctor" => [command, file, "--netns", netns],
+        _ => [command, file],
     };
 
-    /// <summary>Every command whose reference says that it takes arguments for modules: none can be forgotten.</summary>
-    public static TheoryData<string> Commands
+    /// <summary>Every command of the reference but those that read no declaration: none can be forgotten.</summary>
+    public static TheoryData<string> Commands => new(Reference.Except(s_readNone));
+
+    private static IEnumerable<string> Reference =>
+        File.ReadAllText(Path.Combine(Binary.Root, "docs", "cli.md")).Split("\n## microvm ").Skip(1).Select(s => s[..s.IndexOf('\n', StringComparison.Ordinal)]);
+
+    [Fact]
+    public void Those_that_read_no_declaration_take_no_file_and_no_arguments_for_modules()
     {
-        get
+        Assert.Subset(Reference.ToHashSet(), s_readNone.ToHashSet());
+        foreach (var command in s_readNone)
         {
-            var found = new TheoryData<string>();
-            foreach (var section in File.ReadAllText(Path.Combine(Binary.Root, "docs", "cli.md")).Split("\n## microvm ").Skip(1).Where(s => s.Contains("`--argstr", StringComparison.Ordinal)))
+            var help = Binary.Microvm([.. command.Split(' '), "--help"]).Out;
+            Assert.DoesNotContain("--argstr", help, StringComparison.Ordinal);
+            Assert.DoesNotContain("declaration file", help, StringComparison.OrdinalIgnoreCase);
+        }
+    }
+
+    /// <summary>JSON: a pipe of somebody else's, into which nobody writes, so that the command can be looked at while it reads.</summary>
+    [Theory]
+    [MemberData(nameof(Commands))]
+    public void Every_command_reads_anothers_declaration_with_the_rights_of_that_other_alone(string command)
+    {
+        const uint Author = 64123;
+        using var ns = new Namespace();
+        if (command == "update")
+        {
+            var json = _folder.File("vm.json", """{ "microvm": { "kernel": "/k", "interfaces": [ { "type": "tap", "id": "vm-a1", "mac": "02:00:00:00:00:01" } ] } }""");
+            Assert.Equal(0, Binary.Microvm("create", "web", "--file", json, "--state-dir", $"{_root}/state").Code);
+        }
+        var pipe = Path.Combine(_root, "pipe.json");
+        Assert.Equal(0, Binary.Run("mkfifo", null, "-m", "644", pipe).Code);
+        Assert.Equal(0, Binary.Run("chown", null, $"{Author}:{Author}", pipe).Code);
+        // A FIFO's opening waits for the other end; this is one, which stays silent.
+        using var silent = new FileStream(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        var start = new ProcessStartInfo(Binary.Path, Line(command, pipe, pipe, _root, ns.Name)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment.Remove("SUDO_UID");
+        using var process = Process.Start(start)!;
+        try
+        {
+            var (status, clock) = ("", Stopwatch.StartNew());
+            while (status.Length == 0 && !process.HasExited && clock.Elapsed < TimeSpan.FromSeconds(9))
             {
-                found.Add(section[..section.IndexOf('\n', StringComparison.Ordinal)]);
+                var before = Has(process.Id, pipe);
+                var seen = Told($"/proc/{process.Id}/status");
+                status = before && Has(process.Id, pipe) ? seen : "";
+                Thread.Sleep(5);
             }
-            return found;
+            Assert.True(status.Length > 0, $"{command} does not read its declaration{(process.HasExited ? $": {process.StandardOutput.ReadToEnd()}{process.StandardError.ReadToEnd()}" : "")}");
+            Assert.Equal($"{Author}", Effective().Match(status).Groups[1].Value);
+            Assert.Equal("0000000000000000", Capabilities().Match(status).Groups[1].Value);
+        }
+        finally
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+    }
+
+    private static string Told(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path);
+        }
+        catch (IOException)
+        {
+            return "";
+        }
+    }
+
+    private static bool Has(int process, string file)
+    {
+        try
+        {
+            return Directory.GetFiles($"/proc/{process}/fd").Any(f => new FileInfo(f).LinkTarget == file);
+        }
+        catch (IOException)
+        {
+            return false;
         }
     }
 
@@ -65,7 +138,7 @@ public sealed partial class NixProcessTests : IDisposable
                 return;
             }
         }
-        string[] line = command == "update" ? ["update", "web", "--file", $"{_root}/vm.nix", "--state-dir", $"{_root}/state"] : Line(command, ns.Name);
+        var line = Line(command, $"{_root}/vm.nix", $"{_root}/host.nix", _root, ns.Name);
         var outcome = Binary.Run("env", null, ["-u", "SUDO_UID", "-u", "SUDO_GID", "AWS_SECRET_ACCESS_KEY=secret", "SSH_AUTH_SOCK=/agent", "GIT_DIR=/x",
             $"PATH={_root}:{Environment.GetEnvironmentVariable("PATH")}", Binary.Path, .. line]);
         var told = Directory.GetFiles(Path.Combine(_root, "told"));
@@ -105,8 +178,19 @@ public sealed partial class NixProcessTests : IDisposable
         }
     }
 
-    [Fact]
-    public void Nix_ends_with_us_also_when_we_are_killed()
+    /// <summary>Whatever ends us, in order or not: some of them the runtime handles itself, some dump core.</summary>
+    [Theory]
+    [InlineData("KILL")]
+    [InlineData("TERM")]
+    [InlineData("INT")]
+    [InlineData("HUP")]
+    [InlineData("QUIT")]
+    [InlineData("ABRT")]
+    [InlineData("USR1")]
+    [InlineData("ALRM")]
+    [InlineData("XCPU")]
+    [InlineData("SYS")]
+    public void Nix_ends_with_us_whatever_signal_ends_us(string signal)
     {
         var vm = _folder.File("endless.nix", "let f = n: if n == 0 then 0 else f (n + 1); in { microvm.vcpu = builtins.foldl' (a: _: builtins.foldl' (b: c: b + c) a (builtins.genList (x: x) 1000000)) 0 (builtins.genList (x: x) 1000); }");
         using var process = Process.Start(new ProcessStartInfo(Binary.Path, ["check", vm]) { RedirectStandardOutput = true })!;
@@ -117,8 +201,12 @@ public sealed partial class NixProcessTests : IDisposable
             children = File.ReadAllText($"/proc/{process.Id}/task/{process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         }
         Assert.NotEmpty(children);
-        process.Kill();
-        process.WaitForExit();
+        Assert.Equal(0, Binary.Run("kill", null, $"-{signal}", $"{process.Id}").Code);
+        if (!process.WaitForExit(TimeSpan.FromSeconds(10)))
+        {
+            process.Kill();
+            Assert.Fail($"SIG{signal} does not end it");
+        }
         for (var i = 0; i < 100 && children.Any(Runs); i++)
         {
             Thread.Sleep(50);
@@ -201,5 +289,7 @@ public sealed partial class NixProcessTests : IDisposable
     }
 
     [GeneratedRegex(@"^Uid:\s+(\d+)", RegexOptions.Multiline)] private static partial Regex Uid();
+    [GeneratedRegex(@"^Uid:\s+\d+\s+(\d+)", RegexOptions.Multiline)] private static partial Regex Effective();
+    [GeneratedRegex(@"^CapEff:\s+([0-9a-f]+)", RegexOptions.Multiline)] private static partial Regex Capabilities();
     [GeneratedRegex(@"^Cap(?:Inh|Prm|Eff|Amb):\s+([0-9a-f]+)", RegexOptions.Multiline)] private static partial Regex Sets();
 }
