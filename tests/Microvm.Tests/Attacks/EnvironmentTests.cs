@@ -28,7 +28,7 @@ public sealed partial class EnvironmentTests
         ("src/Microvm.Cli/Terminal.cs", "\"TERM\"", Told),
         ("src/Microvm.Cli/Terminal.cs", "", "LC_ALL, LC_CTYPE and LANG: " + Told),
         ("src/Microvm.Cli/Commands/ShutdownCommand.cs", "\"INVOCATION_ID\"", Told),
-        ("src/Microvm.Cli/Commands/RunCommand.cs", "\"INVOCATION_ID\"", "whether a unit started it, and so whether the VM is registered with systemd-machined"),
+        ("src/Microvm.Cli/Commands/RunCommand.cs", "\"INVOCATION_ID\"", Told),
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_DAEMON_SOCKET_PATH\"", "which daemon is asked, as nix itself has it"),
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_STATE_DIR\"", "the same"),
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_REMOTE\"", "the same"),
