@@ -285,7 +285,9 @@ public sealed partial class NixProcessTests : IDisposable
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), clock.Elapsed.ToString());
         var many = Binary.Microvm("check", _folder.File("many.json", $$"""{ "microvm": { "kernelParams": [ {{string.Join(',', Enumerable.Repeat("1", 100_210))}} ] } }"""));
         Assert.Contains("and 100,010 more", many.Out, StringComparison.Ordinal);
-        Assert.Equal(201, many.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        // The first 200 say the same.
+        Assert.Contains("(200 times: also at line 1)", many.Out, StringComparison.Ordinal);
+        Assert.Equal(2, many.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
 
     [GeneratedRegex(@"^Uid:\s+(\d+)", RegexOptions.Multiline)] private static partial Regex Uid();
