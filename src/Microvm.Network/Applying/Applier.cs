@@ -29,7 +29,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 var deleted = Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
                 StepAside(LinkChange.InTheWay(steps), change);
                 Create([.. steps.Where(s => s.Kind is StepKind.Create or StepKind.Replace)], state.Links);
-                Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted);
+                Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted, state);
                 Change([.. steps.Where(s => s.Kind == StepKind.Change)], change, state.Links);
                 Redirect(steps);
                 Checkpoint();
@@ -115,8 +115,8 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         }
     }
 
-    /// <summary>Gives what depended on the replaced links to the new ones.</summary>
-    private void Carry(IReadOnlyList<Step> steps, Restoration? deleted)
+    /// <summary>Gives what the replaced links had, and what depended on them, to the new ones; what is declared wins.</summary>
+    private void Carry(IReadOnlyList<Step> steps, Restoration? deleted, HostState state)
     {
         if (steps.Count == 0 || deleted is null)
         {
@@ -125,7 +125,14 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         Checkpoint();
         var now = LinksByName.Of(route.Links(statistics: false));
         // A link of another kind is at another place in the network, and what depended on the one says nothing of the other.
-        LinuxException.ThrowIfAny(deleted.Carry(steps.Where(s => s.Observed!.IsOf(s.Desired!.Kind) && now.ContainsKey(s.Name)).ToDictionary(s => s.Observed!, s => now[s.Name])));
+        var carried = steps.Where(s => s.Observed!.IsOf(s.Desired!.Kind) && now.ContainsKey(s.Name)).ToList();
+        LinuxException.ThrowIfAny(deleted.Carry(carried.ToDictionary(s => s.Observed!, s => now[s.Name])));
+        var batch = new RouteBatch();
+        foreach (var step in carried)
+        {
+            LinkResource.Of(step.Desired!.Kind).SetAfterCarry(new(step with { Observed = now[step.Name] }, state, step.Name), batch);
+        }
+        route.Commit(batch);
     }
 
     private void Create(IReadOnlyList<Step> steps, IReadOnlyList<Link> seen)

@@ -56,6 +56,15 @@ internal sealed class LinkResource
         }
     }
 
+    /// <summary>Sets again what the link itself has and the one before it had otherwise: of that one it was given all, the declared too.</summary>
+    internal void SetAfterCarry(LinkEffect effect, RouteBatch batch)
+    {
+        foreach (var property in _inTurn.Where(p => p.Turn == Turn.Own && (effect.Step.Differs & p.Key) != 0))
+        {
+            property.Set?.Invoke(effect, batch);
+        }
+    }
+
     /// <summary>Adds what sets back what differed, last first.</summary>
     internal void SetBack(LinkEffect effect, RouteBatch batch)
     {

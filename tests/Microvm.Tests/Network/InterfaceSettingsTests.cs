@@ -106,6 +106,34 @@ public sealed class InterfaceSettingsTests : IDisposable
         Assert.True(Seen("vm-s2").Isolated);
     }
 
+    [Theory]
+    [InlineData("named", true)]
+    [InlineData("named", false)]
+    [InlineData("attached by others", true)]
+    [InlineData("attached by others", false)]
+    [InlineData("attached to nothing", true)]
+    public void What_is_declared_wins_over_what_a_replaced_tap_had(string bridge, bool isolated)
+    {
+        string File(int vcpu, int mtu, bool value, int length) => _folder.File("r.json", $$"""
+            {"networking":{"hostName":"r"},"microvm":{"vcpu":{{vcpu}},"interfaces":[{"type":"tap","id":"vm-s1","mac":"02:00:00:00:00:01",
+             {{(bridge == "named" ? "\"bridge\":\"br0\"," : "")}}"mtu":{{mtu}},"isolated":{{(value ? "true" : "false")}},"tap":{"txQueueLength":{{length}}} }]} }
+            """);
+        // A bridge whose MTU was set keeps it.
+        _ns.Ip("link", "set", "br0", "mtu", "9000");
+        Up(File(1, 8000, !isolated, 5000));
+        if (bridge == "attached by others")
+        {
+            _ns.Ip("link", "set", "vm-s1", "master", "br0");
+            Up(File(1, 8000, !isolated, 5000));
+        }
+        var before = Seen();
+        // The queue mode is what the kernel can't change.
+        Up(File(2, 4000, isolated, 100));
+        var after = Seen();
+        Assert.Equal((4000, bridge == "attached to nothing" ? null : isolated, 100), (after.Mtu, after.Isolated, after.Queue));
+        Assert.NotEqual(before.Index, after.Index);
+    }
+
     [Fact]
     public void A_macvtap_has_its_MTU_and_what_is_above_the_bridge_or_the_lower_device_is_refused_first()
     {
