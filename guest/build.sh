@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=$PWD/out/guest
-if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/lease ] && [ "$out/initrd" -nt guest/build.sh ]; then exit 0; fi
+if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt guest/init ] && [ "$out/initrd" -nt guest/lease ] && [ "$out/initrd" -nt guest/build.sh ] && [ -e "$out/modules/order" ]; then exit 0; fi
 . scripts/need.sh
 need apt-cache=apt dpkg=dpkg cpio=cpio busybox=busybox-static
 echo "== building the guest (downloads Debian's cloud kernel, about 30 MB)"
@@ -21,6 +21,14 @@ for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_mo
     [ -n "$found" ] || { echo "guest: the kernel package has no module $module" >&2; exit 1; }
     cp "$found" "$work/initrd/modules/"
 done
+# For a guest of another kind that boots this kernel (tests/Hosts/ssh-guest.sh).
+rm -rf "$out/modules"
+mkdir "$out/modules"
+for module in virtio_ring virtio virtio_mmio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci vsock vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport; do
+    cp "$(find "$work/root/lib/modules" -name "$module.ko" -print -quit)" "$out/modules/"
+    echo "$module.ko"
+done > "$work/order"
+cp "$work/order" "$out/modules/order"
 cp guest/init "$work/initrd/init"
 cp guest/lease "$work/initrd/bin/lease"
 chmod 755 "$work/initrd/init" "$work/initrd/bin/lease"

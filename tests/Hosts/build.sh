@@ -3,8 +3,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$PWD/out/host
-if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt tests/Hosts/init ] && [ "$out/initrd" -nt tests/Hosts/build.sh ]; then exit 0; fi
 . scripts/need.sh
+need gcc=gcc /usr/include/linux/vm_sockets.h=linux-libc-dev apt-cache=apt dpkg=dpkg cpio=cpio busybox=busybox-static
+[ -e out/guest/modules/order ] || ./guest/build.sh
+tests/Hosts/ssh-guest.sh "$out/ssh"
+if [ -e "$out/vmlinuz" ] && [ "$out/initrd" -nt tests/Hosts/init ] && [ "$out/initrd" -nt tests/Hosts/build.sh ]; then exit 0; fi
 need apt-cache=apt dpkg=dpkg cpio=cpio busybox=busybox-static depmod=kmod
 apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get update -qq
 mkdir -p "$out"

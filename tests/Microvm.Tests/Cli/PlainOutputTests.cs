@@ -35,7 +35,7 @@ public sealed class PlainOutputTests : IDisposable
         "topology", "topology vm.json -o none/x", "metrics vm.json", "metrics --listen here", "capture web/vm-a2 -o -", "capture", "command vm.json", "command --json vm.json", "command bad.json", "watch --bad",
         "run bad.json", "virtiofsd bad.json", "build bad.json -o x", "shutdown none", "balloon none 1", "init", "init -o vm.json", "init --name a/b", "explain", "explain tap", "explain qemu", "explain vm.json", "explain bad.json", "explain macvtab",
         "doctor vm.json", "doctor --all", "doctor bad.json", "doctor --json", "create a --file bad.json", "update none --state-dir .", "start none --state-dir .", "stop none --state-dir .", "restart none --state-dir .",
-        "list --state-dir .", "logs none --state-dir .", "console none --state-dir .", "rename none other --state-dir .", "remove none --state-dir .", "fleet", "fleet none.json", "host", "host install --dry-run --root none", "network", "network list", "network leases", "ip none", "mac a b", "mac --json a", "mac", "schema", "completions bash", "completions zsh", "completions fish", "completions tcsh", "man", "man --markdown",
+        "list --state-dir .", "logs none --state-dir .", "console none --state-dir .", "ssh none --state-dir .", "rename none other --state-dir .", "remove none --state-dir .", "fleet", "fleet none.json", "host", "host install --dry-run --root none", "network", "network list", "network leases", "ip none", "mac a b", "mac --json a", "mac", "schema", "completions bash", "completions zsh", "completions fish", "completions tcsh", "man", "man --markdown",
         "down vm.json", "down bad.json", "nonsense", "--nonsense", "up --nonsense", "--version", "",
     ];
 

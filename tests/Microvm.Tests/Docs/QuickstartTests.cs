@@ -113,7 +113,7 @@ public sealed class QuickstartTests : IDisposable
         Program("dotnet", "echo 10.0.100");
         var outcome = Alone();
         Assert.Equal((1, ""), (outcome.Code, outcome.Out));
-        Assert.StartsWith("./quickstart.sh: not here: ip ping qemu-system-x86_64 nix-instantiate. Without apt-get", outcome.Err, StringComparison.Ordinal);
+        Assert.StartsWith("./quickstart.sh: not here: ip ping qemu-system-x86_64 nix-instantiate nft dnsmasq. Without apt-get", outcome.Err, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,8 +123,8 @@ public sealed class QuickstartTests : IDisposable
         Program("apt-get", "echo 'E: Unable to locate anything' >&2; exit 100");
         var outcome = Alone();
         Assert.Equal((1, ""), (outcome.Code, outcome.Out));
-        Assert.Equal(["== installing with apt: iproute2 iputils-ping qemu-system-x86 nix-bin", "E: Unable to locate anything",
-            "./quickstart.sh: apt could not install iproute2 iputils-ping qemu-system-x86 nix-bin: its words are above."], outcome.Err.TrimEnd('\n').Split('\n'));
+        Assert.Equal(["== installing with apt: iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base", "E: Unable to locate anything",
+            "./quickstart.sh: apt could not install iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base: its words are above."], outcome.Err.TrimEnd('\n').Split('\n'));
     }
 
     /// <summary>A program of that name, in the folder that <see cref="Alone"/> has as its PATH.</summary>
