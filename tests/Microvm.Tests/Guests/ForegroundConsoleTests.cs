@@ -23,8 +23,11 @@ public sealed class ForegroundConsoleTests : IDisposable
         return terminal;
     }
 
+    // What was written, since the screen scrolls.
     private static void Sees(PseudoTerminal terminal, string text) =>
-        Assert.True(terminal.ReadUntil(s => s.Text.Contains(text, StringComparison.Ordinal), s_patience), $"waited in vain for '{text}':\n{terminal.Screen.Text}");
+        Assert.True(terminal.ReadUntil(_ => Said(terminal).Contains(text, StringComparison.Ordinal), s_patience), $"waited in vain for '{text}':\n{Said(terminal)}");
+
+    private static string Said(PseudoTerminal terminal) => System.Text.Encoding.UTF8.GetString([.. terminal.Written]).Replace("\r", "", StringComparison.Ordinal);
 
     [Fact]
     public void What_is_typed_reaches_the_guest_and_Ctrl_bracket_twice_powers_it_off()
@@ -37,7 +40,7 @@ public sealed class ForegroundConsoleTests : IDisposable
         Sees(terminal, "guest: typed");
         terminal.Send(Escape);
         Sees(terminal, "Ctrl-] again powers 'at-terminal' off");
-        Assert.DoesNotContain("shutting down", terminal.Screen.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain("shutting down", Said(terminal), StringComparison.Ordinal);
         terminal.Send(Escape);
         Sees(terminal, "asking the guest to power off");
         Sees(terminal, "guest: asked by the power button, shutting down");
@@ -63,7 +66,7 @@ public sealed class ForegroundConsoleTests : IDisposable
         using var terminal = Run("null");
         terminal.Signal(15);
         Assert.NotEqual(143, terminal.WaitForExit(s_patience));
-        Assert.Contains("terminating on signal 15", terminal.Screen.Text, StringComparison.Ordinal);
+        Assert.Contains("terminating on signal 15", Said(terminal), StringComparison.Ordinal);
         Assert.Equal(terminal.SettingsBefore, terminal.Settings());
 
         using var killed = Run("null");

@@ -7,7 +7,7 @@ public sealed class RenamedVmTests(SystemdHost host)
     private const string State = "/var/lib/microvms";
 
     private static string Config(string id) => $$"""
-        {"microvm":{"kernel":"{{SystemdHost.Guest}}/vmlinuz","initrdPath":"{{SystemdHost.Guest}}/initrd","kernelParams":["seconds=600"],"interfaces":[{"type":"tap","id":"{{id}}","mac":"02:00:00:00:f0:01"}],
+        {"microvm":{"kernel":"{{SystemdHost.Guest}}/vmlinuz","initrdPath":"{{SystemdHost.Guest}}/initrd","kernelParams":["seconds=600",{{string.Join(',', GuestClock.Parameters.Select(p => $"\"{p}\""))}}],"interfaces":[{"type":"tap","id":"{{id}}","mac":"02:00:00:00:f0:01"}],
           "volumes":[{"image":"data.img","size":1,"mountPoint":"/data","autoCreate":true,"fsType":"ext4"}]} }
         """;
 

@@ -9,8 +9,11 @@ public sealed class UnitConsoleTests(SystemdHost host)
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
     private const string Directory = "/var/lib/microvms/atdesk", Unit = "microvm@atdesk.service";
 
+    // What was written, since the screen scrolls.
     private static void Sees(PseudoTerminal terminal, string text) =>
-        Assert.True(terminal.ReadUntil(s => s.Text.Contains(text, StringComparison.Ordinal), s_patience), $"waited in vain for '{text}':\n{terminal.Screen.Text}");
+        Assert.True(terminal.ReadUntil(_ => Said(terminal).Contains(text, StringComparison.Ordinal), s_patience), $"waited in vain for '{text}':\n{Said(terminal)}");
+
+    private static string Said(PseudoTerminal terminal) => System.Text.Encoding.UTF8.GetString([.. terminal.Written]).Replace("\r", "", StringComparison.Ordinal);
 
     private PseudoTerminal Attach() => new([.. host.Inside, "/usr/local/bin/microvm", "console", "atdesk"], 150, 50);
 
