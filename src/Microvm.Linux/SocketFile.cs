@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Net.Sockets;
 
 namespace Microvm.Linux;
@@ -49,13 +50,30 @@ internal static class SocketFile
     /// <exception cref="LinuxException">It can't be opened.</exception>
     public static FileDescriptor? Hold(string path)
     {
-        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000;
+        const int tries = 5;
         var full = Path.GetFullPath(path);
+        for (var n = 0; n < tries; n++)
+        {
+            if (HoldOnce(path, full, out var isGone) is var file && (file is not null || isGone))
+            {
+                return file;
+            }
+            // Its program made it anew in between, as a hypervisor does that is started again.
+        }
+        throw new IOException($"{path} was exchanged while it was opened");
+    }
+
+    /// <param name="isGone">Whether nothing is there, before or after.</param>
+    /// <returns>Null where it is gone, or is another file now.</returns>
+    private static FileDescriptor? HoldOnce(string path, string full, out bool isGone)
+    {
+        const int AT_FDCWD = -100, O_PATH = 0x200000, O_CLOEXEC = 0x80000;
         Refuse(full);
         var fd = Libc.openat(AT_FDCWD, full, O_PATH | O_CLOEXEC, 0);
         if (fd < 0)
         {
             var errno = System.Runtime.InteropServices.Marshal.GetLastPInvokeError();
+            isGone = true;
             return errno is Errno.ENOENT or Errno.ENOTDIR ? null : throw new LinuxException($"open {path}", errno);
         }
         var file = new FileDescriptor(fd);
@@ -63,13 +81,20 @@ internal static class SocketFile
         {
             // Once more: who exchanged a part while it was opened has put it back, and then it is another file, or has not, and then it is a link.
             Refuse(full);
-            return FileStatus.OfTarget(full) is { } now && now.Is(FileStatus.Of(file)) ? file : throw new IOException($"{path} was exchanged while it was opened");
+            var now = FileStatus.OfTarget(full);
+            isGone = now is null;
+            if (now is { } there && there.Is(FileStatus.Of(file)))
+            {
+                return file;
+            }
         }
         catch
         {
             file.Dispose();
             throw;
         }
+        file.Dispose();
+        return null;
     }
 
     private static void Refuse(string full)
@@ -81,6 +106,15 @@ internal static class SocketFile
                 throw new IOException($"{part} is a symbolic link of user {link.User}, which root does not follow to a socket: it could be another VM's");
             }
         }
+    }
+
+    /// <summary>The process that listens at the other end of a connection (SO_PEERCRED of unix(7)); 0 where it can't be told.</summary>
+    public static int Listener(Socket connection)
+    {
+        const int SOL_SOCKET = 1, SO_PEERCRED = 17;
+        // struct ucred begins with the process.
+        var peer = new byte[12];
+        return connection.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, peer) == peer.Length ? BinaryPrimitives.ReadInt32LittleEndian(peer) : 0;
     }
 
     /// <summary>Sets who may connect; what is no socket stays as it is.</summary>

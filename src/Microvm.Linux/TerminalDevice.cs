@@ -51,10 +51,8 @@ internal static unsafe class TerminalDevice
     /// <summary>Whether a descriptor is a terminal that this process may set: not one whose foreground job is another.</summary>
     public static bool IsUsable(int fd)
     {
-        const nuint TIOCGPGRP = 0x540F;
-        int foreground;
         // A terminal that is not the controlling one knows no jobs of ours.
-        return IsTerminal(fd) && (Libc.ioctl(fd, TIOCGPGRP, &foreground) < 0 || foreground == Libc.getpgrp());
+        return IsTerminal(fd) && (ForegroundJob(fd) is not { } job || job == Libc.getpgrp());
     }
 
     /// <summary>Makes standard input a pseudo-terminal (pty(7)) that nobody types at. Its other end stays open in this process and in
@@ -85,9 +83,8 @@ internal static unsafe class TerminalDevice
         Termios settings;
         if (Libc.ioctl(slave.Value, TCGETS, &settings) == 0)
         {
-            settings.c_iflag &= ~(ICRNL | IXON);
             settings.c_oflag &= ~OPOST;
-            settings.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
+            PassKeys(ref settings);
             _ = Libc.ioctl(slave.Value, TCSETS, &settings);
         }
         return (master, slave);
@@ -99,11 +96,14 @@ internal static unsafe class TerminalDevice
 
     /// <summary>Whether a descriptor is the controlling terminal of this process, and this process is in its foreground job: a person
     /// sits at it.</summary>
-    public static bool IsOurs(int fd)
+    public static bool IsOurs(int fd) => ForegroundJob(fd) == Libc.getpgrp();
+
+    /// <summary>The process group that has the controlling terminal; null where the descriptor is not that.</summary>
+    private static int? ForegroundJob(int fd)
     {
         const nuint TIOCGPGRP = 0x540F;
-        int foreground;
-        return Libc.ioctl(fd, TIOCGPGRP, &foreground) == 0 && foreground == Libc.getpgrp();
+        int job;
+        return Libc.ioctl(fd, TIOCGPGRP, &job) == 0 ? job : null;
     }
 
     /// <summary>Makes standard input /dev/null.</summary>
@@ -143,12 +143,17 @@ internal static unsafe class TerminalDevice
             return null;
         }
         var raw = before;
-        raw.c_iflag &= ~(ICRNL | IXON);
-        raw.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
+        PassKeys(ref raw);
         raw.c_cc[6] = 1; // VMIN
         raw.c_cc[5] = 0; // VTIME
         _ = Libc.ioctl(fd, TCSETSW, &raw);
         return new KeyMode(fd, before);
+    }
+
+    private static void PassKeys(ref Termios settings)
+    {
+        settings.c_iflag &= ~(ICRNL | IXON);
+        settings.c_lflag &= ~(ICANON | ECHO | ISIG | IEXTEN);
     }
 
     /// <summary>Keys one by one and unechoed; Ctrl-C stays a signal. Disposing puts the settings back.</summary>

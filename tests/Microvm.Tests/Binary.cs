@@ -70,5 +70,21 @@ public sealed class Namespace : IDisposable
 
     /// <summary>All that the kernel says of the links, to compare before with after; without what it finds out by itself a moment later.</summary>
     public string Links() => System.Text.RegularExpressions.Regex.Replace(Ip("-d", "-j", "link"), "\"(NO-CARRIER|LOWER_UP)\",?|\"operstate\":\"[A-Z]*\",?", "");
+
+    /// <summary>Opens a queue of a tap with one, as a running VM does.</summary>
+    internal Microvm.Linux.TunDevice.Tap Hold(string tap)
+    {
+        Microvm.Linux.TunDevice.Tap? queue = null;
+        // A thread of its own enters the namespace, and ends there.
+        var thread = new Thread(() =>
+        {
+            Microvm.Linux.NetworkNamespace.Enter(Name);
+            queue = Microvm.Linux.TunDevice.OpenQueue(tap, false);
+        });
+        thread.Start();
+        thread.Join();
+        return queue!;
+    }
+
     public void Dispose() => Binary.Run("ip", null, "netns", "del", Name);
 }

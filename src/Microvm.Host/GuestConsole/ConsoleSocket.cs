@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net.Sockets;
 using Microvm.Declaration;
 using Microvm.Linux;
@@ -50,9 +49,7 @@ internal static class ConsoleSocket
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint($"{folder.Own}/{Name}"));
-            // SO_PEERCRED of SOL_SOCKET: struct ucred begins with the process that listens.
-            var peer = new byte[12];
-            var listener = socket.GetRawSocketOption(1, 17, peer) == peer.Length ? BinaryPrimitives.ReadInt32LittleEndian(peer) : 0;
+            var listener = SocketFile.Listener(socket);
             return listener == holder ? socket
                 : throw new IOException($"{Printable.Of(vm.Path)}/{Name} belongs to process {listener}, which is not the VM's unit (process {holder}); nothing was sent to it");
         }

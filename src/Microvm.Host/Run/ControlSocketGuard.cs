@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net.Sockets;
 using Microvm.Declaration;
 using Microvm.Linux;
@@ -38,9 +37,7 @@ internal static class ControlSocketGuard
             try
             {
                 socket.Connect(new UnixDomainSocketEndPoint(path));
-                // SO_PEERCRED of SOL_SOCKET: struct ucred begins with the process that listens.
-                var peer = new byte[12];
-                return socket.GetRawSocketOption(1, 17, peer) == peer.Length ? BinaryPrimitives.ReadInt32LittleEndian(peer) : 0;
+                return SocketFile.Listener(socket);
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ProtocolType)
             {

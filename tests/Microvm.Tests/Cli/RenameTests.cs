@@ -1,5 +1,3 @@
-using Microvm.Linux;
-
 namespace Microvm.Tests;
 
 /// <summary>A VM gets another name: its links stay, also while somebody has them open.</summary>
@@ -20,21 +18,6 @@ public sealed class RenameTests : IDisposable
 
     private string Index(string link) => _ns.Ip("-o", "link", "show", link).Split(':')[0];
 
-    /// <summary>A tap that somebody has open, as a running VM does.</summary>
-    private TunDevice.Tap Held(string tap)
-    {
-        TunDevice.Tap? queue = null;
-        // A thread of its own enters the namespace, and ends there.
-        var thread = new Thread(() =>
-        {
-            NetworkNamespace.Enter(_ns.Name);
-            queue = TunDevice.OpenQueue(tap, false);
-        });
-        thread.Start();
-        thread.Join();
-        return queue!;
-    }
-
     private const string Two = """{"type":"tap","id":"vm-n1","mac":"02:00:00:00:00:01"},{"type":"macvtap","id":"vm-n2","mac":"02:00:00:00:00:02","macvtap":{"link":"card","mode":"bridge"}}""";
 
     [Fact]
@@ -50,7 +33,7 @@ public sealed class RenameTests : IDisposable
         Assert.Contains("belongs to the VM 'old'; if 'new' is the same VM under a new name: sudo microvm rename old new; otherwise choose another id", refused.Err, StringComparison.Ordinal);
 
         string said;
-        using (Held("vm-n1"))
+        using (_ns.Hold("vm-n1"))
         {
             var renamed = Rename("old", "new");
             Assert.True(renamed.Code == 0, renamed.Err);

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Microvm.Linux;
 
 namespace Microvm.Tests;
 
@@ -53,7 +52,7 @@ public sealed class InterfaceSettingsTests : IDisposable
         Assert.Equal((8000, true, 5000), (made.Mtu, made.Isolated, made.Queue));
         Assert.Equal("up", Link().GetProperty("flags").EnumerateArray().Any(f => f.GetString() == "UP") ? "up" : "down");
 
-        using var held = Held();
+        using var held = _ns.Hold("vm-s1");
         Up(Tap(""","bridge":"br0","mtu":4000,"isolated":false,"tap":{"txQueueLength":100}"""));
         Assert.Equal((4000, (bool?)false, 100, made.Index), Seen());
 
@@ -171,19 +170,5 @@ public sealed class InterfaceSettingsTests : IDisposable
     {
         Up(_folder.File("b.json", """{"networking":{"hostName":"b"},"microvm":{"interfaces":[{"type":"bridge","id":"vm-b1","mac":"02:00:00:00:00:01","bridge":"br0","isolated":true}]} }"""));
         Assert.True(Seen("vm-b1").Isolated);
-    }
-
-    private TunDevice.Tap Held()
-    {
-        TunDevice.Tap? queue = null;
-        // A thread of its own enters the namespace, and ends there.
-        var thread = new Thread(() =>
-        {
-            NetworkNamespace.Enter(_ns.Name);
-            queue = TunDevice.OpenQueue("vm-s1", false);
-        });
-        thread.Start();
-        thread.Join();
-        return queue!;
     }
 }
