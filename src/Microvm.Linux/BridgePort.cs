@@ -16,23 +16,44 @@ public sealed record BridgePort(string Settings)
     private const ushort IFLA_BRPORT_ISOLATED = 33;
 
     /// <summary>The setting that isolates a port from other isolated ones, or ends that.</summary>
-    public static BridgePort Isolation(bool isolated) => new(Convert.ToHexStringLower(new NetlinkWriter().Attribute(IFLA_BRPORT_ISOLATED, [isolated ? (byte)1 : (byte)0]).Written));
+    public static BridgePort Isolation(bool isolated) => Of((IFLA_BRPORT_ISOLATED, isolated));
 
     /// <summary>Whether frames to and from other isolated ports are dropped.</summary>
-    public bool IsIsolated
+    public bool IsIsolated => Flag(IFLA_BRPORT_ISOLATED, usual: false);
+
+    /// <summary>Those of its settings that another port has otherwise; null where there are none.</summary>
+    internal BridgePort? Beyond(BridgePort? other)
     {
-        get
+        var has = (other?.Attributes() ?? []).Select(a => (a.Type, Convert.ToHexString(a.Value))).ToHashSet();
+        NetlinkWriter? settings = null;
+        foreach (var (type, value) in Attributes().Where(a => !has.Contains((a.Type, Convert.ToHexString(a.Value)))))
         {
-            var reader = new AttributeReader(Convert.FromHexString(Settings));
-            while (reader.Read())
-            {
-                if (reader.Type == IFLA_BRPORT_ISOLATED)
-                {
-                    return reader.Byte != 0;
-                }
-            }
-            return false;
+            (settings ??= new()).Attribute(type, value);
         }
+        return settings is null ? null : new(Convert.ToHexStringLower(settings.Written));
+    }
+
+    private static BridgePort Of(params ReadOnlySpan<(ushort Type, bool On)> flags)
+    {
+        var writer = new NetlinkWriter();
+        foreach (var (type, on) in flags)
+        {
+            writer.Attribute(type, [on ? (byte)1 : (byte)0]);
+        }
+        return new(Convert.ToHexStringLower(writer.Written));
+    }
+
+    private bool Flag(ushort type, bool usual) => Attributes().Find(a => a.Type == type).Value is [var value, ..] ? value != 0 : usual;
+
+    private List<(ushort Type, byte[] Value)> Attributes()
+    {
+        var found = new List<(ushort, byte[])>();
+        var reader = new AttributeReader(Convert.FromHexString(Settings));
+        while (reader.Read())
+        {
+            found.Add((reader.Type, reader.Value.ToArray()));
+        }
+        return found;
     }
 
     /// <summary>What a new port has (new_nbp() in net/bridge/br_if.c); null for what is no setting: states, timers, counts, what the bridge

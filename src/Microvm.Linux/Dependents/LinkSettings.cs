@@ -3,7 +3,7 @@ using System.Buffers.Binary;
 namespace Microvm.Linux;
 
 /// <summary>A link's own settings that a link made anew does not have: MTU, queue length, flags, other names, those of a bridge's port and its VLANs, and sysctls.</summary>
-internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint QueueLength, uint Flags, int Master, IReadOnlyList<string> OtherNames, IReadOnlyDictionary<ushort, byte[]> Port, string? Stuck)
+internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint QueueLength, uint Flags, int Master, IReadOnlyList<string> OtherNames, BridgePort? Port, string? Stuck)
 {
     private const ushort RTM_NEWLINK = 16, RTM_GETLINK = 18, RTM_SETLINK = 19, RTM_NEWLINKPROP = 108, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400, NLM_F_APPEND = 0x800;
     private const ushort IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_MASTER = 10, IFLA_TXQLEN = 13, IFLA_LINKINFO = 18, IFLA_EXT_MASK = 29, IFLA_XDP = 43, IFLA_PROP_LIST = 52, IFLA_ALT_IFNAME = 53;
@@ -12,12 +12,6 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
 
     // IFF_NOARP, IFF_PROMISC, IFF_ALLMULTI, IFF_MULTICAST: what ip-link(8) sets.
     private const uint AllMulticast = 0x200, SetByHand = 0x80 | 0x100 | AllMulticast | 0x1000;
-
-    // IFLA_BRPORT_* of linux/if_link.h with what a new port has; those that are not here are reported only, or depend on the link's speed.
-    private static readonly Dictionary<ushort, uint> s_port = (((ushort, uint)[])
-    [
-        (2, 32), (4, 0), (5, 0), (6, 0), (7, 0), (8, 1), (9, 1), (10, 0), (11, 0), (25, 1), (27, 1), (28, 0), (29, 0), (30, 1), (31, 0), (32, 0), (33, 0), (39, 0), (40, 0)
-    ]).ToDictionary();
 
     /// <summary>Sysctls of the link that differ from those of a link made anew, by path below <c>/proc/sys/net</c> with NAME for the link's name.</summary>
     private IReadOnlyDictionary<string, string> Sysctls { get; init; } = new Dictionary<string, string>();
@@ -47,7 +41,7 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
         string name = "", masterKind = "";
         string? stuck = null;
         var names = new List<string>();
-        var port = new Dictionary<ushort, byte[]>();
+        BridgePort? port = null;
         var reader = new AttributeReader(body.AsSpan(16));
         while (reader.Read())
         {
@@ -74,14 +68,7 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
                     while (inner.Read())
                     {
                         masterKind = inner.Type == IFLA_INFO_SLAVE_KIND ? inner.Text : masterKind;
-                        var data = new AttributeReader(inner.Type == IFLA_INFO_SLAVE_DATA && masterKind == "bridge" ? inner.Value : default);
-                        while (data.Read())
-                        {
-                            if (s_port.TryGetValue(data.Type, out var usual) && Number(data.Value) != usual)
-                            {
-                                port[data.Type] = data.Value.ToArray();
-                            }
-                        }
+                        port = inner.Type == IFLA_INFO_SLAVE_DATA && masterKind == "bridge" ? BridgePort.Parse(inner.Value) : port;
                     }
                     break;
             }
@@ -89,14 +76,6 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
         stuck ??= masterKind is "bond" or "team" ? $"its place in a {masterKind}" : null;
         return new(BinaryPrimitives.ReadInt32LittleEndian(body.AsSpan(4)), name, mtu, length, BinaryPrimitives.ReadUInt32LittleEndian(body.AsSpan(8)) & SetByHand, master, names, port, stuck);
     }
-
-    private static uint Number(ReadOnlySpan<byte> value) => value.Length switch
-    {
-        1 => value[0],
-        2 => BinaryPrimitives.ReadUInt16LittleEndian(value),
-        >= 4 => BinaryPrimitives.ReadUInt32LittleEndian(value),
-        _ => 0,
-    };
 
     /// <summary>Gives the links that are there now what those had that they took the place of.</summary>
     /// <param name="samePort">Those, by their former index, that are ports of the same bridge as before, where their settings as a port still mean something.</param>
@@ -140,17 +119,9 @@ internal sealed record LinkSettings(int Index, string Name, uint Mtu, uint Queue
                     w.Attribute(IFLA_ALT_IFNAME, name).Close(list);
                 }, type: RTM_NEWLINKPROP, more: NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND);
             }
-            var port = was.Port.Where(p => samePort.Contains(was.Index) && !(has.Port.TryGetValue(p.Key, out var value) && value.SequenceEqual(p.Value))).ToList();
-            if (port.Count > 0)
+            if (samePort.Contains(was.Index) && was.Port?.Beyond(has.Port) is { } port)
             {
-                batch.SetLink("set the bridge port", link, w =>
-                {
-                    var info = w.Open(IFLA_LINKINFO);
-                    w.Attribute(IFLA_INFO_SLAVE_KIND, "bridge\0"u8);
-                    var data = w.Open(IFLA_INFO_SLAVE_DATA);
-                    port.ForEach(p => w.Attribute(p.Key, p.Value));
-                    w.Close(data).Close(info);
-                }, type: RTM_NEWLINK);
+                batch.SetPort(link.Index, link.Name, port);
             }
             if (samePort.Contains(was.Index) && !was.Vlans.SameAs(has.Vlans))
             {
