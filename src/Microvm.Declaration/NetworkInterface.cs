@@ -50,6 +50,16 @@ public enum MacvtapMode
     Source,
 }
 
+/// <summary>What a guest may send under.</summary>
+public enum AntiSpoof
+{
+    /// <summary>Whatever it likes.</summary>
+    Off,
+
+    /// <summary>Its declared MAC.</summary>
+    Mac,
+}
+
 /// <summary>One declared interface that passed every rule.</summary>
 public sealed record NetworkInterface
 {
@@ -82,6 +92,9 @@ public sealed record NetworkInterface
 
     /// <summary>Types tap and bridge: whether it reaches only ports of its bridge that are not isolated; null leaves that as it is.</summary>
     public bool? Isolated { get; init; }
+
+    /// <summary>Types tap and bridge: what the guest may send under; null leaves that as it is.</summary>
+    public AntiSpoof? AntiSpoof { get; init; }
 
     /// <summary>Type tap: how many packets may wait for the guest; null leaves it as it is.</summary>
     public int? TxQueueLength { get; init; }

@@ -74,7 +74,7 @@ public static class HypervisorTable
     {
         foreach (var kind in hypervisor.Accepts(i.Type))
         {
-            if ((i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper)) && (kind != AttachmentKind.BridgeHelper || !(IsTooLongForHelper(i) || IsBeyondHelper(i))))
+            if ((i.BridgeHelper is null || i.BridgeHelper == (kind == AttachmentKind.BridgeHelper)) && (kind != AttachmentKind.BridgeHelper || !(IsTooLongForHelper(i) || BeyondHelper(i) is not null)))
             {
                 return kind;
             }
@@ -86,7 +86,7 @@ public static class HypervisorTable
     private static bool IsTooLongForHelper(NetworkInterface i) => i.Bridge is { } bridge && System.Text.Encoding.UTF8.GetByteCount(bridge.Value) > InterfaceName.MaxBytes;
 
     // It makes the tap itself, with the bridge's MTU and as a port like any other.
-    private static bool IsBeyondHelper(NetworkInterface i) => i.Mtu is not null || i.Isolated is not null;
+    private static string? BeyondHelper(NetworkInterface i) => i.Mtu is not null ? "mtu" : i.Isolated is not null ? "isolated" : i.AntiSpoof is not null ? "antiSpoof" : null;
 
     private static string Refusal(IHypervisor hypervisor, NetworkInterface i)
     {
@@ -94,9 +94,9 @@ public static class HypervisorTable
         {
             return $"qemu-bridge-helper takes no name of more than {InterfaceName.MaxBytes} bytes, as '{i.Bridge}' is; leave bridgeHelper out, and 'microvm up' attaches '{i.Id}' to the bridge";
         }
-        if (i.BridgeHelper == true && IsBeyondHelper(i) && hypervisor.Accepts(i.Type).Contains(AttachmentKind.BridgeHelper))
+        if (i.BridgeHelper == true && BeyondHelper(i) is { } beyond && hypervisor.Accepts(i.Type).Contains(AttachmentKind.BridgeHelper))
         {
-            return $"qemu-bridge-helper sets neither an MTU nor isolation; leave bridgeHelper out, and 'microvm up' makes '{i.Id}' with {(i.Mtu is null ? "isolated" : "mtu")}";
+            return $"qemu-bridge-helper makes a plain tap, without '{beyond}'; leave bridgeHelper out, and 'microvm up' makes '{i.Id}' with it";
         }
         var type = i.Type.Word();
         if (i.BridgeHelper == true && hypervisor.Accepts(i.Type).Count > 0)

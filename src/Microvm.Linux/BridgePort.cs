@@ -8,7 +8,7 @@ namespace Microvm.Linux;
 /// <param name="Settings">Netlink attributes, each padded to four bytes, as lower-case hexadecimal digits.</param>
 public sealed record BridgePort(string Settings)
 {
-    private const ushort IFLA_BRPORT_PRIORITY = 2, IFLA_BRPORT_COST = 3, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_PROXYARP = 10, IFLA_BRPORT_PROXYARP_WIFI = 12,
+    private const ushort IFLA_BRPORT_PRIORITY = 2, IFLA_BRPORT_COST = 3, IFLA_BRPORT_MODE = 4, IFLA_BRPORT_PROXYARP = 10, IFLA_BRPORT_PROXYARP_WIFI = 12, IFLA_BRPORT_FLUSH = 24,
         IFLA_BRPORT_LEARNING = 8, IFLA_BRPORT_UNICAST_FLOOD = 9, IFLA_BRPORT_MULTICAST_ROUTER = 25, IFLA_BRPORT_MCAST_FLOOD = 27, IFLA_BRPORT_MCAST_TO_UCAST = 28,
         IFLA_BRPORT_BCAST_FLOOD = 30, IFLA_BRPORT_BACKUP_PORT = 34, IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT = 37, IFLA_BRPORT_LOCKED = 39, IFLA_BRPORT_MAB = 40,
         IFLA_BRPORT_MCAST_MAX_GROUPS = 42, IFLA_BRPORT_BACKUP_NHID = 44;
@@ -20,6 +20,33 @@ public sealed record BridgePort(string Settings)
 
     /// <summary>Whether frames to and from other isolated ports are dropped.</summary>
     public bool IsIsolated => Flag(IFLA_BRPORT_ISOLATED, usual: false);
+
+    /// <summary>The settings with which a port takes frames from those MACs alone that its bridge's forwarding database has there (locked, no learning),
+    /// and what was learned before is forgotten; or those of a port like any other.</summary>
+    internal static BridgePort Lock(bool locked) => locked ? Of((IFLA_BRPORT_LOCKED, true), (IFLA_BRPORT_LEARNING, false), (IFLA_BRPORT_FLUSH, null)) : Of((IFLA_BRPORT_LOCKED, false), (IFLA_BRPORT_LEARNING, true));
+
+    /// <summary>The settings that <see cref="Lock"/> sets, as a port has them.</summary>
+    internal static BridgePort LockOf(BridgePort? port) => Of((IFLA_BRPORT_LOCKED, port?.IsLocked == true), (IFLA_BRPORT_LEARNING, port?.Learns != false));
+
+    /// <summary>Whether frames from MACs that its bridge's forwarding database has not there are dropped.</summary>
+    internal bool IsLocked => Flag(IFLA_BRPORT_LOCKED, usual: false);
+
+    /// <summary>Whether the bridge learns who is behind it.</summary>
+    internal bool Learns => Flag(IFLA_BRPORT_LEARNING, usual: true);
+
+    /// <summary>Whether the kernel knows locked ports (Linux 5.18 and later), by what it tells of any port.</summary>
+    internal static bool CanLock(ReadOnlySpan<byte> data)
+    {
+        var reader = new AttributeReader(data);
+        while (reader.Read())
+        {
+            if (reader.Type == IFLA_BRPORT_LOCKED)
+            {
+                return true;
+            }
+        }
+        return false;
+    }
 
     /// <summary>Those of its settings that another port has otherwise; null where there are none.</summary>
     internal BridgePort? Beyond(BridgePort? other)
@@ -33,12 +60,13 @@ public sealed record BridgePort(string Settings)
         return settings is null ? null : new(Convert.ToHexStringLower(settings.Written));
     }
 
-    private static BridgePort Of(params ReadOnlySpan<(ushort Type, bool On)> flags)
+    private static BridgePort Of(params ReadOnlySpan<(ushort Type, bool? On)> flags)
     {
         var writer = new NetlinkWriter();
         foreach (var (type, on) in flags)
         {
-            writer.Attribute(type, [on ? (byte)1 : (byte)0]);
+            // What is done once has no value.
+            writer.Attribute(type, on is { } value ? [value ? (byte)1 : (byte)0] : []);
         }
         return new(Convert.ToHexStringLower(writer.Written));
     }

@@ -104,6 +104,9 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
     /// <summary>As a bridge's port: what is unlike a new port's settings; null where nothing is.</summary>
     public BridgePort? Port { get; init; }
 
+    /// <summary>As a bridge's port: whether the kernel knows locked ports; null for any other link.</summary>
+    internal bool? CanLock { get; init; }
+
     /// <summary>How many packets may wait to be sent on it (IFLA_TXQLEN).</summary>
     public uint TxQueueLength { get; init; }
 
@@ -134,6 +137,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
         MacvlanInfo? macvlan = null;
         string? qdisc = null, masterKind = null;
         BridgePort? port = null;
+        bool? canLock = null;
         List<string>? altNames = null;
         bool? ipv6Disabled = null;
         var carrier = false;
@@ -176,7 +180,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
                             case IFLA_INFO_DATA when kind == "vxlan": under = ParseVxlan(info.Value); break;
                             case IFLA_INFO_DATA when kind == "tun": tun = ParseTun(info.Value); break;
                             case IFLA_INFO_SLAVE_KIND: masterKind = Known(info.Value); break;
-                            case IFLA_INFO_SLAVE_DATA when masterKind == "bridge": port = BridgePort.Parse(info.Value); break;
+                            case IFLA_INFO_SLAVE_DATA when masterKind == "bridge": (port, canLock) = (BridgePort.Parse(info.Value), BridgePort.CanLock(info.Value)); break;
                         }
                     }
                     break;
@@ -198,6 +202,7 @@ public sealed record Link(int Index, string Name, bool Up, string? Kind, string?
             AltNames = altNames ?? (IReadOnlyList<string>)[],
             MasterKind = masterKind,
             Port = port,
+            CanLock = canLock,
             TxQueueLength = queueLength,
         };
     }

@@ -126,9 +126,9 @@ public sealed class RouteSocket : IDisposable
     /// <exception cref="LinuxException">The first refusal: names its request, with the kernel's own words, and has the others in <see cref="LinuxException.Refusals"/>.</exception>
     public void Commit(RouteBatch batch) => LinuxException.ThrowIfAny(Try(batch));
 
-    /// <summary>As <see cref="Commit"/>, where a link that is gone meanwhile is no error.</summary>
+    /// <summary>As <see cref="Commit"/>, where a link, or an entry of one, that is gone meanwhile is no error.</summary>
     /// <exception cref="LinuxException">A refusal for another reason, whatever else was refused.</exception>
-    internal void CommitToWhatIsThere(RouteBatch batch) => LinuxException.ThrowIfAny([.. Try(batch).Where(e => e.Errno != Errno.ENODEV)]);
+    internal void CommitToWhatIsThere(RouteBatch batch) => LinuxException.ThrowIfAny([.. Try(batch).Where(e => e.Errno is not (Errno.ENODEV or Errno.ENOENT))]);
 
     /// <summary>Carries out a batch, in order, and clears it.</summary>
     /// <returns>Every refusal, in the order of the requests.</returns>

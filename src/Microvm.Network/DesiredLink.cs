@@ -54,6 +54,12 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>Whether a bridge's port is isolated from other isolated ones; null leaves that as it is.</summary>
     public bool? Isolated { get; init; }
 
+    /// <summary>What the guest behind a bridge's port may send under; null leaves that as it is.</summary>
+    public AntiSpoof? AntiSpoof { get; init; }
+
+    /// <summary>The guest's own MAC, under which it sends.</summary>
+    internal MacAddress GuestMac { get; init; }
+
     /// <summary>How many packets may wait to be sent on it; null leaves it as it is.</summary>
     public uint? TxQueueLength { get; init; }
 
@@ -100,6 +106,8 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             Detached = a.Interface.Detached,
             Mtu = (uint?)a.Interface.Mtu,
             Isolated = a.Interface.Isolated,
+            AntiSpoof = a.Interface.AntiSpoof,
+            GuestMac = a.Interface.Mac,
             TxQueueLength = (uint?)a.Interface.TxQueueLength,
         };
 

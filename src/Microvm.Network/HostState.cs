@@ -10,6 +10,11 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     /// <summary>Who has them open; null where nobody looked.</summary>
     public LinkHolders? Holders { get; init; }
 
+    /// <summary>The forwarding entries of bridges' ports, by ifindex; none where nothing wanted asks for them.</summary>
+    public ILookup<int, ForwardingEntry> Forwarding { get; init; } = s_noEntries;
+
+    private static readonly ILookup<int, ForwardingEntry> s_noEntries = Array.Empty<ForwardingEntry>().ToLookup(e => e.Port);
+
     /// <summary>Links alone.</summary>
     public static HostState Of(IReadOnlyList<Link> links) => new(links, new Dictionary<int, MacvtapNode>(), new Dictionary<int, int>());
 
@@ -32,7 +37,7 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
                 names.Add(want.Name);
             }
         }
-        return Complete(route, links, [.. links.Where(l => (l.Macvlan is not null || Ownership.IsPart(l.Alias))
+        return Complete(route, wanted, links, [.. links.Where(l => (l.Macvlan is not null || Ownership.IsPart(l.Alias))
             && (names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))))]);
     }
 
@@ -42,14 +47,15 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     {
         var links = route.Links(statistics);
         var names = wanted.Select(w => w.Name).ToHashSet();
-        return Complete(route, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]);
+        return Complete(route, wanted, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]);
     }
 
-    private static HostState Complete(RouteSocket route, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)
+    private static HostState Complete(RouteSocket route, IReadOnlyList<DesiredLink> wanted, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)
     {
+        var forwarding = wanted.Any(w => w.AntiSpoof is not null) ? ForwardingEntry.Read(route) : s_noEntries;
         if (macvlans.Count == 0)
         {
-            return Of(links) with { Holders = new(links, new Dictionary<int, MacvtapNode>()) };
+            return Of(links) with { Forwarding = forwarding, Holders = new(links, new Dictionary<int, MacvtapNode>()) };
         }
         var nodes = MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
         var redirects = new Dictionary<int, int>();
@@ -60,6 +66,6 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
                 redirects[link.Index] = target;
             }
         }
-        return new(links, nodes, redirects) { Holders = new(links, nodes) };
+        return new(links, nodes, redirects) { Forwarding = forwarding, Holders = new(links, nodes) };
     }
 }

@@ -83,6 +83,9 @@ public enum Difference
     /// <summary>How many packets may wait to be sent on it.</summary>
     TxQueueLength = 0x4000,
 
+    /// <summary>Whether a bridge's port takes frames from the guest's MAC alone.</summary>
+    AntiSpoof = 0x8000,
+
     /// <summary>What the kernel can't change on a link that is there.</summary>
     Fixed = 0x1000,
 }

@@ -30,7 +30,7 @@ internal sealed record Scenario(string Name, string[] Links, string[][] Prepare,
         var one = Vm(folder, "one", 1, "qemu", Tap(1), Tap(2));
         var two = Vm(folder, "two", 2, "qemu", Tap(1), Tap(2));
         var bridged = Vm(folder, "bridged", 2, "qemu", Tap(1, ",\"bridge\":\"br0\""), Tap(2, ",\"bridge\":\"br0\""));
-        const string settings = ",\"bridge\":\"br0\",\"mtu\":1400,\"isolated\":true,\"tap\":{\"txQueueLength\":50}";
+        const string settings = ",\"bridge\":\"br0\",\"mtu\":1400,\"isolated\":true,\"antiSpoof\":\"mac\",\"tap\":{\"txQueueLength\":50}";
         var set = Vm(folder, "set", 2, "qemu", Tap(1, settings), Tap(2, settings));
         const string otherSettings = ",\"bridge\":\"br0\",\"mtu\":1300,\"isolated\":false,\"tap\":{\"txQueueLength\":70}";
         var setOtherwise = Vm(folder, "otherwise", 1, "qemu", Tap(1, otherSettings), Tap(2, otherSettings));
@@ -47,7 +47,7 @@ internal sealed record Scenario(string Name, string[] Links, string[][] Prepare,
             new("down, a tap and a macvlan joined by redirects", lower, [["up", redirect]], ["down", redirect], redirect),
             new("replace, two taps by multi-queue ones", foreign, [["up", one]], ["up", two], two),
             new("change, taps attached to a bridge", bridge, [["up", two]], ["up", bridged], bridged),
-            new("change, MTU, isolation and queue length of taps on a bridge", bridge, [["up", bridged]], ["up", set], set),
+            new("change, MTU, isolation, senders and queue length of taps on a bridge", bridge, [["up", bridged]], ["up", set], set),
             new("replace, two taps by multi-queue ones with another MTU, isolation and queue length", bridge, [["up", setOtherwise]], ["up", set], set),
         ];
     }

@@ -138,6 +138,12 @@ in
             example = true;
             description = "Types `tap` and `bridge`: whether the guest reaches only those ports of its bridge that are not isolated, such as the uplink, and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.";
           };
+          antiSpoof = mkOption {
+            type = types.nullOr (types.enum [ "off" "mac" ]);
+            default = null;
+            example = "mac";
+            description = "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `off` under any. Where it is left out, the port stays as it is. Not in microvm.nix.";
+          };
           bridgeHelper = mkOption {
             type = types.nullOr types.bool;
             default = null;

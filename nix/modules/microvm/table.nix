@@ -105,6 +105,7 @@
     addresses = null;
     mtu = null;
     isolated = null;
+    antiSpoof = null;
     bridgeHelper = null;
     macvtap = {
       link = null;

@@ -39,6 +39,11 @@ internal static class DeviceOptions
                 + "and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.",
             "as it is")
         { Nullable = true, Example = "true" },
+        new("antiSpoof", new ChoiceType("off", "mac"),
+            "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `off` under any. "
+                + "Where it is left out, the port stays as it is. Not in microvm.nix.",
+            "as it is")
+        { Nullable = true, Example = "\"mac\"" },
         new("bridgeHelper", new BoolType(),
             "Type `bridge` on QEMU: true lets qemu-bridge-helper make the tap, false has `microvm up` make it, with QEMU's sandbox "
                 + "fully on. Where it is left out or null, QEMU uses the helper and the other hypervisors do not. Not in microvm.nix.",

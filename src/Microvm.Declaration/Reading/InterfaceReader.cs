@@ -31,6 +31,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var vhost = Vhost(it, type);
         var mtu = Mtu(it, type, network);
         var isolated = Isolated(it, type);
+        var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null);
         var helper = BridgeHelper(it, type);
         var kernelIp = it.Set("user").Flag("kernelIp", false);
         if (it["user"] is { } user && type is not null and not InterfaceType.User)
@@ -57,6 +58,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             Vhost = vhost,
             Mtu = mtu,
             Isolated = isolated,
+            AntiSpoof = antiSpoof,
             TxQueueLength = TxQueueLength(it, type),
             BridgeHelper = helper,
             KernelIp = kernelIp,
@@ -182,6 +184,28 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(node.At, "'isolated' goes with types tap and bridge: a user network has no neighbours");
         }
         return node.Value;
+    }
+
+    private AntiSpoof? AntiSpoofing(ObjectNode it, InterfaceType? type, bool hasBridge)
+    {
+        AntiSpoof? antiSpoof = it.Text("antiSpoof") switch { "off" => AntiSpoof.Off, "mac" => AntiSpoof.Mac, _ => null };
+        if (antiSpoof is null)
+        {
+            return null;
+        }
+        if (type is InterfaceType.User)
+        {
+            diagnostics.Error(it.PositionOf("antiSpoof"), "'antiSpoof' goes with types tap and bridge: a user network sends under the host's own addresses");
+        }
+        else if (type is InterfaceType.Macvtap)
+        {
+            diagnostics.Error(it.PositionOf("antiSpoof"), "'antiSpoof' goes with types tap and bridge: it is the bridge that drops a false sender's frames, and a macvtap hands them to its lower device as they are");
+        }
+        else if (type is InterfaceType.Tap && !hasBridge && antiSpoof != AntiSpoof.Off)
+        {
+            diagnostics.Error(it.PositionOf("antiSpoof"), "'antiSpoof' needs a bridge, which drops a false sender's frames; name it with 'bridge', or join a 'network'");
+        }
+        return antiSpoof;
     }
 
     private int? TxQueueLength(ObjectNode it, InterfaceType? type)

@@ -128,6 +128,8 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var carried = steps.Where(s => s.Observed!.IsOf(s.Desired!.Kind) && now.ContainsKey(s.Name)).ToList();
         LinuxException.ThrowIfAny(deleted.Carry(carried.ToDictionary(s => s.Observed!, s => now[s.Name])));
         var batch = new RouteBatch();
+        // Entries of the replaced links are on the new ones now.
+        state = carried.Exists(s => s.Desired!.AntiSpoof is not null) ? state with { Forwarding = ForwardingEntry.Read(route) } : state;
         foreach (var step in carried)
         {
             LinkResource.Of(step.Desired!.Kind).SetAfterCarry(new(step with { Observed = now[step.Name] }, state, step.Name), batch);

@@ -65,6 +65,12 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
     internal string? Bridge(Link bridge) => Height(bridge, MostLevels) >= MostLevels
         ? $"to which nothing more can be attached: {MostLevels - 1} links stand upon each other on it, and the kernel allows {MostLevels} levels; take the uppermost away" : null;
 
+    /// <summary>Whether the kernel knows locked ports: it tells so of every port; where there is none, its version does.</summary>
+    internal static bool LocksPorts(IReadOnlyList<Link> links, Version kernel) => links.FirstOrDefault(l => l.CanLock is not null)?.CanLock ?? kernel >= s_lockedPorts;
+
+    // The first with IFLA_BRPORT_LOCKED.
+    private static readonly Version s_lockedPorts = new(5, 18);
+
     /// <summary>How many ports a bridge has.</summary>
     internal int Ports(int bridge) => _ports[bridge].Count();
 

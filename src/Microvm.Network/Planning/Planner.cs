@@ -160,7 +160,7 @@ internal sealed class Planner
         var taken = _byName.GetValueOrDefault(want.Name);
         var mine = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias);
         var link = mine ?? taken;
-        if (!MtuFits(want, link, bridge, lower))
+        if (!MtuFits(want, link, bridge, lower) || !CanGuard(want))
         {
             return;
         }
@@ -251,6 +251,17 @@ internal sealed class Planner
             return false;
         }
         return true;
+    }
+
+    private bool CanGuard(DesiredLink want)
+    {
+        if (want.AntiSpoof is null or AntiSpoof.Off || KernelRules.LocksPorts(_state.Links, Environment.OSVersion.Version))
+        {
+            return true;
+        }
+        Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should let its guest send under its own MAC alone, and this kernel ({Environment.OSVersion.Version.ToString(2)}) can't lock a bridge's port; "
+            + "Linux 5.18 and later can. Leave antiSpoof out");
+        return false;
     }
 
     // A tap can have no more (MAX_MTU in drivers/net/tun.c, less the Ethernet header).

@@ -70,7 +70,7 @@ internal static class TapResource
 
     private static readonly LinkProperty s_isolated = new(Difference.Isolated, Turn.Own)
     {
-        Wrong = c => c.Want.Isolated is { } isolated && IsolatedOnceAttached(c) is { } now && now != isolated ? isolated ? "it is not isolated" : "it is isolated" : null,
+        Wrong = c => c.Want.Isolated is { } isolated && PortOnceAttached(c, p => p?.IsIsolated == true) is { } now && now != isolated ? isolated ? "it is not isolated" : "it is isolated" : null,
         GivenOnAdoption = true,
         Make = (link, index, batch) =>
         {
@@ -98,7 +98,7 @@ internal static class TapResource
         SetBack = (e, batch) => batch.SetTxQueueLength(e.Link.Index, e.Link.Name, e.Link.TxQueueLength),
     };
 
-    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, s_txQueueLength])
+    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, AntiSpoofProperty.Port, s_txQueueLength])
     {
         Unlike = link => link.Tun is { IsTap: true, VnetHeader: true } ? null : "it is not a tap with vnet_hdr",
     };
@@ -115,11 +115,11 @@ internal static class TapResource
         ({ } u, { } g) => $"{AccountFile.Words(AccountFile.Users, u)} and group {AccountFile.Words(AccountFile.Groups, g)}",
     };
 
-    /// <summary>Whether it is isolated where it will be attached; null where that is no bridge, and nothing can be set. One that moves is a new port there.</summary>
-    private static bool? IsolatedOnceAttached(Planning.Comparison c)
+    /// <summary>What is so of the port where it will be attached; null where that is no bridge, and nothing can be set. One that moves is a new port there.</summary>
+    internal static bool? PortOnceAttached(Planning.Comparison c, Func<BridgePort?, bool> isSo)
     {
         var stays = (c.Want.Bridge is null && !c.Want.Detached) || (c.Link.Master ?? 0) == c.Master;
-        return stays ? c.Link.MasterKind == "bridge" ? c.Link.Port?.IsIsolated == true : null : c.Want.Bridge is null ? null : false;
+        return stays ? c.Link.MasterKind == "bridge" ? isSo(c.Link.Port) : null : c.Want.Bridge is null ? null : isSo(null);
     }
 
     private static bool IsTaken(uint? then, uint? now) => then is null && now is not null;

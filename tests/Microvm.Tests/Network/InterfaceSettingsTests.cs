@@ -158,7 +158,7 @@ public sealed class InterfaceSettingsTests : IDisposable
     [InlineData("""{"type":"tap","id":"n","mac":"02:00:00:00:00:01","mtu":65522}""", "a tap's MTU is at most 65521")]
     [InlineData("""{"type":"tap","id":"n","mac":"02:00:00:00:00:01","mtu":67}""", "'mtu' must be a whole number from 68 to 65535")]
     [InlineData("""{"type":"tap","id":"n","mac":"02:00:00:00:00:01","network":"default","mtu":1501}""", "the bridge of network 'default' has an MTU of 1500")]
-    [InlineData("""{"type":"bridge","id":"n","mac":"02:00:00:00:00:01","bridge":"br0","bridgeHelper":true,"mtu":1400}""", "qemu-bridge-helper sets neither an MTU nor isolation")]
+    [InlineData("""{"type":"bridge","id":"n","mac":"02:00:00:00:00:01","bridge":"br0","bridgeHelper":true,"mtu":1400}""", "qemu-bridge-helper makes a plain tap, without 'mtu'")]
     public void Check_refuses_what_can_not_be(string it, string says)
     {
         var check = Binary.Microvm("check", _folder.File("bad.json", $$"""{"networking":{"hostName":"n"},"microvm":{"interfaces":[{{it}}]} }"""));
