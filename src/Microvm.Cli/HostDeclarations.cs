@@ -29,7 +29,7 @@ internal sealed class HostDeclarations(StateDirectory? state, uint? user = null)
     {
         var given = result.GetResult(VmHost.State) is { Implicit: false };
         var user = result.GetValue(CommonOptions.User) is { } name ? Account.Of(name, null).User : null;
-        return new(given || (result.GetValue(CommonOptions.Netns) is null && IsOfHost) ? VmHost.Directory(result) : null, user);
+        return new(given || (result.GetValue(CommonOptions.Netns) is null && NetworkNamespace.IsHosts) ? VmHost.Directory(result) : null, user);
     }
 
     /// <summary>Every VM of the host: as it was started, else as its next start will have it.</summary>
@@ -109,21 +109,5 @@ internal sealed class HostDeclarations(StateDirectory? state, uint? user = null)
         }
         Console.Error.WriteLine($"microvm: {Printable.Of(path)} can't be read as a declaration, so '{name}' is not compared with it; 'microvm update {name}' writes it anew");
         return null;
-    }
-
-    /// <summary>Whether this thread is in the network namespace of the host's first process; where that can't be seen, it is.</summary>
-    private static bool IsOfHost
-    {
-        get
-        {
-            try
-            {
-                return new FileInfo("/proc/1/ns/net").LinkTarget is not { } first || new FileInfo("/proc/thread-self/ns/net").LinkTarget == first;
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                return true;
-            }
-        }
     }
 }

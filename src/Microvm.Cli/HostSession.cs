@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Microvm.Declaration;
 using Microvm.Hypervisors;
 using Microvm.Linux;
@@ -14,7 +15,7 @@ internal static class HostSession
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([.. (result.GetValue(files) ?? []).Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
-        Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || DeclaredNetwork.Of(vms).Count > 0);
+        Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || result.CommandResult.Parent is CommandResult { Command.Name: "network" } || DeclaredNetwork.Of(vms).Count > 0);
         var warned = diagnostics.HasErrors || !IsLook(result) ? [] : diagnostics.All.Where(d => d.Severity == Severity.Warning).ToList();
         DiagnosticOutput.Print(diagnostics.All.Except(warned), Terminal.Errors, Console.Error);
         if (warned.Count > 0)

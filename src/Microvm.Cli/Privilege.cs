@@ -38,6 +38,9 @@ internal static class Privilege
         ["explain"] = default,
         ["network list"] = default,
         ["network leases"] = default,
+        ["network show"] = default,
+        ["network up"] = new(s_links.Bits | s_look.Bits),
+        ["network down"] = new(s_links.Bits | s_look.Bits),
         ["ip"] = default,
         ["mac"] = default,
         ["completions"] = default,
@@ -50,7 +53,7 @@ internal static class Privilege
     /// <summary>What these need besides, for declared networks: to lend to nft and dnsmasq, and to end a dnsmasq, which runs as a user of its own.</summary>
     private static readonly CapabilitySet s_networks = new(NetworkProgram.Lendable.Bits | CapabilitySet.Of(Capability.Kill).Bits);
 
-    private static bool MakesNetworks(string command) => command is "up" or "down" or "watch";
+    private static bool MakesNetworks(string command) => command is "up" or "down" or "watch" or "network up" or "network down";
 
     /// <summary>Before the command line is read, for a command that will give up privileges in all its threads.</summary>
     internal static void Begin(string[] args)
@@ -80,6 +83,8 @@ internal static class Privilege
             Caller.KeepNobody();
             if (MakesNetworks(name))
             {
+                // Seen while that may be looked at: only the host's own networks have units.
+                _ = NetworkNamespace.IsHosts;
                 Privileges.LimitTo(new(keep.Bits | s_networks.Bits), NetworkProgram.Lendable);
                 return;
             }
@@ -118,7 +123,7 @@ internal static class Privilege
         {
             Privileges.Shrink(s_kept[Name(result)]);
         }
-        if (Name(result) is "up" or "down" or "watch" or "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.Writes(result) && Caller.User != PosixProcess.EffectiveUser))
+        if (MakesNetworks(Name(result)) || Name(result) is "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.Writes(result) && Caller.User != PosixProcess.EffectiveUser))
         {
             Caller.Part();
         }

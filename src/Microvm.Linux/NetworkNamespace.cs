@@ -5,6 +5,26 @@ public static class NetworkNamespace
 {
     private const int CLONE_NEWNET = 0x40000000, O_CLOEXEC = 0x80000;
 
+    private static bool s_entered;
+    private static bool? s_isHosts;
+
+    /// <summary>Whether this thread is in the network namespace of the host's first process; where that can't be seen, it is unless it entered another.
+    /// What was seen first stays, so that a process may give up the privilege of looking.</summary>
+    internal static bool IsHosts
+    {
+        get
+        {
+            try
+            {
+                return s_isHosts ??= new FileInfo("/proc/1/ns/net").LinkTarget is { } first ? new FileInfo("/proc/thread-self/ns/net").LinkTarget == first : !s_entered;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return (s_isHosts = !s_entered).Value;
+            }
+        }
+    }
+
     /// <summary>Moves the calling thread into a named namespace (setns(2)); sockets opened after it work there.</summary>
     public static void Enter(string name)
     {
@@ -14,5 +34,6 @@ public static class NetworkNamespace
         }
         using var ns = new FileDescriptor((int)Libc.Check(Libc.open($"/run/netns/{name}", O_CLOEXEC), $"open network namespace '{name}'"));
         Libc.Check(Libc.setns(ns.Value, CLONE_NEWNET), $"enter network namespace '{name}'");
+        (s_entered, s_isHosts) = (true, null);
     }
 }

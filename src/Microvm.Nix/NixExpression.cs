@@ -25,7 +25,7 @@ internal static class NixExpression
             text.Append(part).Append(" = (\n").Append(Read(part)).Append(");\n");
         }
         // These are written as modules are; the front door takes only their options.
-        text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("outputs")).Append(") ];\n");
+        text.Append("options = [ (\n").Append(Read("options")).Append(") (\n").Append(Read("outputs")).Append(") (\n").Append(Read("networks")).Append(") ];\n");
         return text.Append("in entry { inherit functions properties types modules packages declaration flakes options; })").ToString();
     }
 

@@ -25,10 +25,13 @@ in
 
     boot.kernelModules = [ "tap" "macvtap" "vhost_net" ];
     users.users.${user} = { isSystemUser = true; inherit group; };
-    environment.systemPackages = [ cfg.host.package ];
     systemd.tmpfiles.settings."10-microvm".${cfg.stateDir}.d = { user = "root"; inherit group; mode = "2755"; };
     # Nodes of macvtaps whose number another network namespace has taken.
     systemd.tmpfiles.settings."10-microvm"."/run/microvm".d = { user = "root"; group = "root"; mode = "0755"; };
+    # Declared networks: their firewall rules, and DHCP and DNS, which run as a user of their own.
+    environment.systemPackages = [ cfg.host.package pkgs.nftables pkgs.dnsmasq ];
+    users.users.dnsmasq = { isSystemUser = true; group = "dnsmasq"; };
+    users.groups.dnsmasq = { };
     # A VM with devices passed through locks all its memory.
     security.pam.loginLimits = map (type: { domain = user; item = "memlock"; inherit type; value = "infinity"; }) [ "soft" "hard" ];
 

@@ -1,9 +1,13 @@
 # The options of a host that runs MicroVMs, by the names that configurations use.
-{ config, lib, pkgs, ... }:
+{ lib, options, pkgs, ... }:
 let
   inherit (lib) mkOption types literalExpression;
+  networks = options.microvm.networks.definitions;
 in
 {
+  # Networks of the host, for all VMs that it evaluates; a VM may declare them as well.
+  imports = [ ../microvm/networks.nix ];
+
   options.microvm = {
     host.enable = mkOption { type = types.bool; default = true; example = false; description = "Whether this machine runs MicroVMs."; };
     host.startupTimeout = mkOption { type = types.ints.positive; default = 150; example = 30; description = "How long a VM may take to start, and to stop, in seconds."; };
@@ -34,7 +38,7 @@ in
               name = "module";
               description = "NixOS configuration";
               merge = _: definitions: import "${toString config.nixpkgs}/nixos/lib/eval-config.nix" {
-                modules = [ ../microvm { networking.hostName = lib.mkDefault name; } ] ++ config.extraModules ++ map (d: d.value) definitions;
+                modules = [ ../microvm { networking.hostName = lib.mkDefault name; microvm.networks = lib.mkMerge networks; } ] ++ config.extraModules ++ map (d: d.value) definitions;
                 prefix = [ "microvm" "vms" name "config" ];
                 inherit (config) specialArgs pkgs;
                 system = (if config.pkgs != null then config.pkgs else pkgs).stdenv.hostPlatform.system;

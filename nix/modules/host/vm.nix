@@ -8,7 +8,7 @@ let
   quoted = lib.escapeShellArg;
   dropIn = more: { overrideStrategy = "asDropin"; path = lib.mkForce [ ]; serviceConfig.X-RestartIfChanged = [ "" vm.restartIfChanged ]; } // more;
   # The VM's units beside its own.
-  services = map (lib.replaceStrings [ "@.service" ] [ "@${name}" ]) (builtins.filter (unit: unit != "microvm@.service") (builtins.attrNames templates.units));
+  services = map (lib.replaceStrings [ "@.service" ] [ "@${name}" ]) (builtins.filter (unit: unit != "microvm@.service" && unit != "microvm-network@.service") (builtins.attrNames templates.units));
   # A change of the host never takes interfaces from a VM that runs.
   outlasting = map (kind: "microvm-${kind}@${name}") [ "interfaces" "set-booted" ];
   # What the hardened unit makes an exception for.

@@ -6,6 +6,7 @@ using Microvm.Host.GuestConsole;
 using Microvm.Host.Install;
 using Microvm.Host.Systemd;
 using Microvm.Linux;
+using Microvm.Network.Networks;
 
 namespace Microvm.Cli.Commands;
 
@@ -16,6 +17,7 @@ internal static class HostCommand
     private static readonly Option<string?> s_binary = new("--binary") { Description = "The binary that the units call (default: this one, or PREFIX/bin/microvm below a root)", HelpName = "PATH" };
     private static readonly Option<int> s_stop = new("--stop-timeout") { Description = "Seconds that a guest may take to power off before its hypervisor is killed", HelpName = "SECONDS", DefaultValueFactory = _ => 150 };
     private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only print what would be done" };
+    private static readonly Argument<string> s_network = new("NETWORK") { Description = "A network that is up" };
     private static readonly Option<int> s_pid = new("--pid") { Description = "The hypervisor", DefaultValueFactory = _ => 0 };
 
     internal static Command Create()
@@ -35,6 +37,9 @@ internal static class HostCommand
         host.Add(Hidden("register", Register, s_pid));
         host.Add(Hidden("unregister", r => { Machined.Unregister(Vm(r).Name); return 0; }));
         host.Add(Hidden("pause", Pause));
+        var serve = Verb.Define("serve-network", "For a network's unit", ["microvm host serve-network home"], r => { ServiceResource.Become(r.GetValue(s_network)!); return 0; }, s_network);
+        serve.Hidden = true;
+        host.Add(serve);
         var release = Verb.Define("release-configuration", "For the package: remove microvm's lines from bridge.conf, and its drop-ins", ["microvm host release-configuration"],
             result => { _ = new HostConfiguration("/").Update([], VmHost.StatePath(result)); return 0; }, VmHost.State);
         var move = Verb.Define("move", "For the package: what steers the VMs goes to where only root writes", ["microvm host move"], Move, VmHost.State);

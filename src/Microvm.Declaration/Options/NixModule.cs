@@ -8,6 +8,8 @@ internal static class NixModule
 {
     private const string Head = "# Written by scripts/generate.sh from src/Microvm.Declaration/Options; do not edit.\n";
 
+    private const string Shared = "networks";
+
     private static readonly string[] s_declared =
     [
         "declared = mkOption {",
@@ -31,12 +33,20 @@ internal static class NixModule
               hostName = config.networking.hostName or "$HOSTNAME";
             in
             {
-              imports = [ ./outputs.nix ];
+              imports = [ ./outputs.nix ./networks.nix ];
 
               options.microvm = {
 
             """);
-        Declare(text, MicrovmOptions.Microvm, "    ");
+        Declare(text, [.. MicrovmOptions.Microvm.All.Where(o => o.Name != Shared)], "    ");
+        return text.Append("  };\n}\n").ToString();
+    }
+
+    /// <summary>The text of <c>networks.nix</c>: what a host declares as a VM does. A file of its own, so that a host that is a guest too has it once.</summary>
+    public static string Networks()
+    {
+        var text = new StringBuilder(Head).Append("{ lib, ... }:\nlet\n  inherit (lib) mkOption types literalExpression;\nin\n{\n  options.microvm = {\n");
+        Declare(text, [.. MicrovmOptions.Microvm.All.Where(o => o.Name == Shared)], "    ");
         return text.Append("  };\n}\n").ToString();
     }
 
@@ -76,15 +86,15 @@ internal static class NixModule
         text.Append(indent).Append("};\n");
     }
 
-    private static void Declare(StringBuilder text, OptionSet set, string indent)
+    private static void Declare(StringBuilder text, IReadOnlyList<DeclaredOption> options, string indent)
     {
-        foreach (var option in set.All.Where(o => o.Nix is not { ByHand: true }))
+        foreach (var option in options.Where(o => o.Nix is not { ByHand: true }))
         {
             text.Append($"{indent}{option.Name} = ");
             if (option.Type is SetType { Options: var inner })
             {
                 text.Append("{\n");
-                Declare(text, inner, indent + "  ");
+                Declare(text, inner.All, indent + "  ");
                 text.Append(indent).Append("};\n");
             }
             else
@@ -137,7 +147,7 @@ internal static class NixModule
     private static void Submodule(StringBuilder text, string of, OptionSet item, string indent)
     {
         text.Append($"types.{of} (types.submodule ({{ config, options, ... }}: {{\n").Append(indent).Append("  options = {\n");
-        Declare(text, item, indent + "    ");
+        Declare(text, item.All, indent + "    ");
         if (item.All.Any(o => o.NullIsAChoice))
         {
             // Whether a null was written down can be told only from inside.

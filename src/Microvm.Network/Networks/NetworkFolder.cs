@@ -8,7 +8,7 @@ namespace Microvm.Network.Networks;
 /// <summary>What the services of one network are told and tell: a directory of root's below <c>/run</c>, for each network namespace by itself.</summary>
 internal sealed class NetworkFolder
 {
-    private const string Root = "/run/microvm-networks";
+    private const string Root = "/run/microvm/networks";
 
     internal const string Reservations = "reservations", Names = "names";
 

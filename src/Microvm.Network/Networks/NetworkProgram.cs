@@ -8,7 +8,7 @@ namespace Microvm.Network.Networks;
 /// <summary>The programs that a network needs besides the kernel.</summary>
 internal static class NetworkProgram
 {
-    internal const string Nft = "nft", Dnsmasq = "dnsmasq";
+    internal const string Nft = "nft", Dnsmasq = "dnsmasq", Systemctl = "systemctl";
 
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
 
@@ -16,8 +16,8 @@ internal static class NetworkProgram
     internal static readonly CapabilitySet Lendable =
         CapabilitySet.Of(Capability.NetAdmin, Capability.NetRaw, Capability.NetBindService, Capability.SetUid, Capability.SetGid);
 
-    /// <summary>Where a program is; PATH's folders first, and those of system programs, which an ordinary user's PATH lacks.</summary>
-    internal static string? Find(string program) => SearchPath.Find(program, "/usr/sbin", "/sbin");
+    /// <summary>Where a program is; PATH's folders first, and those of system programs, which an ordinary user's PATH lacks, or a unit's on NixOS.</summary>
+    internal static string? Find(string program) => SearchPath.Find(program, "/usr/sbin", "/sbin", "/run/current-system/sw/bin");
 
     /// <summary>What to type where a program is missing; null where it is there.</summary>
     internal static string? Missing(string program) => Find(program) is not null ? null

@@ -48,6 +48,12 @@ internal static class ServiceResource
             yield break;
         }
         var isRunning = site.Bridge is not null && IsRunning(site.Folder);
+        if (isRunning && NetworkUnit.IsInstalled && !NetworkUnit.IsActive(site.Name) && site.Folder.Read(Configuration) == text)
+        {
+            // The unit ends the other, which this process may not be able to.
+            yield return site.Step(StepKind.Replace, NetworkProgram.Dnsmasq, $"it does not run as {NetworkUnit.Name(site.Name)} yet", _ => NetworkUnit.Start(site.Name));
+            yield break;
+        }
         if (isRunning && site.Folder.Read(Configuration) == text)
         {
             yield return reload ? Reload(site.Name) : site.Step(StepKind.Keep, NetworkProgram.Dnsmasq, "it is right");
@@ -93,7 +99,25 @@ internal static class ServiceResource
     internal static bool IsRunning(NetworkFolder folder)
     {
         using var process = Process(folder);
-        return process is not null;
+        // Out of a unit's sandbox other users' processes can't be seen.
+        return process is not null || NetworkUnit.IsActive(folder.Network);
+    }
+
+    /// <summary>Becomes the dnsmasq of a network; for its unit.</summary>
+    /// <exception cref="LinuxException">The network is not up, or dnsmasq can't be started.</exception>
+    internal static void Become(string network)
+    {
+        var folder = new NetworkFolder(network);
+        if (folder.Read(Configuration) is null)
+        {
+            throw new LinuxException($"start dnsmasq of the network '{Printable.Of(network)}', which is not up", 0);
+        }
+        using (var before = Process(folder))
+        {
+            // One that was started before this host had the unit.
+            before?.End(s_patience);
+        }
+        PosixProcess.Exec([NetworkProgram.Find(NetworkProgram.Dnsmasq) ?? NetworkProgram.Dnsmasq, .. Arguments(folder)]);
     }
 
     private static string[] Arguments(NetworkFolder folder) => [$"--conf-file={folder.Path}/{Configuration}"];
@@ -103,7 +127,15 @@ internal static class ServiceResource
 
     private static void Start(NetworkFolder folder)
     {
-        if (!IsRunning(folder))
+        if (IsRunning(folder))
+        {
+            return;
+        }
+        if (NetworkUnit.IsInstalled)
+        {
+            NetworkUnit.Start(folder.Network);
+        }
+        else
         {
             NetworkProgram.Run(NetworkProgram.Dnsmasq, $"start dnsmasq of the network '{folder.Network}'", null, NetworkProgram.Lendable, Arguments(folder));
         }
@@ -111,12 +143,23 @@ internal static class ServiceResource
 
     internal static void End(NetworkFolder folder)
     {
+        if (NetworkUnit.IsInstalled && !Privileges.Permitted.Has(Capability.Kill) && !NetworkUnit.IsActive(folder.Network) && IsRunning(folder))
+        {
+            // The one of before the unit is not ours to end in a VM's unit, and is the network's own unit's.
+            NetworkUnit.Start(folder.Network);
+        }
+        NetworkUnit.Stop(folder.Network);
         using var process = Process(folder);
         process?.End(s_patience);
     }
 
     private static void Reload(NetworkFolder folder)
     {
+        if (NetworkUnit.IsActive(folder.Network))
+        {
+            NetworkUnit.Reload(folder.Network);
+            return;
+        }
         using var process = Process(folder);
         process?.Reload();
     }

@@ -8,6 +8,7 @@ public sealed class GeneratedFilesTests
     [Theory]
     [InlineData("nix/modules/microvm/options.nix")]
     [InlineData("nix/modules/microvm/table.nix")]
+    [InlineData("nix/modules/microvm/networks.nix")]
     [InlineData("schema/microvm.schema.json")]
     public void A_committed_file_is_what_the_option_table_gives_now(string file)
     {
@@ -15,6 +16,7 @@ public sealed class GeneratedFilesTests
         {
             "options.nix" => NixModule.Options(),
             "table.nix" => NixModule.Table(),
+            "networks.nix" => NixModule.Networks(),
             _ => JsonSchema.Text(),
         };
         var path = Path.Combine(Binary.Root, file);

@@ -137,7 +137,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
     }
 
     [Fact]
-    public void Network_list_network_leases_and_ip()
+    public void Network_list_show_and_leases_and_ip()
     {
         using var host = new DeclaredHost();
         var vm = host.Declare("web", "\"bare\":{\"dhcp\":false,\"dns\":false}", DeclaredHost.Tap("vm-web", "default"), DeclaredHost.Tap("vm-two", "bare"));
@@ -146,10 +146,14 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         host.Lease(guest);
         // Of an IPv6 lease the server keeps no MAC.
         File.AppendAllText($"{host.FolderOf("default")}/leases", "1893456000 11 fd00::9 * 00:01:00:01\n");
-        foreach (var section in (string[])["network list", "network leases", "ip"])
+        foreach (var section in (string[])["network list", "network show", "network leases", "ip"])
         {
-            string[] command = [.. section.Split(' '), .. section == "ip" ? ["web"] : Array.Empty<string>(), "--json", "--netns", host.Net.Name];
+            string[] command = [.. section.Split(' '), .. section switch { "ip" => ["web"], "network show" => ["default"], _ => Array.Empty<string>() }, "--json", "--netns", host.Net.Name];
             See(Binary.Microvm(command));
+            if (section == "network show")
+            {
+                See(Binary.Microvm("network", "show", "bare", "--json", "--netns", host.Net.Name));
+            }
             Compare(section);
             _seen = new();
         }

@@ -34,7 +34,7 @@ public sealed class SystemdTests(SystemdHost host)
         host.Write("/root/clean.json", Vm("clean", 1, "vm-v1").Replace("\"interfaces\":[", "\"interfaces\":[{\"type\":\"macvtap\",\"id\":\"vm-v2\",\"mac\":\"02:00:00:00:99:01\",\"macvtap\":{\"link\":\"eth0\",\"mode\":\"bridge\"}},", StringComparison.Ordinal)
             .Replace("\"vcpu\"", "\"binScripts\":{\"pci-setup\":\"true\",\"virtiofsd-run\":\"true\"},\"vcpu\"", StringComparison.Ordinal));
         host.Microvm("create", "clean", "--file", "/root/clean.json");
-        foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm-pause@", 2.5), ("microvm-pci-devices@", 3), ("microvm-virtiofsd@", 5), ("microvm@", 2.5)])
+        foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm-pause@", 2.5), ("microvm-pci-devices@", 3), ("microvm-network@", 3), ("microvm-virtiofsd@", 5), ("microvm@", 2.5)])
         {
             var verify = host.Run("systemd-analyze", "verify", "--man=no", $"{unit}clean.service");
             Assert.True(verify.Code == 0 && !verify.Err.Contains("microvm", StringComparison.Ordinal), verify.Out + verify.Err);

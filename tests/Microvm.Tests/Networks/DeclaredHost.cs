@@ -16,7 +16,7 @@ internal sealed class DeclaredHost : IDisposable
     internal DeclaredHost()
     {
         Net.Ip("link", "set", "lo", "up");
-        _run = $"/run/microvm-networks/{string.Concat(Inside("readlink", "/proc/self/ns/net").Where(char.IsAsciiDigit))}";
+        _run = $"/run/microvm/networks/{string.Concat(Inside("readlink", "/proc/self/ns/net").Where(char.IsAsciiDigit))}";
     }
 
     /// <summary>The directory of a network's service.</summary>

@@ -102,6 +102,31 @@ public sealed class NixFilesTests
     }
 
     [Fact]
+    public void The_host_modules_networks_are_those_of_the_vms_that_it_evaluates()
+    {
+        using var folder = new Folder();
+        var nixpkgs = Path.GetDirectoryName(folder.File("x", ""))!;
+        Directory.CreateDirectory($"{nixpkgs}/nixos/lib");
+        var prelude = $"lib = import {Binary.Root}/nix/standalone; pkgs = import {Binary.Root}/nix/standalone/packages.nix lib; nixos = {{ freeformType = lib.types.lazyAttrsOf lib.types.anything; options.boot.kernelParams = lib.mkOption {{ default = [ ]; }}; options.assertions = lib.mkOption {{ default = [ ]; }}; }};";
+        folder.File("nixos/lib/eval-config.nix", $"{{ modules, ... }}: let {prelude} in lib.evalModules {{ modules = [ nixos {{ _module.args = {{ inherit pkgs; }}; }} ] ++ modules; }}");
+        var declaration = Eval($$"""
+            let
+              {{prelude}}
+              vm = more: { nixpkgs = {{nixpkgs}}; config = { microvm = { kernel = "/nix/store/00000000000000000000000000000000-linux"; initrdPath = "/boot/initrd"; } // more; }; };
+              host = {
+                microvm.networks.home = { addresses = [ "10.20.0.1/24" ]; domain = "home.internal"; };
+                microvm.vms.web = vm { interfaces = [ { type = "tap"; id = "vm-web"; mac = "02:00:00:00:00:01"; network = "home"; } ]; networks.lab.nat = false; };
+              };
+            in (lib.evalModules { modules = [ nixos { _module.args = { inherit pkgs; }; } {{Binary.Root}}/nix/modules/host/options.nix host ]; }).config.microvm.vms.web.config.config.microvm.declaration
+            """).GetRawText();
+        var microvm = JsonDocument.Parse(declaration).RootElement.GetProperty("microvm");
+        Assert.Equal("home.internal", microvm.GetProperty("networks").GetProperty("home").GetProperty("domain").GetString());
+        Assert.False(microvm.GetProperty("networks").GetProperty("lab").GetProperty("nat").GetBoolean());
+        var checks = Binary.Run(Binary.Path, declaration, "check", "-");
+        Assert.True(checks.Code == 0, checks.Err);
+    }
+
+    [Fact]
     public void The_guest_module_hands_on_a_null_bridge_only_where_it_was_written_down() =>
         Assert.Equal("""[{},{"bridge":null},{"bridge":null},{"bridge":"br0"},{}]""", s_checks.Value.GetProperty("attached").GetRawText());
 

@@ -28,7 +28,7 @@ public sealed partial class NixProcessTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>Those that read no declaration. A command that is in the reference and not here is taken for one that reads, and has to show how.</summary>
-    private static readonly string[] s_readNone = ["capture", "init", "start", "stop", "restart", "list", "console", "logs", "rename", "remove", "fleet", "host", "host install", "host uninstall", "network", "network list", "network leases", "ip",
+    private static readonly string[] s_readNone = ["capture", "init", "start", "stop", "restart", "list", "console", "logs", "rename", "remove", "fleet", "host", "host install", "host uninstall", "network", "network list", "network leases", "network show", "network down", "ip",
         "mac", "schema", "completions", "man"];
 
     private static string[] Line(string command, string file, string host, string root, string netns) => command switch
@@ -38,6 +38,7 @@ public sealed partial class NixProcessTests : IDisposable
         "balloon" => ["balloon", file, "100"],
         "fleet up" or "fleet down" => [.. command.Split(' '), host, "--state-dir", $"{root}/state"],
         "plan" or "up" or "down" or "watch" or "metrics" or "top" or "status" or "topology" or "run" or "doctor" => [command, file, "--netns", netns],
+        "network up" => ["network", "up", "home", file, "--netns", netns],
         _ => [command, file],
     };
 
