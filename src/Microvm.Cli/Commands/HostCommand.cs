@@ -16,6 +16,7 @@ internal static class HostCommand
     private static readonly Option<string> s_prefix = new("--prefix") { Description = "Where lib/systemd and the like are; packages use /usr", HelpName = "DIR", DefaultValueFactory = _ => "/usr/local" };
     private static readonly Option<string?> s_binary = new("--binary") { Description = "The binary that the units call (default: this one, or PREFIX/bin/microvm below a root)", HelpName = "PATH" };
     private static readonly Option<int> s_stop = new("--stop-timeout") { Description = "Seconds that a guest may take to power off before its hypervisor is killed", HelpName = "SECONDS", DefaultValueFactory = _ => 150 };
+    private static readonly Option<bool> s_watch = new("--watch") { Description = "Watch the interfaces of every VM while it runs, and repair them; without it, a later install turns that off" };
     private static readonly Option<bool> s_dryRun = new("--dry-run") { Description = "Only print what would be done" };
     private static readonly Argument<string> s_network = new("NETWORK") { Description = "A network that is up" };
     private static readonly Option<int> s_pid = new("--pid") { Description = "The hypervisor", DefaultValueFactory = _ => 0 };
@@ -24,8 +25,8 @@ internal static class HostCommand
     {
         var host = new Command("host", "Turn this machine into a host that runs MicroVMs under systemd");
         host.Add(Verb.Define("install", "Write the units, the account and the state directory; running it again changes nothing",
-            ["sudo microvm host install", "microvm host install --root pkg --prefix /usr", "sudo microvm host install --dry-run"], Install,
-            s_root, s_prefix, s_binary, s_stop, VmHost.State, s_dryRun, CommonOptions.Json));
+            ["sudo microvm host install", "microvm host install --root pkg --prefix /usr", "sudo microvm host install --watch", "sudo microvm host install --dry-run"], Install,
+            s_root, s_prefix, s_binary, s_stop, s_watch, VmHost.State, s_dryRun, CommonOptions.Json));
         host.Add(Verb.Define("uninstall", "Remove exactly what 'install' wrote; VMs and edited files stay",
             ["sudo microvm host uninstall", "sudo microvm host uninstall --dry-run"], Uninstall, s_root, s_prefix, s_dryRun, CommonOptions.Json));
         host.Add(Hidden("verify", r => { Boot.Verify(Vm(r)); return 0; }));
@@ -106,7 +107,7 @@ internal static class HostCommand
         var settings = new UnitSettings(binary, IsThisHost(result) ? VmHost.StatePath(result) : result.GetValue(VmHost.State)!, TimeSpan.FromSeconds(result.GetValue(s_stop)));
         var dryRun = result.GetValue(s_dryRun);
         using var person = AsPerson(result);
-        var steps = Installer(result).Install(HostFile.Of(Prefix(result), settings), dryRun);
+        var steps = Installer(result).Install(HostFile.Of(Prefix(result), settings, result.GetValue(s_watch)), dryRun);
         Print(result, steps);
         if (dryRun || !IsThisHost(result))
         {

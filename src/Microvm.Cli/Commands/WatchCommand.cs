@@ -11,8 +11,8 @@ namespace Microvm.Cli.Commands;
 internal static class WatchCommand
 {
     internal static Command Create() => Verb.Define("watch", "Keep the declared interfaces as declared: repair drift as it happens, until SIGTERM or Ctrl-C",
-        ["sudo microvm watch vm.nix", "sudo microvm watch --json a.nix b.nix"], Run,
-        CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
+        ["sudo microvm watch vm.nix", "sudo microvm watch web", "sudo microvm watch --json a.nix b.nix"], Run,
+        CommonOptions.Files, CommonOptions.Json, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group, VmHost.State);
 
     private static int Run(ParseResult result)
     {

@@ -7,15 +7,19 @@ namespace Microvm.Host.Install;
 /// <param name="Content">Its text, or where <paramref name="IsLink"/>, what the link points to.</param>
 public sealed record HostFile(string Path, string Content, bool IsLink = false)
 {
+    private const string WatchDropIn = "# Written by 'microvm host install --watch'.\n[Unit]\nWants=microvm-watch@%i.service\n";
+
     /// <summary>All files of a host: units, the vendor's wish to start microvms.target, the account, the state directory. Pure.</summary>
     /// <param name="prefix">/usr/local for a person, /usr for a package; systemd reads lib/ below both.</param>
-    public static IReadOnlyList<HostFile> Of(string prefix, UnitSettings settings)
+    /// <param name="watch">Whether the interfaces of every VM are watched while it runs.</param>
+    public static IReadOnlyList<HostFile> Of(string prefix, UnitSettings settings, bool watch = false)
     {
         var lib = $"{prefix.TrimEnd('/')}/lib";
         return
         [
             .. UnitTemplates.Names.Select(u => new HostFile($"{lib}/systemd/system/{u}", UnitTemplates.Render(u, settings))),
             new($"{lib}/systemd/system/multi-user.target.wants/microvms.target", "../microvms.target", true),
+            .. watch ? [new HostFile($"{lib}/systemd/system/microvm@.service.d/watch.conf", WatchDropIn)] : (HostFile[])[],
             new($"{lib}/sysusers.d/microvm.conf", $"""
                 # Hypervisors run as this user; the group opens /dev/kvm.
                 g kvm -

@@ -43,7 +43,7 @@ public static class UnitTemplates
         }
         // The hypervisor may be given a kernel or a disk out of somebody's home; nothing else looks there.
         var isVm = unit == "microvm@.service";
-        var capabilities = unit == "microvm-macvtap-interfaces@.service" ? "CAP_NET_ADMIN CAP_CHOWN CAP_FOWNER CAP_MKNOD" : "CAP_NET_ADMIN";
+        var capabilities = unit is "microvm-macvtap-interfaces@.service" or "microvm-watch@.service" ? "CAP_NET_ADMIN CAP_CHOWN CAP_FOWNER CAP_MKNOD" : "CAP_NET_ADMIN";
         return Text(unit)
             .Replace("@interface-hardening@", Text("interface-hardening.conf").TrimEnd())
             .Replace("@hardening@", Text("hardening.conf").TrimEnd())

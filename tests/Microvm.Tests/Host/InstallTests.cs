@@ -61,6 +61,16 @@ public sealed class InstallTests : IDisposable
         Assert.Contains("TimeoutStopSec=30\n", File.ReadAllText(Path.Combine(_root, "usr/lib/systemd/system/microvm@.service")));
     }
 
+    [Fact]
+    public void Whether_vms_are_watched_is_what_the_last_install_said()
+    {
+        var drop = Path.Combine(_root, "usr/lib/systemd/system/microvm@.service.d/watch.conf");
+        Assert.Equal(0, Host("install", "--watch").Code);
+        Assert.Contains("Wants=microvm-watch@%i.service", File.ReadAllText(drop), StringComparison.Ordinal);
+        Assert.Contains($"remove {drop}", Host("install").Out, StringComparison.Ordinal);
+        Assert.False(File.Exists(drop));
+    }
+
     [Theory]
     [InlineData("relative")]
     [InlineData("/with space")]

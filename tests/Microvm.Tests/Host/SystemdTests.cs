@@ -34,9 +34,10 @@ public sealed class SystemdTests(SystemdHost host)
         host.Write("/root/clean.json", Vm("clean", 1, "vm-v1").Replace("\"interfaces\":[", "\"interfaces\":[{\"type\":\"macvtap\",\"id\":\"vm-v2\",\"mac\":\"02:00:00:00:99:01\",\"macvtap\":{\"link\":\"eth0\",\"mode\":\"bridge\"}},", StringComparison.Ordinal)
             .Replace("\"vcpu\"", "\"binScripts\":{\"pci-setup\":\"true\",\"virtiofsd-run\":\"true\"},\"vcpu\"", StringComparison.Ordinal));
         host.Microvm("create", "clean", "--file", "/root/clean.json");
-        foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm-pause@", 2.5), ("microvm-pci-devices@", 3), ("microvm-network@", 3), ("microvm-virtiofsd@", 5), ("microvm@", 2.5)])
+        foreach (var (unit, limit) in (IEnumerable<(string, double)>)[("microvm-tap-interfaces@", 2.5), ("microvm-macvtap-interfaces@", 2.5), ("microvm-interfaces@", 2.5), ("microvm-set-booted@", 2.5), ("microvm-pause@", 2.5), ("microvm-pci-devices@", 3), ("microvm-network@", 3),
+            ("microvm-virtiofsd@", 5), ("microvm@", 2.5), ("microvm-watch@", 2.5), ("microvm-metrics", 2.5)])
         {
-            var verify = host.Run("systemd-analyze", "verify", "--man=no", $"{unit}clean.service");
+            var verify = host.Run("systemd-analyze", "verify", "--man=no", unit.EndsWith('@') ? $"{unit}clean.service" : $"{unit}.service");
             Assert.True(verify.Code == 0 && !verify.Err.Contains("microvm", StringComparison.Ordinal), verify.Out + verify.Err);
             var exposure = host.Do("systemd-analyze", "security", "--offline=true", "--no-pager", "--threshold=100", $"/usr/local/lib/systemd/system/{unit}.service");
             var figure = double.Parse(System.Text.RegularExpressions.Regex.Match(exposure, @"exposure level for \S+: (\d+\.\d+)").Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture);
@@ -202,6 +203,56 @@ public sealed class SystemdTests(SystemdHost host)
         Assert.Equal(Steers("crash", "current"), Steers("crash", "booted"));
         Assert.NotNull(host.Index("vm-c2"));
         Gone("crash");
+    }
+
+    [Fact]
+    public void A_watch_beside_a_vm_mends_its_links_while_it_runs_and_follows_each_start()
+    {
+        host.Do("ip", "link", "add", "br7", "up", "type", "bridge");
+        string Bridged(params string[] ids) => Vm("looked", 1, ids).Replace("\"type\":\"tap\"", "\"type\":\"tap\",\"bridge\":\"br7\"", StringComparison.Ordinal);
+        string? Master(string link) => host.Run("readlink", $"/sys/class/net/{link}/master").Out.Trim() is { Length: > 0 } path ? Path.GetFileName(path) : null;
+        bool Watches() => host.Property("microvm-watch@looked.service", "SubState") == "running";
+        host.Write("/root/looked.json", Bridged("vm-w1"));
+        host.Microvm("create", "looked", "--file", "/root/looked.json");
+        host.Do("systemctl", "enable", "microvm-watch@looked");
+        host.Do("systemctl", "start", "microvm-watch@looked");
+        Assert.False(Watches());
+        host.Microvm("start", "looked");
+        host.Until("the watch", Watches);
+        var (link, pid) = (host.Index("vm-w1"), host.Property("microvm@looked.service", "MainPID"));
+        host.Do("ip", "link", "del", "br7");
+        host.Do("ip", "link", "add", "br7", "up", "type", "bridge");
+        host.Until("the tap at the new bridge", () => Master("vm-w1") == "br7");
+        Assert.Equal((link, pid), (host.Index("vm-w1"), host.Property("microvm@looked.service", "MainPID")));
+
+        host.Write("/root/looked.json", Bridged("vm-w1", "vm-w2"));
+        host.Microvm("update", "looked");
+        host.Do("kill", "-KILL", pid);
+        host.Until("the next run", () => host.Index("vm-w2") is not null && host.Property("microvm@looked.service", "SubState") == "running" && Watches());
+        host.Do("ip", "link", "set", "vm-w2", "nomaster");
+        host.Until("the new tap back at its bridge", () => Master("vm-w2") == "br7");
+
+        Gone("looked");
+        Assert.Null(host.Index("vm-w1"));
+        Assert.Null(host.Index("vm-w2"));
+        Assert.False(Watches());
+        host.Do("systemctl", "disable", "microvm-watch@looked");
+        host.Do("ip", "link", "del", "br7");
+    }
+
+    [Fact]
+    public void The_timer_of_the_metrics_writes_the_page_that_node_exporter_reads()
+    {
+        Create("count", "vm-n1");
+        host.Microvm("start", "count");
+        host.Do("mkdir", "-p", "/var/lib/prometheus/node-exporter");
+        host.Do("systemctl", "start", "microvm-metrics.timer");
+        host.Do("systemctl", "start", "microvm-metrics.service");
+        Assert.Contains("microvm_interface_up{vm=\"count\",interface=\"vm-n1\"}", host.Do("cat", "/var/lib/prometheus/node-exporter/microvm.prom"), StringComparison.Ordinal);
+        host.Do("rm", "/var/lib/prometheus/node-exporter/microvm.prom");
+        host.Until("the timer's next page", () => host.Run("test", "-s", "/var/lib/prometheus/node-exporter/microvm.prom").Code == 0);
+        host.Do("systemctl", "stop", "microvm-metrics.timer");
+        Gone("count");
     }
 
     [Fact]
