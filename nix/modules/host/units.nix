@@ -10,7 +10,7 @@ let
   render = name: put (text name) (map (p: { name = "@${builtins.elemAt p 0}@"; value = builtins.elemAt p 1; }) [
     [ "interface-hardening" interfaceHardening ]
     [ "hardening" hardening ]
-    [ "interface-capabilities" (if name == "microvm-macvtap-interfaces@.service" then "CAP_NET_ADMIN CAP_CHOWN CAP_FOWNER CAP_MKNOD" else "CAP_NET_ADMIN") ]
+    [ "interface-capabilities" (if builtins.elem name [ "microvm-macvtap-interfaces@.service" "microvm-watch@.service" ] then "CAP_NET_ADMIN CAP_CHOWN CAP_FOWNER CAP_MKNOD" else "CAP_NET_ADMIN") ]
     [ "home" (if name == "microvm@.service" then "read-only" else "yes") ]
     [ "stop-timeout" (toString cfg.host.startupTimeout) ]
     [ "bin" (lib.getExe cfg.host.package) ]
@@ -21,7 +21,7 @@ let
     ([ "[Service]\n" ] ++ lib.optional cfg.host.useNotifySockets "Type=exec\n")
     ([ "[Service]\nX-RestartIfChanged=false\n" ] ++ lib.optional cfg.host.useNotifySockets "Type=notify\nNotifyAccess=all\nTimeoutStartSec=${toString cfg.host.startupTimeout}\n")
     (render name);
-  services = builtins.filter (lib.hasSuffix ".service") (builtins.attrNames (builtins.readDir folder));
+  services = builtins.filter (name: lib.hasSuffix ".service" name || lib.hasSuffix ".timer" name) (builtins.attrNames (builtins.readDir folder));
 in
 {
   units = lib.genAttrs services (name: { text = onNixos name; });

@@ -78,7 +78,7 @@ public sealed class NixFilesTests
         using var folder = new Folder();
         var root = Path.GetDirectoryName(folder.File("x", ""))!;
         Assert.Equal(0, Binary.Microvm("host", "install", "--root", root, "--prefix", "/usr", "--binary", "/nix/store/00000000000000000000000000000000-microvm-net/bin/microvm").Code);
-        var written = Directory.GetFiles(Path.Combine(root, "usr/lib/systemd/system"), "*.service").ToDictionary(f => Path.GetFileName(f), File.ReadAllText);
+        var written = Directory.GetFiles(Path.Combine(root, "usr/lib/systemd/system")).Where(f => Path.GetExtension(f) is ".service" or ".timer").ToDictionary(f => Path.GetFileName(f), File.ReadAllText);
         var units = s_checks.Value.GetProperty("units").EnumerateObject().ToDictionary(u => u.Name, u => u.Value.GetString()!);
         Assert.Equal(written.Keys.Order(), units.Keys.Order());
         Assert.Contains("microvm-interfaces@.service", units.Keys);
