@@ -295,11 +295,11 @@ let
 
       dress = file: key: own: make:
         let
-          early = make false;
-          late = make true;
+          early = inside file (make false);
+          late = inside file (make true);
           set = if isAttrs early then early else throw "${if substring 0 1 file == "/" then "MICROVM-AT ${file}:1:1 " else ""}a declaration is an attribute set, { microvm = { … }; }, or a function to one, { lib, ... }: { … }; this is ${kindOf early}";
           full = set ? config || set ? options;
-          config = if isProperty set then late else if full then late.config or { } else removeAttrs late [ "imports" "disabledModules" "_file" "key" "freeformType" "meta" "_class" ];
+          config = conditions file (if isProperty set then late else if full then late.config or { } else removeAttrs late [ "imports" "disabledModules" "_file" "key" "freeformType" "meta" "_class" ]);
           ownFile = set._file or file;
         in
         # microvm.nix's own module, or ours, imported by its path: the options are here already.
@@ -318,6 +318,11 @@ let
         if (isPath module || (isString module && substring 0 1 module == "/")) && !absent path && leftOut module == null && !builtins.pathExists path then
           throw "${at (place "imports" set null)}this imports ${path}, and it isn't there: was it kept out of the repository, or is it made by something that has to run first?"
         else module;
+      # nix's trace tells of a module, or of what its definitions depend on, without a place: which file it was is noted in it.
+      inside = file: if substring 0 1 file == "/" then builtins.addErrorContext "MICROVM-IN ${file}:1:1:" else v: v;
+      conditions = file: v:
+        if !isProperty v then v
+        else (if v ? condition then { condition = inside file v.condition; } else { }) // within (conditions file) (removeAttrs v [ "condition" ]);
       kindOf = v: if isFunction v then "a function" else if isList v then "a list" else "a ${builtins.typeOf v}";
       # Options that a module declares again are ours already.
       undeclared = options: if options ? microvm then options // { microvm = beside known options.microvm; } else options;

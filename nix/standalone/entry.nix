@@ -103,8 +103,10 @@ let
     in
     if names.success && names.value != [ ] then "microvm check ${around}#NAME, with NAME one of ${quoted names.value}" else "microvm check ${around}#NAME";
 
-  outcome = it: {
-    inherit (it.tagged) p v;
+  # What has no place of its own is told at the place of the whole.
+  outcome = at: it: {
+    inherit (it.tagged) v;
+    p = if it.tagged.p != null || at == null || substring 0 1 at.file != "/" then it.tagged.p else at;
     w = if found.success && !usable then [ "nixpkgs at ${root} is too old, or needs a newer nix than ${builtins.nixVersion}: the stand-in for its lib serves" ] else [ ];
   };
 
@@ -112,12 +114,19 @@ let
   outputs = opened.self;
   has = kind: (outputs.${kind} or { }) ? ${name};
   listed = concatStringsSep "; " (map (kind: "${kind}: ${quoted (attrNames outputs.${kind})}") (filter (kind: outputs.${kind} or { } != { }) [ "nixosConfigurations" "nixosModules" ]));
+  placed = at: if at == null || substring 0 1 at.file != "/" then "" else "MICROVM-AT ${at.file}:${toString at.line}:${toString at.column} ";
+  ofFlake = placed { file = "${flake}/flake.nix"; line = 1; column = 1; };
+  # Our own module system gives the arguments itself.
+  extended = configuration:
+    if given == { } || configuration ? tagged then configuration
+    else if configuration ? extendModules then configuration.extendModules { specialArgs = given; }
+    else throw "${placed (builtins.unsafeGetAttrPos name outputs.nixosConfigurations)}nixosConfigurations.${name} can't be given arguments: it has no extendModules, which nixpkgs.lib.nixosSystem and lib.evalModules give";
   fromFlake =
-    if name == null then throw "this is a flake; name one of what it has, as in: microvm check ${flake}#NAME, with NAME one of ${if listed == "" then "none: it has neither nixosConfigurations nor nixosModules" else listed}"
-    else if has "nixosConfigurations" then (evaluator { }).ofSystem outputs.nixosConfigurations.${name}
+    if name == null then throw "${ofFlake}this is a flake; name one of what it has, as in: microvm check ${flake}#NAME, with NAME one of ${if listed == "" then "none: it has neither nixosConfigurations nor nixosModules" else listed}"
+    else if has "nixosConfigurations" then (evaluator { }).ofSystem (extended outputs.nixosConfigurations.${name})
     else if has "nixosModules" then
       (evaluator { offered = flakeSupport.arguments opened; }).evaluate { inherit name; modules = [ outputs.nixosModules.${name} ]; specialArgs = { inputs = outputs.inputs or { } // { self = outputs; }; self = outputs; }; }
-    else throw "the flake ${flake} has neither nixosConfigurations.${name} nor nixosModules.${name}${if listed == "" then "" else "; it has ${listed}"}";
+    else throw "${ofFlake}the flake ${flake} has neither nixosConfigurations.${name} nor nixosModules.${name}${if listed == "" then "" else "; it has ${listed}"}";
 in
-if flake != null then outcome fromFlake
-else outcome ((evaluator { inherit offered missing; }).evaluate { name = null; modules = [ file ]; })
+if flake != null then outcome (builtins.unsafeGetAttrPos name (if has "nixosConfigurations" then outputs.nixosConfigurations else outputs.nixosModules)) fromFlake
+else outcome { inherit file; line = 1; column = 1; } ((evaluator { inherit offered missing; }).evaluate { name = null; modules = [ file ]; })

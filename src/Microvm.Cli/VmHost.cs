@@ -84,23 +84,19 @@ internal static class VmHost
         return Publish(state, name, config, (ObjectNode)node!, file);
     }
 
-    /// <summary>nix gives a flake's outputs no arguments; they must not be taken for kept.</summary>
-    /// <param name="flake">What a runner is built from; null where it is a file.</param>
-    /// <exception cref="UsageException">There are arguments for it.</exception>
-    internal static void RefuseArguments(string? flake)
-    {
-        if (flake is not null && Declarations.Evaluation.Arguments.Count > 0)
-        {
-            throw new UsageException("nix gives a flake's configuration no arguments, so --arg and --argstr go with --file alone; set the value in the flake, or take one of its modules: --file DIR#MODULE --argstr NAME TEXT");
-        }
-    }
-
     /// <summary>Has nix build a VM's runner out of a flake, and publishes it.</summary>
     /// <exception cref="UsageException">The flake was not agreed to.</exception>
     internal static bool? PublishFlake(ParseResult result, StateDirectory state, VmName name, string flake)
     {
         Consent.AskForFlakes(result, null, [(state.Of(name), flake)]);
-        return Registry(state).Publish(name, flake);
+        return BuildFlake(state, name, flake);
+    }
+
+    /// <summary>Builds and publishes what was agreed to, with the arguments of this evaluation, which are kept for the next.</summary>
+    internal static bool BuildFlake(StateDirectory state, VmName name, string flake)
+    {
+        var arguments = Declarations.Evaluation.Arguments;
+        return Registry(state).Publish(name, flake, arguments.Count > 0 ? Nix.NixArgument.Set(arguments) : null, NotedArguments.Lines(arguments));
     }
 
     /// <summary>Publishes a runner that is not refused, and of which what it has run is agreed to.</summary>

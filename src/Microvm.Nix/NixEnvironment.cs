@@ -46,7 +46,7 @@ internal static class NixEnvironment
     }
 
     private static string[] Given(NixOptions options) => options.Arguments.Count == 0 ? []
-        : ["--arg", "given", $"{{ {string.Join(' ', options.Arguments.Select(a => $"{NixArgument.Text(a.Name)} = {a.ToNix()};"))} }}"];
+        : ["--arg", "given", NixArgument.Set(options.Arguments)];
 
     private static void Clean(ProcessStartInfo start, string[] passes)
     {
@@ -63,6 +63,10 @@ internal static class NixEnvironment
             start.Environment["NIX_PATH"] = Local(path);
         }
     }
+
+    /// <summary>Whether a file is of what NIX_PATH leads to.</summary>
+    internal static bool IsInNixPath(string file) => Environment.GetEnvironmentVariable("NIX_PATH") is { Length: > 0 } path
+        && Local(path).Split(':').Select(entry => Path.TrimEndingDirectorySeparator(entry[(entry.IndexOf('=') + 1)..])).Any(folder => folder.Length > 0 && file.StartsWith(folder + "/", StringComparison.Ordinal));
 
     /// <summary>The entries of a NIX_PATH that are paths of this machine. URLs have a colon of their own, which splits them too.</summary>
     internal static string Local(string nixPath)

@@ -9,6 +9,8 @@ internal static class NixError
 {
     /// <summary>Before a text of our own expression that tells where it belongs: FILE:LINE:COLUMN and a blank.</summary>
     private const string Placed = "MICROVM-AT ";
+    /// <summary>Before the place of a module, in nix's trace.</summary>
+    private const string Inside = "MICROVM-IN ";
     private const string Note = "trace: MICROVM-NOTE ";
     private const int LongestMessage = 900;
 
@@ -125,11 +127,16 @@ internal static class NixError
         // Newer nix prints its trace from the outside in, and begins with the word alone.
         var lines = plain.Split('\n');
         var outsideIn = plain.TrimStart().StartsWith("error:\n", StringComparison.Ordinal);
-        SourcePosition? first = null;
+        SourcePosition? first = null, module = null;
         var firstText = text = "";
         for (var n = 0; n < lines.Length; n++)
         {
             var i = outsideIn ? lines.Length - 1 - n : n;
+            if (lines[i].IndexOf(Inside, StringComparison.Ordinal) is >= 0 and var inside)
+            {
+                module ??= Location(source, lines[i][(inside + Inside.Length)..]);
+                continue;
+            }
             if (InLine(source, lines[i]) is not { } at)
             {
                 continue;
@@ -140,13 +147,15 @@ internal static class NixError
                 text = shown;
                 return at;
             }
-            if (first is null)
+            // In nixpkgs itself stands nothing that its user could mend.
+            if (first is null && !NixEnvironment.IsInNixPath(at.File))
             {
                 (first, firstText) = (at, shown);
             }
         }
         text = firstText;
-        return first ?? new(source.Name, 0, 0);
+        // Where nix's trace is empty, as after a stack overflow, what is left is the one file that was read.
+        return first ?? module ?? (source.IsFlake ? new(source.Name, 0, 0) : new(source.Name, 1, 1));
     }
 
     private static string Excerpt(string[] lines, int from, int number)

@@ -27,6 +27,9 @@ public sealed record NixOptions
 /// <param name="IsText">Whether the value is a text rather than an expression.</param>
 public sealed record NixArgument(string Name, string Value, bool IsText)
 {
+    /// <summary>The attribute set of some arguments, as a Nix expression.</summary>
+    public static string Set(IEnumerable<NixArgument> arguments) => $"{{ {string.Join(' ', arguments.Select(a => $"{Text(a.Name)} = {a.ToNix()};"))} }}";
+
     internal string ToNix() => IsText ? Text(Value) : $"(\n{Value}\n)";
 
     /// <summary>A Nix string: backslash, quote and <c>${</c> need a backslash.</summary>

@@ -84,12 +84,37 @@ static void ended(bool reboot)
 
 static bool pressed;
 
+static char *nets;
+
+// Whether the configuration has an interface of this id.
+static bool has_interface(const char *id)
+{
+    const char *at = nets ? nets : "", *one;
+    while ((one = next_object(&at))) {
+        const char *own = member(one, "iface_id");
+        if (own && strcmp(own, id) == 0) return true;
+    }
+    return false;
+}
+
+// The metadata service is only for interfaces that are there.
+static void check_metadata(const char *mmds)
+{
+    const char *at = mmds ? member(mmds, "network_interfaces") : NULL;
+    while (at && (at = strchr(at, '"'))) {
+        const char *end = strchr(at + 1, '"');
+        if (!has_interface(strndup(at + 1, end - at - 1)))
+            refuse("Configuration for VMM from one single json failed: MMDS config error: The list of network interface IDs provided contains at least one ID that does not correspond to any existing network interface.");
+        at = end + 1;
+    }
+}
+
 static const char *answer(const char *method, const char *path, const char *body)
 {
     if (strcmp(method, "PUT") == 0 && strcmp(path, "/actions") == 0 && strstr(body, "SendCtrlAltDel")) { pressed = true; return "204 No Content"; }
     if (strcmp(method, "PATCH") == 0 && strncmp(path, "/network-interfaces/", 20) == 0) {
         for (const char *id = path + 20; *id; id++) if (!isalnum((unsigned char)*id) && *id != '_') return "400 Bad Request";
-        return "204 No Content";
+        return has_interface(path + 20) ? "204 No Content" : "400 Bad Request";
     }
     if (strcmp(method, "PATCH") == 0 && strcmp(path, "/balloon") == 0) return "204 No Content";
     return "400 Bad Request";
@@ -118,7 +143,8 @@ int main(int count, char **words)
     int config = file ? open(file, O_RDONLY) : -1;
     if (config < 0 || read(config, text, sizeof text - 1) < 0) refuse("Error: RunWithoutApiError(Unable to open or read from the configuration file: %s)", strerror(errno));
     close(config);
-    char *boot = member(text, "boot-source"), *machine = member(text, "machine-config"), *drives = member(text, "drives"), *nets = member(text, "network-interfaces"), *vs = member(text, "vsock");
+    char *boot = member(text, "boot-source"), *machine = member(text, "machine-config"), *drives = member(text, "drives"), *vs = member(text, "vsock");
+    nets = member(text, "network-interfaces");
     if (!boot || !machine) refuse("Error: Configuration from Json failed: missing field `boot-source`");
     int vcpus = atoi(member(machine, "vcpu_count"));
     if (vcpus < 1 || vcpus > 32 || (vcpus > 1 && vcpus % 2)) refuse("Configuration for VMM from one single json failed: The vCPU number is invalid!");
@@ -135,6 +161,7 @@ int main(int count, char **words)
         card->mtu = member(one, "mtu") ? atoi(member(one, "mtu")) : 1500;
         open_tap(card, member(one, "host_dev_name"), "Configuration for VMM from one single json failed: Network config error: Open tap device failed: Error while creating ifreq structure: %s");
     }
+    check_metadata(member(text, "mmds-config"));
     vsock = vs ? member(vs, "uds_path") : NULL;
     if (vsock && listen_at(vsock, SOCK_STREAM) < 0) refuse("Building VMM configured from cmdline json failed: Cannot create backend for vsock device: Error binding to the host-side Unix socket: %s", strerror(errno));
     if (api) {

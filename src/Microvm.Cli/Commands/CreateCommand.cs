@@ -25,7 +25,6 @@ internal static class CreateCommand
         {
             throw new UsageException("'create' keeps the declaration's path for updates; write it to a file");
         }
-        VmHost.RefuseArguments(flake);
         var state = VmHost.Directory(result);
         if (state.Of(name).Current is not null)
         {

@@ -91,7 +91,7 @@ internal static class FleetCommand
         {
             var name = VmName.Parse(it.Name);
             var isNew = state.Of(name).Current is null;
-            var changed = it.Flake is { } flake ? VmHost.Registry(state).Publish(name, flake) : VmHost.Publish(state, name, it.Config!, it.Declaration!, file);
+            var changed = it.Flake is { } flake ? VmHost.BuildFlake(state, name, flake) : VmHost.Publish(state, name, it.Config!, it.Declaration!, file);
             if (changed && !isNew && it.RestartIfChanged)
             {
                 restart.Add(name.Unit);

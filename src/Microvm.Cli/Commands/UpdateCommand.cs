@@ -25,14 +25,13 @@ internal static class UpdateCommand
         {
             throw new UsageException("--file or --flake goes with one VM");
         }
-        VmHost.RefuseArguments(flake);
         var vms = names.Select(n => VmHost.Existing(state, n, result.GetValue(s_adopt), (file ?? flake) is not null)).ToList();
         var code = 0;
         var told = Declarations.Evaluation;
         foreach (var vm in vms)
         {
             // Evaluated as it was created, unless it is told otherwise now.
-            Declarations.Evaluation = told.Arguments.Count > 0 || file is not null ? told : told with { Arguments = NotedArguments.Parse(vm.Arguments) };
+            Declarations.Evaluation = told.Arguments.Count > 0 || (file ?? flake) is not null ? told : told with { Arguments = NotedArguments.Parse(vm.Arguments) };
             var changed = file is not null ? VmHost.Publish(result, state, vm.Name, file)
                 : flake is not null ? VmHost.PublishFlake(result, state, vm.Name, flake)
                 : result.GetValue(s_adopt) && vm.Source == VmSource.Unknown ? false : Build(result, state, vm);
@@ -59,16 +58,10 @@ internal static class UpdateCommand
     internal static bool? Build(ParseResult result, StateDirectory state, VmDirectory vm) => vm.Source switch
     {
         VmSource.File => Again(result, state, vm),
-        VmSource.Flake => Built(state, vm),
+        VmSource.Flake => VmHost.BuildFlake(state, vm.Name, vm.Reference!),
         VmSource.Toplevel => throw new UsageException($"'{vm.Name}' is declared in this host's NixOS configuration; change it there and rebuild the host"),
         _ => throw new UsageException($"nothing in {vm.Path} tells what '{vm.Name}' is made from; give --file FILE"),
     };
-
-    private static bool? Built(StateDirectory state, VmDirectory vm)
-    {
-        VmHost.RefuseArguments(vm.Reference);
-        return VmHost.Registry(state).Publish(vm.Name, vm.Reference!);
-    }
 
     private static bool? Again(ParseResult result, StateDirectory state, VmDirectory vm)
     {

@@ -23,19 +23,37 @@ internal sealed class FlakeBuild(string binary)
     /// <summary>What passes besides to what works with the store as who called: an administrator's settings of nix, its daemon and builders.</summary>
     private static readonly string[] s_passesToStore = ["HOME", "USER", "LOGNAME", "TMPDIR", "NIX_CONFIG", "NIX_REMOTE", "NIX_USER_CONF_FILES", "NIX_DAEMON_SOCKET_PATH"];
 
+    /// <summary>A function of a flake's reference, the VM's name and arguments: the VM's configuration, whose modules are given these as well.</summary>
+    private const string Extended = """
+        { flake, name, given }:
+        let configuration = (builtins.getFlake flake).nixosConfigurations.${name}; in
+        if configuration ? extendModules then (configuration.extendModules { specialArgs = given; }).config.microvm
+        else throw "nixosConfigurations.${name} can't be given arguments: it has no extendModules, which nixpkgs.lib.nixosSystem and lib.evalModules give"
+        """;
+
     /// <summary>The arguments of nix. It says what it built, as JSON.</summary>
-    internal static IReadOnlyList<string> Arguments(string flake, VmName vm) =>
+    /// <param name="flake">The flake.</param>
+    /// <param name="vm">Which of its configurations.</param>
+    /// <param name="given">Arguments for the modules, a Nix expression of a set; null for none. nix itself gives a flake none, so it is opened by an
+    /// expression, which reads a folder as it is: that takes <c>--impure</c>, where the environment is ours.</param>
+    internal static IReadOnlyList<string> Arguments(string flake, VmName vm, string? given) =>
     [
-        "--extra-experimental-features", "nix-command flakes", "build", "--no-link", "--json", "--",
-        $"{flake}#nixosConfigurations.\"{vm.Value}\".config.microvm.declaredRunner",
+        "--extra-experimental-features", "nix-command flakes", "build", "--no-link", "--json",
+        .. given is null ? (string[])["--", $"{flake}#nixosConfigurations.\"{vm.Value}\".config.microvm.declaredRunner"]
+            : ["--impure", "--argstr", "flake", Absolute(flake), "--argstr", "name", vm.Value, "--arg", "given", given, "--expr", Extended, "declaredRunner"],
     ];
+
+    /// <summary>A reference that means the same wherever it is read.</summary>
+    private static string Absolute(string flake) =>
+        FlakeReference.Path(flake) is { Length: > 0 } path && File.Exists(Path.Combine(path, "flake.nix")) && flake.IndexOf(path, StringComparison.Ordinal) is var at
+            ? flake[..at] + Path.GetFullPath(path) + flake[(at + path.Length)..] : flake;
 
     /// <summary>Builds the runner, and makes a link to it that keeps it from garbage collection.</summary>
     /// <returns>Its path in the store.</returns>
     /// <exception cref="IOException">nix is not there, or did not build it; what it said is on the terminal.</exception>
-    internal string Run(string flake, VmName vm, string root)
+    internal string Run(string flake, VmName vm, string? given, string root)
     {
-        var path = Build(flake, vm);
+        var path = Build(flake, vm, given);
         // Valid, or nix says so; nothing is evaluated any more.
         using var keep = Start(Unchanged, "/", Passing(s_passes, s_passesToStore), Program("nix-store"), ["--realise", path, "--add-root", root, "--indirect"]);
         _ = keep.StandardOutput.ReadToEnd();
@@ -54,7 +72,7 @@ internal sealed class FlakeBuild(string binary)
         return Start(Unchanged, "/", environment, Program("nix-daemon"), []);
     }
 
-    private string Build(string flake, VmName vm)
+    private string Build(string flake, VmName vm, string? given)
     {
         const int MostAnswer = 1 << 20;
         var program = Program("nix");
@@ -67,7 +85,7 @@ internal sealed class FlakeBuild(string binary)
         var environment = Passing(s_passes, store is null ? s_passesToStore : []);
         store?.Give(environment);
         DisarmedGit.In(environment);
-        using var nix = Start($"{Fetching}{(person is { } p ? $"{p.User}:{p.Group}" : "-")}", file, environment, program, Arguments(flake, vm));
+        using var nix = Start($"{Fetching}{(person is { } p ? $"{p.User}:{p.Group}" : "-")}", file, environment, program, Arguments(flake, vm, given));
         var said = Task.Run(() => Tell(nix));
         var answer = new char[MostAnswer];
         var length = nix.StandardOutput.ReadBlock(answer);

@@ -23,21 +23,31 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         Claim(vm);
         return RunnerStore.Publish(vm, Runner.Files(config, declaration, binary), steering =>
         {
-            if (arguments.Count > 0)
-            {
-                steering.Put("arguments", System.Text.Encoding.UTF8.GetBytes(string.Concat(arguments.Select(a => a + "\n"))));
-            }
-            else
-            {
-                steering.Remove("arguments");
-            }
+            Keep(steering, arguments);
             vm.Note(steering, "file", Path.GetFullPath(file));
         });
     }
 
+    private static void Keep(HeldFolder steering, IReadOnlyList<string> arguments)
+    {
+        if (arguments.Count > 0)
+        {
+            steering.Put("arguments", System.Text.Encoding.UTF8.GetBytes(string.Concat(arguments.Select(a => a + "\n"))));
+        }
+        else
+        {
+            steering.Remove("arguments");
+        }
+    }
+
     /// <summary>Builds a VM's runner from a flake, and notes the flake.</summary>
     /// <returns>Whether <c>current</c> changed.</returns>
-    public bool Publish(VmName name, string flake)
+    public bool Publish(VmName name, string flake) => Publish(name, flake, null, []);
+
+    /// <summary>As the other, with arguments for the flake's modules.</summary>
+    /// <param name="given">The arguments, a Nix expression of a set; null for none.</param>
+    /// <param name="arguments">The same, one a line: the next update gives them again.</param>
+    internal bool Publish(VmName name, string flake, string? given, IReadOnlyList<string> arguments)
     {
         var vm = state.Of(name);
         var isNew = !vm.Exists;
@@ -45,12 +55,12 @@ public sealed class VmRegistry(StateDirectory state, string binary)
         var before = vm.Current;
         if (before is null)
         {
-            Note(vm, flake);
+            Note(vm, flake, arguments);
         }
         try
         {
             // Minutes perhaps: not under the lock that a start waits for.
-            var runner = new FlakeBuild(binary).Run(flake, name, vm.Steer(Root));
+            var runner = new FlakeBuild(binary).Run(flake, name, given, vm.Steer(Root));
             using var steering = vm.Hold();
             using var alone = StateDirectory.Lock(steering);
             if (before != runner)
@@ -63,15 +73,16 @@ public sealed class VmRegistry(StateDirectory state, string binary)
             Remove(name);
             throw;
         }
-        Note(vm, flake);
+        Note(vm, flake, arguments);
         return vm.Current != before;
     }
 
-    private static void Note(VmDirectory vm, string flake)
+    private static void Note(VmDirectory vm, string flake, IReadOnlyList<string> arguments)
     {
         using var steering = vm.Hold();
         using var alone = StateDirectory.Lock(steering);
         steering.RemoveLeftovers();
+        Keep(steering, arguments);
         vm.Note(steering, "flake", flake);
     }
 

@@ -32,6 +32,7 @@ public sealed partial class EnvironmentTests
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_DAEMON_SOCKET_PATH\"", "which daemon is asked, as nix itself has it"),
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_STATE_DIR\"", "the same"),
         ("src/Microvm.Host/State/NixStore.cs", "\"NIX_REMOTE\"", "the same"),
+        ("src/Microvm.Nix/NixEnvironment.cs", "\"NIX_PATH\"", "which files are nixpkgs', whose lines are not told as the author's"),
         ("src/Microvm.Host/State/FlakeBuild.cs", "name", "what passes to nix: a list in that file"),
         ("src/Microvm.Host/Control/KvmtoolControl.cs", "\"HOME\"", "where kvmtool's socket is asked"),
         ("src/Microvm.Host/Run/HypervisorProcess.cs", "\"HOME\"", "whether kvmtool, which no longer is root then, gets another"),

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
 using Microvm.Declaration;
 using Microvm.Hypervisors;
 using Microvm.Screens;
@@ -340,6 +342,34 @@ public sealed class StandInTests : IDisposable
         guest.WaitFor("guest: ready");
         Assert.Contains("guest: mtu 1500", guest.Console);
         Assert.Equal("'s' has shut down\n", Shutdown(file).Out);
+    }
+
+    [Fact]
+    public void Firecrackers_metadata_service_and_a_live_change_find_the_interface_by_its_declared_id()
+    {
+        var file = Declare("firecracker", more: ",\"socket\":\"api.sock\"");
+        // Declared ids are what people write in extraConfig, as with microvm.nix; Firecracker starts only where the interface is there.
+        File.WriteAllText(file, File.ReadAllText(file).Replace("\"firecracker\":{", "\"firecracker\":{\"extraConfig\":{\"mmds-config\":{\"version\":\"V2\",\"network_interfaces\":[\"vm-s\"]} },", StringComparison.Ordinal));
+        Up(file);
+        using var guest = Start(file);
+        guest.WaitFor("guest: ready");
+        var vm = new DeclarationReader(new()).Read(JsonFrontDoor.Read(file, File.ReadAllBytes(file), new())!)!;
+        var id = HypervisorTable.Find("firecracker")!.InterfaceId(vm, vm.Interfaces[0])!;
+        Assert.Equal("HTTP/1.1 204 No Content", Patched(id));
+        // A path takes no '-', and there is no other interface.
+        Assert.Equal("HTTP/1.1 400 Bad Request", Patched("vm-s"));
+        Assert.Equal("HTTP/1.1 400 Bad Request", Patched("vm_t"));
+    }
+
+    /// <summary>What Firecracker answers to a rate limit for an interface.</summary>
+    private string Patched(string id)
+    {
+        const string Limit = """{"rx_rate_limiter":{"bandwidth":{"size":1000000,"refill_time":100} } }""";
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { ReceiveTimeout = 10_000 };
+        socket.Connect(new UnixDomainSocketEndPoint(Path.Combine(_home, "api.sock")));
+        socket.Send(Encoding.ASCII.GetBytes($"PATCH /network-interfaces/{id} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {Limit.Length}\r\n\r\n{Limit}"));
+        using var answer = new StreamReader(new NetworkStream(socket), Encoding.ASCII);
+        return answer.ReadLine()!;
     }
 
     [Fact]

@@ -6,7 +6,7 @@ namespace Microvm.Tests;
 public sealed class FlakeTests(SystemdHost host)
 {
     // No nixpkgs is to be had offline: our modules, the stand-in lib, and the build that runCommand is in the end.
-    private static string Flake(string id) => $$"""
+    private static string Flake(string id, string takes = "", string seconds = "600") => $$"""
         {
           outputs = { self }:
             let
@@ -34,18 +34,18 @@ public sealed class FlakeTests(SystemdHost host)
                   nixos
                   { _module.args = { inherit pkgs; }; }
                   ./nix/modules/microvm
-                  {
+                  ({{takes}} {
                     networking.hostName = "flaked";
                     microvm = {
                       network.package = package "/usr/local";
                       qemu.package = package "/usr";
                       kernel = package "{{SystemdHost.Guest}}" // { target = "vmlinuz"; };
                       initrdPath = "{{SystemdHost.Guest}}/initrd";
-                      kernelParams = [ "seconds=600" {{string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}} "guestip=10.0.7.2/24" ];
+                      kernelParams = [ "seconds={{seconds}}" {{string.Join(' ', GuestClock.Parameters.Select(p => $"\"{p}\""))}} "guestip=10.0.7.2/24" ];
                       interfaces = [ { type = "tap"; id = "{{id}}"; mac = "02:00:00:00:f0:01"; } ];
                       binScripts.tap-up = lib.mkAfter "echo after {{id}}";
                     };
-                  }
+                  })
                 ];
               };
             };
@@ -84,6 +84,32 @@ public sealed class FlakeTests(SystemdHost host)
         Assert.Null(host.Index("vm-f1"));
         host.Microvm("stop", "flaked");
         Assert.Null(host.Index("vm-f2"));
+        host.Microvm("remove", "flaked", "--data");
+    }
+
+    [Fact]
+    public void Arguments_reach_a_flakes_modules_and_the_next_update_gives_them_again()
+    {
+        Nix();
+        string Declared() => host.Do("cat", "/var/lib/microvms/.host/flaked/current/share/microvm/declaration.json");
+        // Nothing in the flake gives its module what it asks for.
+        var flake = Flake("${tap}", "{ tap, seconds, ... }:", "${toString seconds}");
+        host.Write($"{SystemdHost.Flake}/flake.nix", flake);
+        host.Microvm("create", "flaked", "--flake", $"path:{SystemdHost.Flake}", "--argstr", "tap", "vm-f3", "--arg", "seconds", "500 + 99");
+        Assert.Contains("vm-f3", Declared(), StringComparison.Ordinal);
+        Assert.Contains("seconds=599", Declared(), StringComparison.Ordinal);
+        Assert.Contains("is current", host.Microvm("update", "flaked"), StringComparison.Ordinal);
+        host.Write($"{SystemdHost.Flake}/flake.nix", flake.Replace("02:00:00:00:f0:01", "02:00:00:00:f0:02", StringComparison.Ordinal));
+        host.Microvm("update", "flaked");
+        Assert.Contains("02:00:00:00:f0:02", Declared(), StringComparison.Ordinal);
+        Assert.Contains("seconds=599", Declared(), StringComparison.Ordinal);
+        host.Microvm("update", "flaked", "--argstr", "tap", "vm-f4", "--arg", "seconds", "7");
+        host.Microvm("update", "flaked");
+        Assert.Contains("vm-f4", Declared(), StringComparison.Ordinal);
+        // Another flake is not given what was meant for the first.
+        host.Write($"{SystemdHost.Flake}/flake.nix", Flake("vm-f5"));
+        host.Microvm("update", "flaked", "--flake", SystemdHost.Flake);
+        Assert.NotEqual(0, host.Run("test", "-e", "/var/lib/microvms/.host/flaked/arguments").Code);
         host.Microvm("remove", "flaked", "--data");
     }
 

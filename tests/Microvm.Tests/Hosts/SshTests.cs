@@ -28,6 +28,29 @@ public sealed class SshTests
         Assert.True(code == 255 && told.Contains("no VM with vsock cid 42 runs on this host", StringComparison.Ordinal), told);
     }
 
+    /// <summary>A guest within the host, both of them emulated: some minutes, so with all tests only.</summary>
+    [Fact]
+    public void Over_the_kernels_vsock_a_guest_is_entered()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is { Length: > 0 }, "it takes some minutes: ./test.sh --all");
+        var file = _host.Declare("inside", "\"vsock\":{\"cid\":44}");
+        // QEMU by itself: its KVM within an emulated host does not come to an end.
+        _host.Do($"{{ timeout 1500 qemu-system-x86_64 -M microvm,pit=off,pic=on,rtc=on -accel tcg -cpu max -m 256 -nodefaults -no-user-config -display none -no-reboot -serial file:/root/inside.console -kernel {Binary.Root}/out/guest/vmlinuz -initrd {Binary.Root}/out/host/ssh/initrd "
+            + $"-append 'console=ttyS0 quiet panic=-1 no_timer_check {string.Join(' ', GuestClock.Parameters)}' -device vhost-vsock-device,guest-cid=44 & echo $! > /root/inside.pid; disown; }} > /dev/null 2>&1");
+        try
+        {
+            for (var n = 0; n < 10 && _host.Try("for n in $(seq 60); do grep -q 'guest: listens' /root/inside.console && exit; sleep 2; done; exit 1").Code != 0; n++)
+            {
+            }
+            var (code, told) = _host.Try($"cd /root/vms && timeout 160 {Binary.Path} ssh -i {Key} {file} hostname");
+            Assert.True((code, told) == (0, "inside\n"), told + _host.Do("cat /root/inside.console"));
+        }
+        finally
+        {
+            _host.Do("kill $(cat /root/inside.pid) || true");
+        }
+    }
+
     [Theory]
     [InlineData("cloud-hypervisor")]
     [InlineData("firecracker")]

@@ -1,0 +1,4 @@
+let
+  next = n: next (n + 1);
+in
+{ microvm.vcpu = next 1; }

@@ -1,0 +1,2 @@
+{ config, ... }@all:
+all // { microvm.interfaces = [ { type = "tap"; id = "vm-a1"; mac = "02:00:00:00:00:01"; } ]; }
