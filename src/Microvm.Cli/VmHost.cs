@@ -166,11 +166,18 @@ internal static class VmHost
     {
         var state = Directory(result);
         var vms = result.GetValue(Names)!.Select(n => Existing(state, n)).ToList();
-        if (!Systemctl.IsRunning || vms.Count == 0)
+        MustHaveSystemd();
+        return Power(vms, verb);
+    }
+
+    /// <summary>Before anything is changed.</summary>
+    /// <exception cref="IOException">There is none.</exception>
+    internal static void MustHaveSystemd()
+    {
+        if (!Systemctl.IsRunning)
         {
             throw new IOException("this needs systemd, which does not run this host; start one VM by itself with: microvm run FILE");
         }
-        return Power(vms, verb);
     }
 
     /// <summary>Runs a verb of systemctl on VMs' services, all at once, and tells of each that did not come up why.</summary>

@@ -14,6 +14,7 @@ public sealed class WalkTests
         Assert.True(walk.Code == 0, said);
         // Twice: of quickstart.sh, and of the page's own VM.
         Assert.Equal(2, said.Split("3 packets transmitted, 3 received").Length - 1);
+        Assert.Contains("ssh leads to web, debian", said, StringComparison.Ordinal);
         Assert.Contains("'web' has shut down", said, StringComparison.Ordinal);
         Assert.DoesNotContain("drifted", said, StringComparison.Ordinal);
         Assert.Matches(@"== walked: 2\d lines typed, nothing left\n$", walk.Out);

@@ -241,6 +241,21 @@ public sealed class SystemdTests(SystemdHost host)
     }
 
     [Fact]
+    public void One_command_creates_and_starts_and_one_stops_and_removes()
+    {
+        host.Write("/root/brief.json", Vm("brief", 1, "vm-b9"));
+        host.Microvm("create", "brief", "--file", "/root/brief.json", "--autostart", "--start");
+        Assert.Equal("running", Listed("brief", "state"));
+        host.Do("touch", "/var/lib/microvms/brief/disk.img");
+        var refused = host.Run("/usr/local/bin/microvm", "remove", "brief", "--stop");
+        Assert.True(refused.Code == 1 && refused.Err.Contains("disk.img", StringComparison.Ordinal), refused.Err);
+        Assert.Equal("running", Listed("brief", "state"));
+        host.Microvm("remove", "brief", "--stop", "--data");
+        Assert.Null(host.Index("vm-b9"));
+        Assert.NotEqual(0, host.Run("test", "-e", "/var/lib/microvms/brief").Code);
+    }
+
+    [Fact]
     public void The_timer_of_the_metrics_writes_the_page_that_node_exporter_reads()
     {
         Create("count", "vm-n1");
