@@ -77,8 +77,9 @@ mkdir ~/guests
 cd ~/guests
 microvm() { ~/microvm/out/microvm "$@"; }
 microvm init --guest debian web 2>said || { cat said; install=$(grep -o 'sudo apt-get install [a-z0-9 -]*' said); $install -y -qq >/dev/null 2>&1; microvm init --guest debian web; }
-file=$(ls web.nix web.json 2>/dev/null)
-sed -i 's/"rw"/"rw" "tsc_early_khz=2500000"/' web.nix 2>/dev/null || sed -i 's/"rw"/"rw", "tsc_early_khz=2500000"/' web.json
+file=web.nix
+[ -e "$file" ] || file=web.json
+sed -i "s/\"rw\"/&$([ "$file" = web.nix ] || echo ,) \"tsc_early_khz=2500000\"/" "$file"
 microvm check "$file"
 microvm run "$file" </dev/null >console 2>&1 &
 key=$(ls web.key 2>/dev/null || true)

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Hypervisors;
@@ -8,22 +9,23 @@ namespace Microvm.Cli;
 internal static class VmControlSession
 {
     /// <summary>The one declaration, or null after the reason was printed.</summary>
-    internal static (MicrovmConfig Vm, IReadOnlyList<Attachment> Attachments)? Read(string file)
+    internal static (MicrovmConfig Vm, IReadOnlyList<Attachment> Attachments)? Read(ParseResult result, string file)
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([file], Console.In, diagnostics);
         DiagnosticOutput.Print(diagnostics.All, Terminal.Errors, Console.Error);
-        if (diagnostics.HasErrors || HostSession.Attach(vms) is not { } attachments)
+        if (diagnostics.HasErrors)
         {
             return null;
         }
-        return (vms.Count == 1 ? vms[0] : throw new UsageException("this declares more than one VM; name the one by its own declaration"), attachments);
+        var vm = ChosenVm.Of(result, vms);
+        return HostSession.Attach([vm]) is { } attachments ? (vm, attachments) : null;
     }
 
     /// <summary>The one declaration and its control socket, or null after the reason was printed.</summary>
-    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(string file)
+    internal static (MicrovmConfig Vm, ControlSocket Socket)? Find(ParseResult result, string file)
     {
-        if (Read(file) is not var (vm, attachments))
+        if (Read(result, file) is not var (vm, attachments))
         {
             return null;
         }

@@ -12,7 +12,7 @@ internal static class BalloonCommand
     private static readonly Argument<string> s_size = new("MIB") { Description = "The memory that the guest should have, in MiB" };
 
     internal static Command Create() => Verb.Define("balloon", "Set the memory of a running VM, over its control socket, and print how much the guest has now",
-        ["microvm balloon web 256", "microvm balloon vm.nix 256"], Run, s_target, s_size, VmHost.State);
+        ["microvm balloon web 256", "microvm balloon vm.nix 256"], Run, s_target, s_size, ChosenVm.Option, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -25,7 +25,7 @@ internal static class BalloonCommand
         {
             return OfHost(VmHost.Existing(VmHost.Directory(result), target), size);
         }
-        if (VmControlSession.Find(target) is not var (vm, socket))
+        if (VmControlSession.Find(result, target) is not var (vm, socket))
         {
             return 2;
         }

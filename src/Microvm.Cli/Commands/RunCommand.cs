@@ -15,14 +15,12 @@ internal static class RunCommand
     private static readonly Option<string?> s_helper = new("--bridge-helper") { Description = "The qemu-bridge-helper to use (default: the one in its usual location)", HelpName = "PATH" };
     private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print what would be opened, created and started, and change nothing; exit with 1 if something is missing" };
 
-    private static readonly Option<string?> s_vm = new("--vm") { Description = "Which of the VMs that the file declares", HelpName = "VM-NAME" };
-
     /// <summary>What 'run' passes to itself where it starts itself again in the namespaces of a user network.</summary>
     internal static readonly Option<string?> Inside = new("--inside") { Hidden = true };
 
     internal static Command Create() => Verb.Define("run", "Start the VM: this process becomes the hypervisor, or, at a terminal, has the guest's console",
         ["microvm run vm.nix", "microvm run --dry-run vm.nix", "microvm run --attachment net=user-namespace vm.nix", "microvm run host.nix --vm web"], Run,
-        CommonOptions.Files, s_vm, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Consent.Trust, Inside);
+        CommonOptions.Files, ChosenVm.Option, s_dry, CommonOptions.Json, s_helper, CommonOptions.Attachment, CommonOptions.Netns, Consent.Trust, Inside);
 
     private static int Run(ParseResult result)
     {
@@ -39,7 +37,7 @@ internal static class RunCommand
         {
             return 2;
         }
-        var vm = Chosen(vms, result.GetValue(s_vm));
+        var vm = ChosenVm.Of(result, vms);
         if (HostSession.Attach([vm], result) is not { } attachments)
         {
             return 2;
@@ -54,14 +52,6 @@ internal static class RunCommand
             return 2;
         }
         return Start(result, files[0], vm, attachments);
-    }
-
-    private static MicrovmConfig Chosen(IReadOnlyList<MicrovmConfig> vms, string? name)
-    {
-        var names = string.Join(", ", vms.Select(v => Printable.Of(v.Name)).Order(StringComparer.Ordinal));
-        return name is not null ? vms.FirstOrDefault(v => v.Name == name) ?? throw new UsageException($"the file declares no VM '{Printable.Of(name)}'; it declares: {names}")
-            : vms.Count == 1 ? vms[0]
-            : throw new UsageException(vms.Count == 0 ? "'run' starts a VM, and this declares none" : $"'run' starts one VM, and this declares more; choose one with --vm: {names}");
     }
 
     private static int Start(ParseResult result, string file, MicrovmConfig vm, IReadOnlyList<Attachment> attachments)
@@ -182,8 +172,8 @@ internal static class RunCommand
 
     /// <summary>How a VM in the foreground is ended: where it has no control socket, nothing but its process can be asked, which this one becomes.</summary>
     private static string Ending(ParseResult result, string[] files, MicrovmConfig vm) =>
-        vm.Socket is not null && files[0] != "-" && result.GetValue(s_vm) is null && HypervisorTable.Find(vm.Hypervisor)!.Facts.Stop != StopWay.Signal
-            ? $"power it off inside, or in another terminal: microvm shutdown {Printable.Of(Shell.Quote(files[0]), int.MaxValue)}"
+        vm.Socket is not null && files[0] != "-" && HypervisorTable.Find(vm.Hypervisor)!.Facts.Stop != StopWay.Signal
+            ? $"power it off inside, or in another terminal: microvm shutdown {Printable.Of(Shell.Quote(files[0]), int.MaxValue)}{(result.GetValue(ChosenVm.Option) is { } name ? $" --vm {Shell.Quote(name)}" : "")}"
             : $"power it off inside, or in another terminal: kill {Environment.ProcessId}";
 
     /// <summary>The MTU of each interface's link: of the bridge, where qemu-bridge-helper makes a tap with that.</summary>

@@ -20,7 +20,7 @@ internal static class ShutdownCommand
     private static readonly Argument<string> s_target = new("NAME") { Description = "A VM of this host by name, or a declaration file" };
 
     internal static Command Create() => Verb.Define("shutdown", "Ask the guest of a running VM to shut down, over its control socket, and wait until the VM has ended",
-        ["microvm shutdown web", "microvm shutdown vm.nix", "microvm shutdown --timeout 10 vm.nix"], Run, s_target, s_timeout, VmHost.State);
+        ["microvm shutdown web", "microvm shutdown vm.nix", "microvm shutdown host.nix --vm web", "microvm shutdown --timeout 10 vm.nix"], Run, s_target, ChosenVm.Option, s_timeout, VmHost.State);
 
     private static int Run(ParseResult result)
     {
@@ -34,7 +34,7 @@ internal static class ShutdownCommand
         {
             return OfHost(VmHost.Existing(VmHost.Directory(result), target), result.GetResult(s_timeout) is { Implicit: false } ? seconds : null);
         }
-        if (VmControlSession.Find(target) is not var (vm, socket))
+        if (VmControlSession.Find(result, target) is not var (vm, socket))
         {
             return 2;
         }

@@ -25,7 +25,7 @@ internal static class SshCommand
             "In the guest an SSH server must listen on vsock port 22. systemd 256 and later does so by itself where sshd is installed; in a NixOS guest microvm.vsock.ssh.enable turns it on. Over vsock no host key is asked about: nobody is between this host and its VM.",
         ],
         ExitCodes = [("0 to 255", "that of ssh: the command's own, or 255 where the connection failed"), ("1", "the VM does not run"), ("2", "wrong usage, or the declaration knows no way into the guest")],
-    }, Run, s_target, s_command, s_identity, s_options, s_tty, s_port, VmHost.State);
+    }, Run, s_target, s_command, s_identity, s_options, s_tty, s_port, ChosenVm.Option, VmHost.State);
 
     /// <summary>As with ssh itself, the first word after the VM that is no option begins the command, whose own options are not ours.</summary>
     internal static string[] SetApart(string[] args)
@@ -34,7 +34,7 @@ internal static class SshCommand
         {
             return args;
         }
-        Option[] valued = [s_identity, s_options, s_port, VmHost.State, CommonOptions.Color];
+        Option[] valued = [s_identity, s_options, s_port, ChosenVm.Option, VmHost.State, CommonOptions.Color];
         var isThere = false;
         for (var n = 1; n < args.Length && args[n] != "--"; n++)
         {
@@ -106,7 +106,7 @@ internal static class SshCommand
     {
         if (!VmName.TryParse(target, out _) || Path.Exists(target))
         {
-            return VmControlSession.Read(target) is var (declared, attachments) ? Known(declared.Name, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory) : null;
+            return VmControlSession.Read(result, target) is var (declared, attachments) ? Known(declared.Name, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory) : null;
         }
         var vm = VmHost.Existing(VmHost.Directory(result), target);
         if (vm.Booted is null)
@@ -115,7 +115,7 @@ internal static class SshCommand
         }
         if (vm.DeclarationFile("booted") is { } file)
         {
-            return VmControlSession.Read(file) is var (config, links) ? Known(vm.Name.Value, GuestSshWay.Of(config, links), vm.Path) : null;
+            return VmControlSession.Read(result, file) is var (config, links) ? Known(vm.Name.Value, GuestSshWay.Of(config, links), vm.Path) : null;
         }
         return Known(vm.Name.Value, GuestSshWay.Of(Fact(vm, "hypervisor"), Fact(vm, "vsock-cid")), vm.Path);
     }

@@ -11,7 +11,7 @@ internal static class VirtiofsdCommand
     private static readonly Option<bool> s_dry = new("--dry-run") { Description = "Print the command line of each share, and start nothing" };
 
     internal static Command Create() => Verb.Define("virtiofsd", "Start virtiofsd for each share and keep running until the VM ends, or until SIGTERM or Ctrl-C",
-        ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, s_dry, Consent.Trust);
+        ["sudo microvm virtiofsd vm.nix", "microvm virtiofsd --dry-run vm.nix"], Run, CommonOptions.Files, ChosenVm.Option, s_dry, Consent.Trust);
 
     private static int Run(ParseResult result)
     {
@@ -19,7 +19,7 @@ internal static class VirtiofsdCommand
         {
             return 2;
         }
-        var vm = vms.Count == 1 ? vms[0] : throw new UsageException("'virtiofsd' serves the shares of one VM");
+        var vm = ChosenVm.Of(result, vms);
         if (!vm.HasVirtiofsd)
         {
             throw new UsageException($"'{vm.Name}' has no share of proto virtiofs{(vm.Hypervisor == "vfkit" ? " that vfkit doesn't serve itself" : "")}");

@@ -47,13 +47,21 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void Of_a_file_with_more_VMs_one_is_chosen_by_its_name()
     {
-        string Config(string id) => $$$"""{"config":{"microvm":{"hypervisor":"qemu","qemu":{"package":"{{{Home}}}"},"kernel":"/dev/null","socket":null,"interfaces":[{"type":"user","id":"{{{id}}}","mac":"02:00:00:00:00:0{{{id[^1]}}}"}]} } }""";
+        string Config(string id) => $$$"""{"config":{"microvm":{"hypervisor":"qemu","qemu":{"package":"{{{Home}}}"},"kernel":"/dev/null","socket":"{{{Home}}}/{{{id}}}.sock","vsock":{"cid":7},"interfaces":[{"type":"user","id":"{{{id}}}","mac":"02:00:00:00:00:0{{{id[^1]}}}"}]} } }""";
         var file = _folder.File("host.json", $$"""{"microvm":{"vms":{"one":{{Config("vm-g1")}},"two":{{Config("vm-g2")}} } } }""");
         var run = Binary.Microvm("run", file, "--vm", "two");
         Assert.True(run.Code == 0, run.Err);
         Assert.Contains("02:00:00:00:00:02", run.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("02:00:00:00:00:01", run.Out, StringComparison.Ordinal);
-        foreach (var (words, said) in ((string[], string)[])[(["run", file], "choose one with --vm: one, two"), (["run", file, "--vm", "three"], "the file declares no VM 'three'; it declares: one, two")])
+        var shutdown = Binary.Microvm("shutdown", file, "--vm", "two");
+        Assert.Equal((0, "'two' is not running\n"), (shutdown.Code, shutdown.Out));
+        foreach (var command in (string[][])[["run", file], ["shutdown", file], ["balloon", file, "256"], ["ssh", file, "true"], ["virtiofsd", file]])
+        {
+            var told = Binary.Microvm(command);
+            Assert.True(told.Code == 2 && told.Err.Contains($"'{command[0]}' is about one VM, and this declares more; choose one with --vm: one, two", StringComparison.Ordinal), told.Err);
+            Assert.Contains("declares no VM 'three'", Binary.Microvm([.. command[..2], "--vm", "three", .. command[2..]]).Err, StringComparison.Ordinal);
+        }
+        foreach (var (words, said) in ((string[], string)[])[ (["run", file, "--vm", "three"], "the file declares no VM 'three'; it declares: one, two")])
         {
             var told = Binary.Microvm(words);
             Assert.Equal(2, told.Code);
