@@ -4,6 +4,7 @@ using Microvm.Declaration;
 using Microvm.Hypervisors;
 using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Network.Resources;
 
 namespace Microvm.Cli;
 
@@ -15,7 +16,8 @@ internal static class HostSession
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([.. (result.GetValue(files) ?? []).Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
-        Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || result.CommandResult.Parent is CommandResult { Command.Name: "network" } || DeclaredNetwork.Of(vms).Count > 0);
+        Privilege.Read(result, networks: result.CommandResult.Command.Name == "down" || result.CommandResult.Parent is CommandResult { Command.Name: "network" } || DeclaredNetwork.Of(vms).Count > 0,
+            rules: GuardTable.IsUsed(vms));
         var warned = diagnostics.HasErrors || !IsLook(result) ? [] : diagnostics.All.Where(d => d.Severity == Severity.Warning).ToList();
         DiagnosticOutput.Print(diagnostics.All.Except(warned), Terminal.Errors, Console.Error);
         if (warned.Count > 0)

@@ -117,11 +117,12 @@ internal static class Privilege
     /// <summary>The declarations are read. Commands that change links or go on looking do the rest as root alone, so that who wrote a declaration
     /// can't stop or end them half-way; those that write a file yet do that as the caller.</summary>
     /// <param name="networks">Whether a network is declared, or one may have to be taken down.</param>
-    internal static void Read(ParseResult result, bool networks)
+    /// <param name="rules">Whether addresses of guests are to be guarded, or were: nft does that.</param>
+    internal static void Read(ParseResult result, bool networks, bool rules)
     {
         if (MakesNetworks(Name(result)) && !networks)
         {
-            Privileges.Shrink(s_kept[Name(result)]);
+            Privileges.Shrink(s_kept[Name(result)], rules ? CapabilitySet.Of(Capability.NetAdmin) : default);
         }
         if (MakesNetworks(Name(result)) || Name(result) is "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.Writes(result) && Caller.User != PosixProcess.EffectiveUser))
         {

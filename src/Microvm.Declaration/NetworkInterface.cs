@@ -58,6 +58,9 @@ public enum AntiSpoof
 
     /// <summary>Its declared MAC.</summary>
     Mac,
+
+    /// <summary>Its declared MAC and addresses.</summary>
+    Ip,
 }
 
 /// <summary>One declared interface that passed every rule.</summary>
@@ -84,7 +87,7 @@ public sealed record NetworkInterface
     /// <summary>Type tap: the declared network that it joins; <see cref="Bridge"/> is that network's bridge then.</summary>
     internal string? Network { get; init; }
 
-    /// <summary>With <see cref="Network"/>: the addresses that the guest is to be given.</summary>
+    /// <summary>The guest's addresses: with <see cref="Network"/> those that it is to be given; with <see cref="AntiSpoof.Ip"/> those that it may send under.</summary>
     internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 
     /// <summary>The MTU of its link on the host, 68 to 65535 bytes; null leaves it as it is.</summary>

@@ -18,6 +18,10 @@ internal static class FirewallSocket
     /// <exception cref="LinuxException">As above.</exception>
     public static IReadOnlyList<FirewallRule> Rules() => Dump(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, FirewallRule.Parse, "list the firewall's rules");
 
+    /// <summary>The rules of one table as the kernel keeps them, to be compared with what they were.</summary>
+    /// <exception cref="LinuxException">As above.</exception>
+    public static byte[] RulesOf(byte family, string table) => [.. Dump(NFT_MSG_GETRULE, NFT_MSG_NEWRULE, b => FirewallRule.Bytes(b, table), "list the firewall's rules", family).SelectMany(r => r)];
+
     /// <summary>One set; null where there is none of that name, or where its elements are not single values.</summary>
     /// <exception cref="LinuxException">As above.</exception>
     public static FirewallSet? Set(byte family, string table, string name)

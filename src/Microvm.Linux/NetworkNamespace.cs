@@ -36,4 +36,14 @@ public static class NetworkNamespace
         Libc.Check(Libc.setns(ns.Value, CLONE_NEWNET), $"enter network namespace '{name}'");
         (s_entered, s_isHosts) = (true, null);
     }
+
+    /// <summary>The number of the calling thread's network namespace, which no other has or will have until the next boot; 0 where the kernel has none (before Linux 5.14).</summary>
+    internal static unsafe ulong Cookie()
+    {
+        const int AF_UNIX = 1, SOCK_STREAM = 1, SOCK_CLOEXEC = 0x80000, SOL_SOCKET = 1, SO_NETNS_COOKIE = 71;
+        using var socket = new FileDescriptor((int)Libc.Check(Libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "open a socket"));
+        ulong cookie;
+        uint length = 8;
+        return Libc.getsockopt(socket.Value, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) == 0 ? cookie : 0;
+    }
 }

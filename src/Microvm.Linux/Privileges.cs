@@ -45,11 +45,12 @@ internal static unsafe class Privileges
         OnFinalizerThread.Limit();
     }
 
-    /// <summary>Keeps these alone, and lends none from here on.</summary>
+    /// <summary>Keeps these alone.</summary>
+    /// <param name="lendable">What may be lent from here on, of what could be before.</param>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public static void Shrink(CapabilitySet keep)
+    public static void Shrink(CapabilitySet keep, CapabilitySet lendable = default)
     {
-        s_lendable = 0;
+        s_lendable &= keep.Bits & lendable.Bits;
         Set(Permitted.Bits & keep.Bits);
     }
 

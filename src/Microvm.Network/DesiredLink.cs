@@ -60,6 +60,12 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>The guest's own MAC, under which it sends.</summary>
     internal MacAddress GuestMac { get; init; }
 
+    /// <summary>The guest's declared addresses.</summary>
+    internal IReadOnlyList<System.Net.IPAddress> GuestAddresses { get; init; } = [];
+
+    /// <summary>The declared network that gives the guest its addresses; null for none.</summary>
+    internal string? Network { get; init; }
+
     /// <summary>How many packets may wait to be sent on it; null leaves it as it is.</summary>
     public uint? TxQueueLength { get; init; }
 
@@ -108,6 +114,8 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             Isolated = a.Interface.Isolated,
             AntiSpoof = a.Interface.AntiSpoof,
             GuestMac = a.Interface.Mac,
+            GuestAddresses = a.Interface.Addresses,
+            Network = a.Interface.Network,
             TxQueueLength = (uint?)a.Interface.TxQueueLength,
         };
 

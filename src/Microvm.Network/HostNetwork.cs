@@ -1,6 +1,7 @@
 using Microvm.Linux;
 using Microvm.Network.Applying;
 using Microvm.Network.Networks;
+using Microvm.Network.Resources;
 
 namespace Microvm.Network;
 
@@ -33,6 +34,7 @@ public sealed class HostNetwork : IDisposable
     public Plan Up(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null, Func<Plan, Plan>? filter = null)
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
+        GuardTable.Tidy();
         var state = HostState.Read(Route, wanted, vms: options?.Vms);
         var seen = ForUp(wanted, ref state, options);
         var chosen = filter is null ? seen : filter(seen) with { Networks = seen.Networks is { Refusals.Count: 0 } whole ? whole : null };
@@ -53,7 +55,7 @@ public sealed class HostNetwork : IDisposable
             return Plan.ForUp(wanted, state, options);
         }
         var networks = NetworkPlanner.ForUp(Route, options.Networks, state.Links, options.Vms);
-        state = state with { Links = [.. state.Links, .. networks.Coming] };
+        state = state with { Links = [.. state.Links, .. networks.Coming], Reserved = Reservation.ByMac(networks.Reservations) };
         var plan = Plan.ForUp(wanted, state, options);
         return plan with { Networks = networks, Refusals = [.. networks.Refusals, .. plan.Refusals] };
     }
@@ -101,6 +103,7 @@ public sealed class HostNetwork : IDisposable
     internal Plan Down(IReadOnlyCollection<string> vms, LinkSelection only, IReadOnlyCollection<string>? links, bool running, IReadOnlyCollection<string> networks)
     {
         using var alone = new NamespaceLock(s_patience, Waiting, Interrupted);
+        GuardTable.Tidy();
         var state = HostState.Read(Route, [], vms: vms);
         var plan = Plan.ForDown(vms, state, only, links, running);
         if (networks.Count > 0 || state.Links.Any(l => NetworkSite.NetworkOf(l) is not null))
@@ -198,7 +201,7 @@ public sealed class HostNetwork : IDisposable
             IReadOnlyList<string> kept = [.. along.Except(lost)];
             reasons[step] = $"{step.Reason}{(kept.Count > 0 ? $"; it takes along {Some(kept)}" : "")}{(lost.Count > 0 ? $"; it loses {Some(lost)}" : "")}";
         }
-        return new([.. plan.Steps.Select(s => reasons.TryGetValue(s, out var reason) ? s with { Reason = reason } : s)], [.. plan.Refusals, .. refusals]);
+        return plan with { Steps = [.. plan.Steps.Select(s => reasons.TryGetValue(s, out var reason) ? s with { Reason = reason } : s)], Refusals = [.. plan.Refusals, .. refusals] };
 
         static string Some(IReadOnlyList<string> things) => string.Join(", ", things.Take(mostTold)) + (things.Count > mostTold ? $" and {things.Count - mostTold} more" : "");
     }

@@ -13,6 +13,12 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     /// <summary>The forwarding entries of bridges' ports, by ifindex; none where nothing wanted asks for them.</summary>
     public ILookup<int, ForwardingEntry> Forwarding { get; init; } = s_noEntries;
 
+    /// <summary>Which guests may send under which addresses; null where nobody looked.</summary>
+    public Resources.GuardsSeen? Guards { get; init; }
+
+    /// <summary>The addresses that networks give to guests, by MAC, as far as something wanted asks for them.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<System.Net.IPAddress>> Reserved { get; init; } = new Dictionary<string, IReadOnlyList<System.Net.IPAddress>>();
+
     private static readonly ILookup<int, ForwardingEntry> s_noEntries = Array.Empty<ForwardingEntry>().ToLookup(e => e.Port);
 
     /// <summary>Links alone.</summary>
@@ -53,9 +59,12 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     private static HostState Complete(RouteSocket route, IReadOnlyList<DesiredLink> wanted, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)
     {
         var forwarding = wanted.Any(w => w.AntiSpoof is not null) ? ForwardingEntry.Read(route) : s_noEntries;
+        var guarded = wanted.Where(w => w.AntiSpoof == Declaration.AntiSpoof.Ip).ToList();
+        var guards = Resources.GuardTable.Read(guarded.Count > 0);
+        var reserved = Networks.Reservation.ByMac(guarded.Select(w => w.Network).OfType<string>().Distinct().SelectMany(n => Networks.Reservation.All(new(n))));
         if (macvlans.Count == 0)
         {
-            return Of(links) with { Forwarding = forwarding, Holders = new(links, new Dictionary<int, MacvtapNode>()) };
+            return Of(links) with { Forwarding = forwarding, Guards = guards, Reserved = reserved, Holders = new(links, new Dictionary<int, MacvtapNode>()) };
         }
         var nodes = MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
         var redirects = new Dictionary<int, int>();
@@ -66,6 +75,6 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
                 redirects[link.Index] = target;
             }
         }
-        return new(links, nodes, redirects) { Forwarding = forwarding, Holders = new(links, nodes) };
+        return new(links, nodes, redirects) { Forwarding = forwarding, Guards = guards, Reserved = reserved, Holders = new(links, nodes) };
     }
 }

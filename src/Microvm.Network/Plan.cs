@@ -9,8 +9,11 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refu
     /// <summary>What has to be done for declared networks, before the links; null where there are none.</summary>
     internal Networks.NetworkPlan? Networks { get; init; }
 
+    /// <summary>Links whose guests' addresses are no longer to be guarded, though no step may be about them: they may be gone.</summary>
+    internal IReadOnlyList<string> Unguarded { get; init; } = [];
+
     /// <summary>Whether a step does anything.</summary>
-    public bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep) || Networks?.HasChanges == true;
+    public bool HasChanges => Unguarded.Count > 0 || Steps.Any(s => s.Kind != StepKind.Keep) || Networks?.HasChanges == true;
 
     /// <summary>Compares what is wanted with what is there. Pure: the same input gives the same plan.</summary>
     internal static Plan ForUp(IReadOnlyList<DesiredLink> wanted, HostState state, PlanOptions? options = null) =>
@@ -34,6 +37,7 @@ public sealed record Plan(IReadOnlyList<Step> Steps, IReadOnlyList<Refusal> Refu
                 refusals.Add(new(RefusalKind.Held, vm, link.Name, link.Alias!, $"'{link.Name}' would be deleted, but {held}; stop '{vm}' first, or use --delete-running, and it loses its network"));
             }
         }
-        return new(steps, refusals);
+        var unguarded = only == LinkSelection.Macvtap ? [] : state.Guards?.Guards.Values.Where(g => Ownership.Vm(g.Alias) is { } vm && vms.Contains(vm) && links?.Contains(g.Link) != false).Select(g => g.Link);
+        return new(steps, refusals) { Unguarded = [.. unguarded ?? []] };
     }
 }

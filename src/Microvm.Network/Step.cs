@@ -86,6 +86,9 @@ public enum Difference
     /// <summary>Whether a bridge's port takes frames from the guest's MAC alone.</summary>
     AntiSpoof = 0x8000,
 
+    /// <summary>Whether the guest sends under its own addresses alone.</summary>
+    Guard = 0x10000,
+
     /// <summary>What the kernel can't change on a link that is there.</summary>
     Fixed = 0x1000,
 }

@@ -77,6 +77,10 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     private HashSet<string> _told = [], _noted = [];
     private long _repairs;
 
+    /// <summary>The guests' guards as they were at the last look: the kernel sends no event to us when somebody loads other firewall rules.</summary>
+    private string? _guards;
+    private readonly bool _isGuarded = wanted.Any(w => w.AntiSpoof == Declaration.AntiSpoof.Ip);
+
     /// <summary>Mends until <see cref="LinkMonitor.Stop"/>. The first look is an <c>up</c>; after it the service manager hears READY.</summary>
     /// <remarks>What fails on the way is told and tried again, later each time; it ends the watch never.</remarks>
     public void Run()
@@ -87,7 +91,7 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         for (; ; )
         {
             var now = Now;
-            var wake = Wait(Shortest(Shortest(_pace.Left(now), notifier.WatchdogInterval), _networks.Count > 0 ? s_services : null));
+            var wake = Wait(Shortest(Shortest(_pace.Left(now), notifier.WatchdogInterval), _networks.Count > 0 || _isGuarded ? s_services : null));
             if (wake == MonitorWake.Stopped)
             {
                 break;
@@ -98,6 +102,10 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
                 _pace.Event(Now);
             }
             if (_networks.Any(n => ServiceResource.HasEnded(n.Declared)))
+            {
+                _pace.Event(Now);
+            }
+            if (_isGuarded && GuardsNow() != _guards)
             {
                 _pace.Event(Now);
             }
@@ -178,10 +186,24 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
         {
             // It is to end: the monitor says so next.
         }
+        _guards = _isGuarded ? GuardsNow() : null;
         _pace.Looked(Now, settled);
         if (_contest.Next(waiting, Now) is { } next)
         {
             _pace.NoLaterThan(Now + next);
+        }
+    }
+
+    private static string? GuardsNow()
+    {
+        try
+        {
+            return Resources.GuardTable.Read(wanted: true).Picture;
+        }
+        catch (LinuxException)
+        {
+            // The next look tells why.
+            return null;
         }
     }
 

@@ -18,7 +18,7 @@ internal static class HostState
     ];
     private static readonly HashSet<string> s_settling = ["NO-CARRIER", "LOWER_UP", "M-DOWN", "LOWERLAYERDOWN"];
 
-    /// <summary>Links, qdiscs, filters and every file under /run, sorted.</summary>
+    /// <summary>Links, qdiscs, filters, forwarding entries, rules and every file under /run, sorted.</summary>
     internal static string Read()
     {
         var lines = new List<string>();
@@ -47,6 +47,9 @@ internal static class HostState
                 }
             }
         }
+        // Those of the links themselves follow from what they are; those that were added are the bridge's.
+        lines.AddRange(Shell.Must("bridge", "fdb", "show").Split('\n').Where(l => l.Contains(" static", StringComparison.Ordinal)).Select(l => $"entry {l.Trim()}"));
+        lines.AddRange(Shell.Must("nft", "list", "ruleset").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select((l, n) => $"rule {n} {l.Trim()}"));
         lines.AddRange(Files("/run"));
         lines.Sort(StringComparer.Ordinal);
         return string.Join('\n', lines);

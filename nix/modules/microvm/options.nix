@@ -124,7 +124,7 @@ in
             type = types.listOf types.str;
             default = [ ];
             example = [ "10.20.0.20" ];
-            description = "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm chooses some that stay the same. Not in microvm.nix.";
+            description = "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm chooses some that stay the same. On a bridge of your own with `antiSpoof = \"ip\"`: the addresses that the guest has. Not in microvm.nix.";
           };
           mtu = mkOption {
             type = types.nullOr types.ints.positive;
@@ -139,10 +139,10 @@ in
             description = "Types `tap` and `bridge`: whether the guest reaches only those ports of its bridge that are not isolated, such as the uplink, and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.";
           };
           antiSpoof = mkOption {
-            type = types.nullOr (types.enum [ "off" "mac" ]);
+            type = types.nullOr (types.enum [ "off" "mac" "ip" ]);
             default = null;
             example = "mac";
-            description = "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `off` under any. Where it is left out, the port stays as it is. Not in microvm.nix.";
+            description = "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `ip` under that and its addresses (those of `addresses`, or that its network gives it), with `off` under any. Where it is left out, the port stays as it is. Not in microvm.nix.";
           };
           bridgeHelper = mkOption {
             type = types.nullOr types.bool;

@@ -48,7 +48,7 @@ internal static class NetworkCommand
     private static int Down(ParseResult result)
     {
         var name = result.GetValue(s_name)!;
-        Privilege.Read(result, networks: true);
+        Privilege.Read(result, networks: true, rules: true);
         using var interrupts = new Interrupts();
         using var network = HostSession.Network(interrupts);
         var plan = network.Down([], LinkSelection.All, null, running: false, [name]);

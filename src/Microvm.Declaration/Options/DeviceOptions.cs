@@ -29,7 +29,7 @@ internal static class DeviceOptions
         { Nullable = true, Example = "\"home\"" },
         Words("addresses", "[ \"10.20.0.20\" ]",
             "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm "
-                + "chooses some that stay the same. Not in microvm.nix."),
+                + "chooses some that stay the same. On a bridge of your own with `antiSpoof = \"ip\"`: the addresses that the guest has. Not in microvm.nix."),
         new("mtu", new IntegerType(68, 65535),
             "The largest packet on the interface, in bytes. The guest learns it where the hypervisor can tell it. Where it is left out, "
                 + "the link has that of its bridge or lower device when it is made, and later changes are not undone. Not in microvm.nix.")
@@ -39,8 +39,9 @@ internal static class DeviceOptions
                 + "and the host itself. Where it is left out, the port stays as it is. Not in microvm.nix.",
             "as it is")
         { Nullable = true, Example = "true" },
-        new("antiSpoof", new ChoiceType("off", "mac"),
-            "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `off` under any. "
+        new("antiSpoof", new ChoiceType("off", "mac", "ip"),
+            "Types `tap` and `bridge`: what the guest may send under: with `mac` under its declared MAC alone, with `ip` under that and its "
+                + "addresses (those of `addresses`, or that its network gives it), with `off` under any. "
                 + "Where it is left out, the port stays as it is. Not in microvm.nix.",
             "as it is")
         { Nullable = true, Example = "\"mac\"" },

@@ -31,7 +31,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var vhost = Vhost(it, type);
         var mtu = Mtu(it, type, network);
         var isolated = Isolated(it, type);
-        var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null);
+        var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null, network is not null || addresses.Count > 0);
         var helper = BridgeHelper(it, type);
         var kernelIp = it.Set("user").Flag("kernelIp", false);
         if (it["user"] is { } user && type is not null and not InterfaceType.User)
@@ -116,7 +116,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             {
                 diagnostics.Error(node.At, $"'{Printable.Of(node.Value)}' is not an address of a guest; write it without a prefix, like \"10.20.0.20\"");
             }
-            else if (addresses.Exists(a => a.AddressFamily == address.AddressFamily))
+            else if (network is not null && addresses.Exists(a => a.AddressFamily == address.AddressFamily))
             {
                 diagnostics.Error(node.At, $"the guest would have a second {NetworkReader.Family(address)} address here; keep one of each family");
             }
@@ -125,9 +125,9 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
                 addresses.Add(address);
             }
         }
-        if (addresses.Count > 0 && network is null)
+        if (addresses.Count > 0 && network is null && it.Text("antiSpoof") != "ip")
         {
-            diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out");
+            diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out; or with antiSpoof = \"ip\": the guest may send under them alone");
         }
         return (network, addresses);
     }
@@ -186,9 +186,9 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         return node.Value;
     }
 
-    private AntiSpoof? AntiSpoofing(ObjectNode it, InterfaceType? type, bool hasBridge)
+    private AntiSpoof? AntiSpoofing(ObjectNode it, InterfaceType? type, bool hasBridge, bool hasAddresses)
     {
-        AntiSpoof? antiSpoof = it.Text("antiSpoof") switch { "off" => AntiSpoof.Off, "mac" => AntiSpoof.Mac, _ => null };
+        AntiSpoof? antiSpoof = it.Text("antiSpoof") switch { "off" => AntiSpoof.Off, "mac" => AntiSpoof.Mac, "ip" => AntiSpoof.Ip, _ => null };
         if (antiSpoof is null)
         {
             return null;
@@ -204,6 +204,10 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         else if (type is InterfaceType.Tap && !hasBridge && antiSpoof != AntiSpoof.Off)
         {
             diagnostics.Error(it.PositionOf("antiSpoof"), "'antiSpoof' needs a bridge, which drops a false sender's frames; name it with 'bridge', or join a 'network'");
+        }
+        else if (antiSpoof == AntiSpoof.Ip && !hasAddresses)
+        {
+            diagnostics.Error(it.PositionOf("antiSpoof"), "antiSpoof = \"ip\" needs the guest's addresses; write them with 'addresses' (like [ \"192.0.2.20\" ]), or join a 'network', which gives it some");
         }
         return antiSpoof;
     }

@@ -12,6 +12,14 @@ internal sealed record FirewallRule(byte Family, string Table, string Chain, ulo
     /// <summary>Whether it is one of iptables-legacy's.</summary>
     public bool IsLegacy { get; init; }
 
+    /// <summary>What a rule does, and in which chain, without the number that the kernel gave it; null where it is of another table.</summary>
+    public static byte[]? Bytes(ReadOnlySpan<byte> body, string table)
+    {
+        var attributes = body.Length < 4 ? default : body[4..];
+        return System.Text.Encoding.UTF8.GetBytes(table + '\0') is var name && NftExpression.Find(attributes, NFTA_RULE_TABLE).SequenceEqual(name)
+            ? [.. NftExpression.Find(attributes, NFTA_RULE_CHAIN), .. NftExpression.Find(attributes, NFTA_RULE_EXPRESSIONS)] : null;
+    }
+
     /// <summary>Reads struct nfgenmsg and its attributes; null where the bytes are no rule.</summary>
     public static FirewallRule? Parse(ReadOnlySpan<byte> body)
     {

@@ -7,10 +7,11 @@ internal sealed class FirewallSet
 {
     // linux/netfilter/nf_tables.h
     private const ushort NFTA_SET_TABLE = 1, NFTA_SET_NAME = 2, NFTA_SET_FLAGS = 3, NFTA_SET_KEY_LEN = 5, NFTA_SET_ELEM_LIST_ELEMENTS = 3,
-        NFTA_SET_ELEM_KEY = 1, NFTA_SET_ELEM_DATA = 2, NFTA_SET_ELEM_FLAGS = 3, NFTA_DATA_VALUE = 1, NFTA_DATA_VERDICT = 2;
+        NFTA_SET_ELEM_KEY = 1, NFTA_SET_ELEM_DATA = 2, NFTA_SET_ELEM_FLAGS = 3, NFTA_SET_ELEM_USERDATA = 6, NFTA_DATA_VALUE = 1, NFTA_DATA_VERDICT = 2;
     private const uint NFT_SET_INTERVAL = 4, NFT_SET_ELEM_CATCHALL = 2;
 
     private readonly Dictionary<string, FirewallVerdict?> _elements = [];
+    private readonly Dictionary<string, string> _comments = [];
 
     /// <summary>A set's own properties.</summary>
     /// <param name="KeyLength">The length of an element in bytes.</param>
@@ -59,7 +60,13 @@ internal sealed class FirewallSet
                 }
                 else
                 {
-                    _elements[Convert.ToHexString(NftExpression.Find(NftExpression.Find(elements.Value, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE))] = verdict;
+                    var key = Convert.ToHexString(NftExpression.Find(NftExpression.Find(elements.Value, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE));
+                    _elements[key] = verdict;
+                    // As nft writes it: one byte for "comment", one for its length, and the text with a zero.
+                    if (NftExpression.Find(elements.Value, NFTA_SET_ELEM_USERDATA) is [0, var length and > 0, ..] data && data.Length >= 2 + length)
+                    {
+                        _comments[key] = System.Text.Encoding.UTF8.GetString(data.Slice(2, length - 1));
+                    }
                 }
             }
         }
@@ -67,6 +74,9 @@ internal sealed class FirewallSet
 
     /// <summary>The length of an element in bytes.</summary>
     public int KeyLength { get; }
+
+    /// <summary>Its single values, and what was noted with each; null for nothing.</summary>
+    public IEnumerable<(byte[] Key, string? Comment)> Elements => _elements.Keys.Select(k => (Convert.FromHexString(k), _comments.GetValueOrDefault(k)));
 
     /// <summary>Whether it has an element for all that no other is for.</summary>
     public bool HasRest { get; }

@@ -18,8 +18,11 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
         var steps = plan.Steps;
         try
         {
+            Guard(steps, state);
             if (steps.All(s => s.Kind is StepKind.Keep or StepKind.Delete))
             {
+                // Before, since nothing may fail after: for a moment a guest that is cut off by force has its MAC's lock alone.
+                Unguard(plan.Unguarded);
                 DeleteAlone([.. steps.Where(s => s.Kind == StepKind.Delete).Select(s => s.Observed!)], state);
             }
             else
@@ -32,6 +35,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 Carry([.. steps.Where(s => s.Kind == StepKind.Replace)], deleted, state);
                 Change([.. steps.Where(s => s.Kind == StepKind.Change)], change, state.Links);
                 Redirect(steps);
+                Unguard(plan.Unguarded);
                 Checkpoint();
             }
             verify();
@@ -47,6 +51,41 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             throw;
         }
         Sweep();
+    }
+
+    /// <summary>Guards the addresses of guests before their links are made, or changed.</summary>
+    private void Guard(IReadOnlyList<Step> steps, HostState state)
+    {
+        var wanted = steps.Where(s => s is { Desired.AntiSpoof: Declaration.AntiSpoof.Ip, Kind: not StepKind.Keep }).Select(s => AddressGuard.Of(s.Desired!, state)).OfType<AddressGuard>().ToList();
+        if (state.Guards is { } seen && (wanted.Exists(g => seen.Guards.GetValueOrDefault(g.Link) != g) || (wanted.Count > 0 && !seen.IsSound)))
+        {
+            Checkpoint();
+            Write(seen, seen.Guards.Values.Where(s => !wanted.Exists(w => w.Link == s.Link)).Concat(wanted));
+        }
+    }
+
+    /// <summary>Ends it once their links are gone, or others.</summary>
+    private void Unguard(IReadOnlyList<string> links)
+    {
+        if (links.Count > 0)
+        {
+            var seen = GuardTable.Read(wanted: true);
+            Write(seen, seen.Guards.Values.Where(g => !links.Contains(g.Link)));
+        }
+    }
+
+    private void Write(GuardsSeen seen, IEnumerable<AddressGuard> guards)
+    {
+        _undo.Push(() =>
+        {
+            var now = GuardTable.Read(wanted: true);
+            if (now.Picture != seen.Picture)
+            {
+                GuardTable.Write(now, seen.Guards);
+            }
+            GuardTable.Tidy();
+        });
+        GuardTable.Write(seen, guards.ToDictionary(g => g.Link));
     }
 
     private static void Sweep()

@@ -15,6 +15,7 @@ internal static class NetworkPlanner
         List<NetworkSite> sites = [.. wanted.Select((w, n) => new NetworkSite(route, w.Declared, links, addresses, routes, indexes[n]))];
         List<NetworkStep> steps = [];
         List<Refusal> refusals = [];
+        List<Reservation> all = [];
         foreach (var (site, want) in sites.Zip(wanted))
         {
             refusals.AddRange([.. BridgeResource.Faults(site), .. AddressResource.Choose(site, sites.Where(s => s != site)), .. RulesetResource.Faults(site), .. ServiceResource.Faults(site)]);
@@ -23,13 +24,14 @@ internal static class NetworkPlanner
                 continue;
             }
             var reservations = MemberResource.Reserve(site, want.Members);
+            all.AddRange(reservations);
             var members = MemberResource.Up(site, want.Members, reservations, vms).ToList();
             refusals.AddRange(ForwardResource.Faults(site, want.Members));
             steps.AddRange([.. BridgeResource.Up(site), .. AddressResource.Up(site), RulesetResource.Up(site), .. ForwardingResource.Up(site), .. members,
                 .. ForwardResource.Up(site, want.Members, reservations, vms),
                 .. ServiceResource.Up(site, members.Exists(m => m.Kind != StepKind.Keep))]);
         }
-        return new(steps, refusals) { Coming = [.. sites.Where(s => s.Bridge is null).Select(BridgeResource.Coming)] };
+        return new(steps, refusals) { Reservations = all, Coming = [.. sites.Where(s => s.Bridge is null).Select(BridgeResource.Coming)] };
     }
 
     /// <summary>Networks of ours on which VMs were that go, and those that are named: taken down where nobody is left on them.</summary>

@@ -13,6 +13,9 @@ internal sealed record NetworkPlan(IReadOnlyList<NetworkStep> Steps, IReadOnlyLi
     /// <summary>Bridges that the steps will make, as links will find them.</summary>
     internal IReadOnlyList<Linux.Link> Coming { get; init; } = [];
 
+    /// <summary>The addresses of the networks' guests, as they will be.</summary>
+    internal IReadOnlyList<Reservation> Reservations { get; init; } = [];
+
     internal bool HasChanges => Steps.Any(s => s.Kind != StepKind.Keep);
 
     /// <param name="checkpoint">Called before each step; throws where the user wants to end.</param>

@@ -21,6 +21,10 @@ internal sealed record Reservation(string Vm, string Mac, IPAddress? V4, IPAddre
         return new(vm, mac, parsed.Find(a => a.AddressFamily == AddressFamily.InterNetwork), parsed.Find(a => a.AddressFamily == AddressFamily.InterNetworkV6), host);
     }
 
+    /// <summary>The addresses of each guest, by its MAC.</summary>
+    internal static IReadOnlyDictionary<string, IReadOnlyList<IPAddress>> ByMac(IEnumerable<Reservation> reservations) =>
+        reservations.DistinctBy(r => r.Mac).ToDictionary(r => r.Mac, r => (IReadOnlyList<IPAddress>)[.. r.Addresses]);
+
     /// <summary>All of a network, in the order of the VMs' names.</summary>
     internal static IReadOnlyList<Reservation> All(NetworkFolder folder) =>
         [.. folder.List(NetworkFolder.Reservations).SelectMany(vm => (folder.Read($"{NetworkFolder.Reservations}/{vm}") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => Parse(vm, l))).OfType<Reservation>()];

@@ -91,7 +91,25 @@ internal sealed class Planner
             }
         }
         DropWhatWaitsInVain();
-        return new(_steps, _refusals);
+        return new(_steps, _refusals) { Unguarded = [.. Unguarded()] };
+    }
+
+    /// <summary>Guards of ours that are no longer wanted. Where a declaration does not say, what is there stays.</summary>
+    private IEnumerable<string> Unguarded()
+    {
+        if (_state.Guards is not { Guards.Count: > 0 } seen || _options.Only == LinkSelection.Macvtap)
+        {
+            yield break;
+        }
+        var wanted = _wanted.DistinctBy(w => w.Name).ToDictionary(w => w.Name);
+        HashSet<string> vms = _options.Vms.Count > 0 ? [.. _options.Vms] : [.. _wanted.Select(w => w.Vm)];
+        foreach (var guard in seen.Guards.Values.Where(g => Ownership.Vm(g.Alias) is { } vm && vms.Contains(vm)))
+        {
+            if (wanted.GetValueOrDefault(guard.Link) is not { } want || want.AntiSpoof is AntiSpoof.Off or AntiSpoof.Mac)
+            {
+                yield return guard.Link;
+            }
+        }
     }
 
     /// <summary>A name that another link of ours has is free once that one is named as declared; where it is not going to be, this one can't have it.</summary>
@@ -255,6 +273,16 @@ internal sealed class Planner
 
     private bool CanGuard(DesiredLink want)
     {
+        if (want.AntiSpoof == AntiSpoof.Ip && AddressGuard.Unfit(want) is { } unfit)
+        {
+            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should let its guest send under its own addresses alone, and {unfit}");
+            return false;
+        }
+        if (want.AntiSpoof == AntiSpoof.Ip && _state.Guards is not null && Networks.NetworkProgram.Missing(Networks.NetworkProgram.Nft) is { } missing)
+        {
+            Refuse(RefusalKind.ProgramMissing, want, $"'{want.Name}' should let its guest send under its own addresses alone, which takes firewall rules, and {missing}");
+            return false;
+        }
         if (want.AntiSpoof is null or AntiSpoof.Off || KernelRules.LocksPorts(_state.Links, Environment.OSVersion.Version))
         {
             return true;

@@ -59,6 +59,18 @@ internal static class AntiSpoofProperty
         },
     };
 
+    /// <summary>Its addresses too. The rules are those of all guests, and the applier sets them in one transaction, before any link is made.</summary>
+    internal static LinkProperty Addresses { get; } = new(Difference.Guard, Turn.Own)
+    {
+        Wrong = c => c.Want.AntiSpoof is not { } wanted || c.State.Guards is not { } seen ? null
+            : seen.Guards.GetValueOrDefault(c.Want.Name) is var guard && wanted != AntiSpoof.Ip ? guard is null ? null : $"its guest may send under {guard.Words} alone"
+            : AddressGuard.Of(c.Want, c.State) is not { } own ? null
+            : guard is null ? "its guest may send under any address"
+            : guard != own ? $"its guest may send under {guard.Words}, and has {own.Words}"
+            : seen.IsSound ? null : "the rules that keep its guest from sending under any address were changed",
+        GivenOnAdoption = true,
+    };
+
     /// <summary>The entry first: frames of a guest that sends meanwhile are never dropped.</summary>
     private static void Lock(int index, DesiredLink want, RouteBatch batch)
     {

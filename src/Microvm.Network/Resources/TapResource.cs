@@ -98,7 +98,7 @@ internal static class TapResource
         SetBack = (e, batch) => batch.SetTxQueueLength(e.Link.Index, e.Link.Name, e.Link.TxQueueLength),
     };
 
-    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, AntiSpoofProperty.Port, s_txQueueLength])
+    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, AntiSpoofProperty.Port, AntiSpoofProperty.Addresses, s_txQueueLength])
     {
         Unlike = link => link.Tun is { IsTap: true, VnetHeader: true } ? null : "it is not a tap with vnet_hdr",
     };

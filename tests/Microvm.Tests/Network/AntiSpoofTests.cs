@@ -52,7 +52,7 @@ public sealed class AntiSpoofTests : IDisposable
         return Passes(guest, peer, mac, under);
     }
 
-    private static bool Passes(TapGuest guest, TapGuest peer, string mac, string under = Own) => peer.Hears(guest, under, Broadcast(mac)).Count > 0;
+    private static bool Passes(TapGuest guest, TapGuest peer, string mac, string under = Own) => peer.Hears(guest, under, Broadcast(mac)).Any(f => f.AsSpan().SequenceEqual(Broadcast(mac)));
 
     private JsonElement Port(string name = "vm-s1") => JsonDocument.Parse(_ns.Ip("-d", "-j", "link", "show", name)).RootElement[0].GetProperty("linkinfo").GetProperty("info_slave_data");
 
