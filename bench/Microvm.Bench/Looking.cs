@@ -21,6 +21,7 @@ internal static class Looking
             ("status of pairs that are not there", Contestant.Ours, [tools.Microvm, "status", pairs]),
             ("metrics", Contestant.Ours, [tools.Microvm, "metrics"]),
             ("topology", Contestant.Ours, [tools.Microvm, "topology", file]),
+            ("topology as SVG", Contestant.Ours, [tools.Microvm, "topology", "--svg", file]),
             ("topology of the host", Contestant.Ours, [tools.Microvm, "topology", "--host"]),
             ("all links", Peer, ["ip", "-s", "-j", "link"]),
         };

@@ -68,6 +68,10 @@ internal static class CommandLine
     {
         // The streams first: a thread that opens something must not be given the number of one that was closed.
         Terminal.Open();
+        if (args.Length > 0 && args[0] == LentStore.Name)
+        {
+            return LentStore.Keep(args);
+        }
         if (args.Length > 0 && args[0] == NixGuard.Name)
         {
             return NixGuard.Become(args);

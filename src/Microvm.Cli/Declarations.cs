@@ -70,7 +70,7 @@ internal static class Declarations
         var here = new SourcePosition(Printable.Of(file), 0, 0);
         try
         {
-            using var caller = Caller.ActFor(file);
+            using var caller = Caller.ActFor(FileOf(file));
             node = OpenAs(file, standardInput, own);
         }
         catch (Exception e) when (e is FileNotFoundException { FileName: not null } or DirectoryNotFoundException)
@@ -98,8 +98,7 @@ internal static class Declarations
         }
         if (NixFrontDoor.IsFlake(file))
         {
-            var folder = file[..file.IndexOf('#')];
-            return NixFrontDoor.ReadFlake(file, Guarded(Directory.Exists(folder) ? Path.Combine(folder, "flake.nix") : "/"), own);
+            return NixFrontDoor.ReadFlake(file, Guarded(FileOf(file)), own);
         }
         if (Directory.Exists(file))
         {
@@ -128,7 +127,11 @@ internal static class Declarations
         }
     }
 
-    private static NixOptions Guarded(string file) => Evaluation with { Guard = NixGuard.Words(file, Evaluation.Online) };
+    /// <summary>What of an argument is read first: a flake's own file, or what is everybody's where it has to be fetched; else the argument.</summary>
+    internal static string FileOf(string argument) => NixFrontDoor.IsFlake(argument) ? Host.FlakeBuild.FileOf(argument)
+        : Path.Combine(argument, "flake.nix") is var file && File.Exists(file) ? Path.GetFullPath(file) : argument;
+
+    private static NixOptions Guarded(string file) => Evaluation with { Guard = NixGuard.Words(file, Evaluation.Online), Environment = LentStore.Environment(Path.GetFullPath(file)) };
 }
 
 /// <summary>What a reading of declarations came to.</summary>

@@ -155,19 +155,7 @@ internal sealed class MetricsServer(Socket listener, Func<string> page, Action<s
         return Bind(new Socket(end.AddressFamily, SocketType.Stream, ProtocolType.Tcp), end, where);
     }
 
-    /// <summary>Listens on a Unix socket, which only its owner and group may connect to. A socket that nobody listens on any more is replaced.</summary>
-    internal static Socket Unix(string path)
-    {
-        if (!SocketFile.RemoveStale(path))
-        {
-            throw new UsageException($"another process already listens on {path}");
-        }
-        var socket = Bind(new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified), new UnixDomainSocketEndPoint(path), path);
-        SocketFile.SetMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite);
-        return socket;
-    }
-
-    private static Socket Bind(Socket socket, EndPoint end, string where)
+    internal static Socket Bind(Socket socket, EndPoint end, string where)
     {
         try
         {

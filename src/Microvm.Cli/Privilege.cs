@@ -120,11 +120,12 @@ internal static class Privilege
     /// <param name="rules">Whether addresses of guests are to be guarded, or were: nft does that.</param>
     internal static void Read(ParseResult result, bool networks, bool rules)
     {
+        LentStore.Return();
         if (MakesNetworks(Name(result)) && !networks)
         {
             Privileges.Shrink(s_kept[Name(result)], rules ? CapabilitySet.Of(Capability.NetAdmin) : default);
         }
-        if (MakesNetworks(Name(result)) || Name(result) is "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.Writes(result) && Caller.User != PosixProcess.EffectiveUser))
+        if (MakesNetworks(Name(result)) || Name(result) is "plan" or "status" or "top" || Name(result) is "metrics" && !(Commands.MetricsCommand.WritesLate(result) && Caller.User != PosixProcess.EffectiveUser))
         {
             Caller.Part();
         }
@@ -164,7 +165,7 @@ internal static class Privilege
 
     /// <summary>The declarations that the command line names.</summary>
     private static IEnumerable<string> Files(ParseResult result) =>
-        result.CommandResult.Command.Arguments.OfType<Argument<string[]>>().SelectMany(a => result.GetValue(a) ?? []);
+        result.CommandResult.Command.Arguments.OfType<Argument<string[]>>().SelectMany(a => result.GetValue(a) ?? []).Select(Declarations.FileOf);
 
     /// <summary>What to do after the kernel said "not permitted".</summary>
     internal static string Hint()

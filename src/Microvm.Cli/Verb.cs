@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.ComponentModel;
 using Microvm.Declaration;
+using Microvm.Host.Control;
 using Microvm.Linux;
 
 namespace Microvm.Cli;
@@ -57,6 +58,7 @@ internal static class Verb
             Terminal.Choose(result.GetValue(CommonOptions.Color));
             return Guard(() =>
             {
+                LentStore.Prepare(result);
                 Privilege.Enter(result);
                 Declarations.Evaluation = CommonOptions.NixOptionsOf(result);
                 return command.Options.Contains(VmHost.State) ? OnHost(() => action(result)) : action(result);
@@ -96,7 +98,7 @@ internal static class Verb
     {
         var hint = e is LinuxException { Errno: Errno.EPERM or Errno.EACCES } ? Privilege.Hint() : "";
         // What is left is a mistake of ours. Words for a report, not a stack trace for a person.
-        var known = e is LinuxException or UsageException or ArgumentException or IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception;
+        var known = e is LinuxException or UsageException or ControlException or ArgumentException or IOException or UnauthorizedAccessException or OperationCanceledException or Win32Exception;
         Console.Error.WriteLine($"microvm: {(known ? Printable.Lines(Words(e)) + hint : $"internal error: {e.GetType().Name}: {Printable.Lines(e.Message)}")}");
         return e is UsageException or ArgumentException ? 2 : 1;
     }

@@ -37,10 +37,11 @@ public static class GracefulStop
 
     /// <summary>Asks the guest to shut down, again every few seconds, waits for the hypervisor's end, and ends it after <paramref name="limit"/>.</summary>
     /// <param name="memoryMiB">The guest's declared memory.</param>
-    /// <exception cref="ControlException">The hypervisor can't be talked to.</exception>
-    public static StopOutcome Stop(ControlSocket socket, long memoryMiB, TimeSpan limit)
+    /// <param name="holders">Who may be behind the socket besides root, the user of this process and the owner of its directory.</param>
+    /// <exception cref="ControlException">The hypervisor can't be talked to, or somebody else listens in its place.</exception>
+    public static StopOutcome Stop(ControlSocket socket, long memoryMiB, TimeSpan limit, SocketHolders? holders = null)
     {
-        using var control = VmControl.Open(socket, memoryMiB);
+        using var control = VmControl.Open(socket, memoryMiB, holders);
         if (control is null)
         {
             return StopOutcome.WasNotRunning;

@@ -84,6 +84,9 @@ internal static unsafe class Caller
         return person.Item1 == 0 ? (Nobody, Nobody) : person;
     }
 
+    /// <summary>The user who called sudo; null where we are not root, or root itself called.</summary>
+    public static uint? BehindSudo => Libc.geteuid() == 0 ? Number("SUDO_UID") : null;
+
     /// <summary>For whom root reads a file: the caller behind sudo, else its owner, who may be root; null where we are not root.</summary>
     public static (uint User, uint Group)? Author(string path) =>
         Libc.geteuid() != 0 ? null : Number("SUDO_UID") is { } sudo && Number("SUDO_GID") is { } group ? (sudo, group) : Owner(path);

@@ -31,6 +31,8 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)] internal static partial int renameat2(int fromFolder, string from, int toFolder, string to, uint flags);
     [LibraryImport("libc", SetLastError = true)] internal static partial int setns(int fd, int kind);
     [LibraryImport("libc", SetLastError = true)] internal static partial int kill(int pid, int signal);
+    [LibraryImport("libc")] internal static partial int posix_spawn(int* pid, byte* path, void* actions, void* attributes, byte** arguments, byte** environment);
+    [LibraryImport("libc", SetLastError = true)] internal static partial int waitpid(int pid, int* status, int options);
     [LibraryImport("libc")] internal static partial nint signal(int signal, nint handler);
     [LibraryImport("libc")] internal static partial uint geteuid();
     [LibraryImport("libc")] internal static partial uint getegid();

@@ -75,7 +75,7 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
                 }
             }
         }
-        if (queues is not null && Look(() => File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n')) is { } name)
+        if (queues is not null && RunningProcess.Name(pid) is { } name)
         {
             holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
         }

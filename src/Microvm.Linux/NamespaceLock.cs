@@ -70,15 +70,8 @@ internal sealed unsafe class NamespaceLock : IDisposable
             return null;
         }
         var pid = port & PidBits;
-        try
-        {
-            return $"process {pid} ({File.ReadAllText($"/proc/{pid}/comm").Trim()})";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            // Of another pid namespace, or ended just now.
-            return $"process {pid}";
-        }
+        // Of another pid namespace, or ended just now, it has no name.
+        return RunningProcess.Name((int)pid) is { } name ? $"process {pid} ({name})" : $"process {pid}";
     }
 
     public void Dispose()

@@ -108,6 +108,50 @@ internal static unsafe class PosixProcess
         Libc.Check(Libc.setrlimit(RLIMIT_CORE, limit), "dump no core");
     }
 
+    /// <summary>Starts a program and waits for its end. No thread is made for it, as .NET's own way would: one that is made before privileges are given
+    /// up keeps them.</summary>
+    /// <param name="words">The program's path first. It has this process's environment, standard streams and what else is not closed on exec.</param>
+    /// <returns>Its exit code; 128 and the number of a signal that ended it.</returns>
+    /// <exception cref="LinuxException">The program could not be started.</exception>
+    public static int RunAlone(params IReadOnlyList<string> words)
+    {
+        var arguments = Words(words);
+        int pid, status = 0;
+        try
+        {
+            var errno = Libc.posix_spawn(&pid, arguments[0], null, null, arguments, (byte**)*Environ());
+            if (errno != 0)
+            {
+                throw new LinuxException($"start {words[0]}", errno);
+            }
+            while (Libc.waitpid(pid, &status, 0) < 0 && Marshal.GetLastPInvokeError() == Errno.EINTR)
+            {
+            }
+        }
+        finally
+        {
+            for (var i = 0; arguments[i] != null; i++)
+            {
+                Marshal.FreeCoTaskMem((nint)arguments[i]);
+            }
+            NativeMemory.Free(arguments);
+        }
+        const int SignalBits = 0x7f, BySignal = 128;
+        return (status & SignalBits) is > 0 and var signal ? BySignal + signal : status >> 8 & 0xff;
+    }
+
+    private static nint* Environ() => (nint*)NativeLibrary.GetExport(NativeLibrary.GetMainProgramHandle(), "environ");
+
+    private static byte** Words(IReadOnlyList<string> words)
+    {
+        var arguments = (byte**)NativeMemory.AllocZeroed((nuint)words.Count + 1, (nuint)sizeof(byte*));
+        for (var i = 0; i < words.Count; i++)
+        {
+            arguments[i] = (byte*)Marshal.StringToCoTaskMemUTF8(words[i]);
+        }
+        return arguments;
+    }
+
     /// <summary>Becomes another program, found on the PATH (execvp(3)); returns only by throwing.</summary>
     /// <param name="words">The program first.</param>
     /// <param name="name">What the process calls itself, in the place of the program's own argv[0]; null for that.</param>
@@ -117,11 +161,7 @@ internal static unsafe class PosixProcess
     {
         Inherit(descriptors ?? []);
         // Freed only when exec fails, at the end of the process.
-        var arguments = (byte**)NativeMemory.AllocZeroed((nuint)words.Count + 1, (nuint)sizeof(byte*));
-        for (var i = 0; i < words.Count; i++)
-        {
-            arguments[i] = (byte*)Marshal.StringToCoTaskMemUTF8(words[i]);
-        }
+        var arguments = Words(words);
         var program = arguments[0];
         if (name is not null)
         {

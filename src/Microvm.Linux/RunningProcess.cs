@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace Microvm.Linux;
@@ -36,6 +37,22 @@ internal sealed unsafe class RunningProcess : IDisposable
         }
         process.Dispose();
         return null;
+    }
+
+    /// <summary>What a process calls itself (proc_pid_comm(5)), which is not to be trusted: what a terminal or a script would obey in it is a question mark.
+    /// Null where it does not tell.</summary>
+    internal static string? Name(int id)
+    {
+        try
+        {
+            var name = File.ReadAllText($"/proc/{id}/comm");
+            return string.Concat((name.EndsWith('\n') ? name[..^1] : name).EnumerateRunes().Select(r => Rune.GetUnicodeCategory(r) is UnicodeCategory.Control or UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.OtherNotAssigned ? "?" : r.ToString()));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
     /// <summary>Asks it to read its files again (SIGHUP).</summary>

@@ -108,13 +108,18 @@ internal static class SocketFile
         }
     }
 
-    /// <summary>The process that listens at the other end of a connection (SO_PEERCRED of unix(7)); 0 where it can't be told.</summary>
-    public static int Listener(Socket connection)
+    /// <summary>The process that listens at the other end of a connection; 0 where it can't be told.</summary>
+    public static int Listener(Socket connection) => Peer(connection).Process;
+
+    /// <summary>The process and the user that listen at the other end of a connection (SO_PEERCRED of unix(7)), as they were when it began to listen;
+    /// the process is 0 where this one can't see it.</summary>
+    public static (int Process, uint User) Peer(Socket connection)
     {
         const int SOL_SOCKET = 1, SO_PEERCRED = 17;
-        // struct ucred begins with the process.
+        // struct ucred: process, user, group.
         var peer = new byte[12];
-        return connection.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, peer) == peer.Length ? BinaryPrimitives.ReadInt32LittleEndian(peer) : 0;
+        return connection.GetRawSocketOption(SOL_SOCKET, SO_PEERCRED, peer) == peer.Length
+            ? (BinaryPrimitives.ReadInt32LittleEndian(peer), BinaryPrimitives.ReadUInt32LittleEndian(peer.AsSpan(4))) : (0, uint.MaxValue);
     }
 
     /// <summary>Sets who may connect; what is no socket stays as it is.</summary>

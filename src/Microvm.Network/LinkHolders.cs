@@ -22,17 +22,7 @@ internal sealed class LinkHolders(IReadOnlyList<Link> links, IReadOnlyDictionary
     internal static string Words(int pid) => $"process {pid}{Called(pid)}";
 
     /// <summary>What a process calls itself, in brackets after a space; nothing where it does not tell.</summary>
-    internal static string Called(int pid)
-    {
-        try
-        {
-            return $" ({Declaration.Printable.Of(File.ReadAllText($"/proc/{pid}/comm").TrimEnd('\n'))})";
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "";
-        }
-    }
+    internal static string Called(int pid) => RunningProcess.Name(pid) is { } name ? $" ({name})" : "";
 
     private int? Lock(Link link)
     {

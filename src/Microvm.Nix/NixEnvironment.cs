@@ -34,6 +34,10 @@ internal static class NixEnvironment
     {
         var start = Start(options, ["--option", "extra-experimental-features", "nix-command flakes", "--arg", "online", "true", .. arguments]);
         Clean(start, [.. s_passes, .. s_passesOnline]);
+        foreach (var (name, value) in options.Environment)
+        {
+            start.Environment[name] = value;
+        }
         DisarmedGit.In(start.Environment);
         return start;
     }

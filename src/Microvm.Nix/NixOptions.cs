@@ -16,6 +16,9 @@ public sealed record NixOptions
     /// <summary>Arguments for the modules of a declaration, and of what they import, that nobody else gives.</summary>
     public IReadOnlyList<NixArgument> Arguments { get; init; } = [];
 
+    /// <summary>What is set in nix's environment besides, where it may use the network: how it reaches a store, say.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
     /// <summary>A program and its first arguments that is started in the place of nix, with nix's own command line after them: it is to end
     /// with us, to give up what it may do, and to become nix. Without one nix is started as it is.</summary>
     public IReadOnlyList<string> Guard { get; init; } = [];

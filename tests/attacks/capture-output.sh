@@ -17,6 +17,12 @@ for file in "$work/secret" "$work/closed/new"; do
         [ -z "$(ls "$work/closed")" ] || reached "'$words' made $(ls "$work/closed" | head -3) where the caller may not"
     done
 done
+# A socket as well, which ends with the command.
+for path in "$work/closed/socket" "$work/secret"; do
+    SUDO_UID=$attacker_user SUDO_GID=$attacker_group timeout 3 "$microvm" metrics --netns "$name" --socket "$path" "$work/good.json" >"$work/told" 2>&1 || true
+    ! grep -q "metrics at" "$work/told" || reached "root listens at $path, where the caller may not"
+    [ -z "$(ls "$work/closed")" ] || reached "'metrics --socket' made $(ls "$work/closed" | head -3) where the caller may not"
+done
 # Where they may, it is there, and theirs.
 mkdir "$work/theirs"
 chown "$attacker_user:$attacker_group" "$work/theirs"
@@ -24,6 +30,24 @@ for words in "metrics $work/good.json -o $work/theirs/metrics" "init --name web 
     # shellcheck disable=SC2086 # The same.
     SUDO_UID=$attacker_user SUDO_GID=$attacker_group "$microvm" $words >"$work/told" 2>&1 || { echo "'$words' fails: $(cat "$work/told")" >&2; exit 2; }
 done
+SUDO_UID=$attacker_user SUDO_GID=$attacker_group "$microvm" metrics --netns "$name" --socket "$work/theirs/socket" "$work/good.json" >"$work/told" 2>&1 &
+served=$!
+for _ in $(seq 200); do ! grep -q "metrics at" "$work/told" || break; sleep 0.02; done
+[ -S "$work/theirs/socket" ] || { echo "'metrics --socket' does not listen: $(cat "$work/told")" >&2; exit 2; }
+[ "$(stat -c %u "$work/theirs/socket")" = "$attacker_user" ] || reached "the socket that the caller had made is user $(stat -c %u "$work/theirs/socket")'s"
+as_attacker perl -MIO::Socket::UNIX -e 'my $c = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $c "GET /metrics HTTP/1.1\r\n\r\n"; exit !(<$c> =~ / 200 /)' "$work/theirs/socket" || { echo "the caller gets no metrics from their socket" >&2; exit 2; }
+! as_attacker kill -TERM "$served" 2>/dev/null || reached "the caller ended root's 'metrics'"
+# The directory is exchanged for a link to root's own: only the socket that was made goes, where it was made.
+mkdir -m 755 "$work/roots"
+perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' "$work/roots/socket"
+mv "$work/theirs" "$work/moved"
+ln -s roots "$work/theirs"
+kill "$served"
+wait "$served" || true
+[ -S "$work/roots/socket" ] || reached "'metrics' removed a socket of root's"
+[ ! -e "$work/moved/socket" ] || { echo "'metrics' leaves its socket" >&2; exit 2; }
+rm "$work/theirs"
+mv "$work/moved" "$work/theirs"
 [ -z "$(find "$work/theirs" ! -user "$attacker_user")" ] || reached "what the caller had made is not the caller's: $(find "$work/theirs" ! -user "$attacker_user" | head -3)"
 [ "$(cat "$work/secret")" = secret ] || reached "root overwrote a file of its own"
 [ ! -e "$work/closed/new" ] || reached "root made a file where the caller may not"

@@ -18,7 +18,8 @@ echo hunter2 >"$work/secret/key"
 flake() {
     cat >"$work/flake/flake.nix" <<FLAKE
 { outputs = { self }: { nixosConfigurations.web.config.microvm.declaredRunner = builtins.trace "\${"$(printf '\033')"}]0;owned" (derivation {
-    name = "microvm-qemu-web"; system = "$(uname -m)-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir \$out; echo $1 \${if builtins.pathExists /root/.ssh then "" else ""} > \$out/x" ]; }); }; }
+    name = "microvm-qemu-web"; system = "$(uname -m)-linux"; builder = "/bin/sh"; args = [ "-c" "/bin/mkdir \$out; echo $1 \${if builtins.pathExists /root/.ssh then "" else ""} > \$out/x" ]; });
+  nixosModules.mod = builtins.trace "\${"$(printf '\033')"}]0;owned" { networking.hostName = "mod"; microvm.kernel = "/boot/none"; }; }; }
 FLAKE
     chown -R "$attacker_user:$attacker_group" "$work/flake"
 }
@@ -34,7 +35,7 @@ STEPS
 inside() { unshare --mount bash "$work/steps" "$@"; }
 asked() {
     local told uid
-    grep -qx 'program nix' "$work"/told/* || reached "'$1' did not ask nix: $(cat "$work/out")"
+    grep -qx "program ${3:-nix}" "$work"/told/* || reached "'$1' did not ask nix: $(cat "$work/out")"
     for told in "$work"/told/*; do
         case $(head -1 "$told") in
             'program nix' | 'program nix-instantiate')
@@ -66,6 +67,28 @@ unset SUDO_UID SUDO_GID
 chown -R 0:0 "$work/flake"
 go "$microvm" fleet up --no-start --trust --state-dir "$state" "$work/fleet.json"
 asked 'fleet up' 65534
+# 'check', 'run' and the others read a flake that has to be fetched in the same way, though they have given up their privileges by then.
+read_as() {
+    local words
+    for words in "check --online" "command --online" "plan --online"; do
+        # shellcheck disable=SC2086 # The words of a command.
+        go "$microvm" $words "path:$work/flake#mod"
+        asked "$words" "$1" nix-instantiate
+    done
+    # It may not be started here; as whom it is read shows all the same.
+    inside "$microvm" run --online --trust "path:$work/flake#mod" >"$work/out" 2>&1 </dev/null || true
+    asked "run --online" "$1" nix-instantiate
+}
+flake three
+read_as "$attacker_user"
+export SUDO_UID=64125 SUDO_GID=64125
+flake four
+read_as 64125
+unset SUDO_UID SUDO_GID
+flake five
+chown -R 0:0 "$work/flake"
+read_as 65534
+chown -R "$attacker_user:$attacker_group" "$work/flake"
 # Ended in the middle, whatever ends it, nothing of nix goes on.
 cat >"$work/flake/flake.nix" <<'FLAKE'
 { outputs = { self }: { nixosConfigurations.web.config.microvm.declaredRunner = builtins.foldl' (a: _: builtins.foldl' (b: c: b + c) a (builtins.genList (x: x) 1000000)) 0 (builtins.genList (x: x) 1000); }; }

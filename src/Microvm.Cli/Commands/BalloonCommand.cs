@@ -31,7 +31,7 @@ internal static class BalloonCommand
         }
         try
         {
-            using var control = VmControl.Open(socket, vm.MemoryMiB);
+            using var control = VmControl.Open(socket, vm.MemoryMiB, SocketHolders.Of(target, vm.User));
             if (control is null)
             {
                 Console.Error.WriteLine($"microvm: '{vm.Name}' is not running");

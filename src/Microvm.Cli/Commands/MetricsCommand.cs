@@ -13,7 +13,12 @@ internal static class MetricsCommand
     private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write the page whole into this file, which is replaced: for node_exporter's textfile collector", HelpName = "FILE" };
 
     /// <summary>Whether root shall write into a folder that may be a daemon's.</summary>
-    internal static bool Writes(ParseResult result) => result.CommandResult.Command.Options.Contains(s_output) && result.GetValue(s_output) is not null;
+    internal static bool Writes(ParseResult result) => Has(result, s_output) || Has(result, s_socket);
+
+    /// <summary>Whether what is written is written after the declaration was read, and so the caller still has to be one whom root can act as.</summary>
+    internal static bool WritesLate(ParseResult result) => Has(result, s_output);
+
+    private static bool Has(ParseResult result, Option<string?> option) => result.CommandResult.Command.Options.Contains(option) && result.GetValue(option) is not null;
 
     internal static Command Create() => Verb.Define("metrics", "Print Prometheus metrics of the interfaces, or serve them",
         ["microvm metrics", "sudo microvm metrics --listen 127.0.0.1:9477 vm.nix", "sudo microvm metrics -o microvm.prom"], Run,
@@ -26,6 +31,8 @@ internal static class MetricsCommand
         {
             throw new UsageException("--listen, --socket and --output exclude each other");
         }
+        // Before the declaration is read: from then on nothing can be done as the caller any more.
+        using var place = path is null ? null : NamedSocket.Listen(path);
         using var survey = Survey.Open(result);
         if (survey is null)
         {
@@ -46,14 +53,10 @@ internal static class MetricsCommand
             return 0;
         }
         using var interrupts = new Interrupts();
-        using var socket = listen is not null ? MetricsServer.Tcp(listen, result.GetValue(s_anywhere)) : MetricsServer.Unix(path!);
+        using var tcp = listen is null ? null : MetricsServer.Tcp(listen, result.GetValue(s_anywhere));
+        var socket = tcp ?? place!.Socket;
         Console.Error.WriteLine($"microvm: metrics at {(listen is not null ? $"http://{socket.LocalEndPoint}/metrics" : path)}");
-        var made = path is null ? null : FileStatus.Of(path);
         new MetricsServer(socket, Page, why => Console.Error.WriteLine($"microvm: {why}")).Run(interrupts);
-        if (path is not null)
-        {
-            SocketFile.Remove(path, made);
-        }
         return 0;
     }
 }

@@ -151,7 +151,7 @@ internal static class NetworkCommand
         var table = new Table(new("NETWORK", 80, 8), new("ADDRESS", 100), new("VM", 90), new("NAME", 50), new("MAC", 70), new("UNTIL", 60));
         foreach (var r in rows)
         {
-            table.Add(r.Network, r.Address, r.Vm ?? "-", Printable.Of(r.Name ?? "-"), r.Mac ?? "-", r.Until?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? (r.Leased ? "for ever" : "reserved"));
+            table.Add(r.Network, r.Address, r.Vm ?? "-", Printable.Of(r.Name ?? "-"), Printable.Of(r.Mac ?? "-"), r.Until?.ToLocalTime().ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture) ?? (r.Leased ? "for ever" : "reserved"));
         }
         table.Print(Terminal.Output, Console.Out);
         return 0;

@@ -40,7 +40,7 @@ internal static class ShutdownCommand
         }
         try
         {
-            switch (GracefulStop.Stop(socket, vm.MemoryMiB, TimeSpan.FromSeconds(seconds)))
+            switch (GracefulStop.Stop(socket, vm.MemoryMiB, TimeSpan.FromSeconds(seconds), SocketHolders.Of(target, vm.User)))
             {
                 case StopOutcome.WasNotRunning when Running(vm.Name) is { } unit:
                     Console.Error.WriteLine($"microvm: '{vm.Name}' runs as {unit.Unit} (process {unit.MainPid}), and nobody answers at {Printable.Of(socket.Path)}, so its guest can't be asked; end it with: sudo microvm stop {vm.Name}");

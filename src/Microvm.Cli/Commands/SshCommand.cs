@@ -63,7 +63,7 @@ internal static class SshCommand
         {
             throw new UsageException("--port takes a number from 1 up");
         }
-        if (Find(result, vm) is not var (name, way, folder))
+        if (Find(result, vm) is not var (name, way, folder, holders))
         {
             return 2;
         }
@@ -78,7 +78,7 @@ internal static class SshCommand
         {
             words.Add("-t");
         }
-        words.AddRange(["-l", user, .. Way(way, name, folder, result.GetValue(s_port)), "--", way is GuestSshWay.Forwarded { Address: var address } ? address : name]);
+        words.AddRange(["-l", user, .. Way(way, name, folder, holders, result.GetValue(s_port)), "--", way is GuestSshWay.Forwarded { Address: var address } ? address : name]);
         if (result.GetValue(s_command) is { Length: > 0 } command)
         {
             // A second -- would be the command's; a word with a dash in front would be ssh's.
@@ -88,7 +88,7 @@ internal static class SshCommand
         return 1;
     }
 
-    private static IEnumerable<string> Way(GuestSshWay way, string name, string folder, int port)
+    private static IEnumerable<string> Way(GuestSshWay way, string name, string folder, SocketHolders holders, int port)
     {
         if (way is GuestSshWay.Forwarded forward)
         {
@@ -97,16 +97,16 @@ internal static class SshCommand
         }
         var to = way is GuestSshWay.HypervisorSocket { Path: var path } ? Path.GetFullPath(path, folder) : Number(((GuestSshWay.Vsock)way).Cid);
         // A shell of ssh's reads the line, after ssh has looked for its %-words.
-        var proxy = string.Join(' ', ((string[])[VmHost.Binary, SshConnectCommand.Name, "--", to, Number(port)]).Select(Shell.Quote)).Replace("%", "%%", StringComparison.Ordinal);
+        var proxy = string.Join(' ', ((string[])[VmHost.Binary, SshConnectCommand.Name, "--", to, Number(port), holders.Words]).Select(Shell.Quote)).Replace("%", "%%", StringComparison.Ordinal);
         return ["-o", $"ProxyCommand={proxy}", "-o", "ProxyUseFdpass=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
     }
 
     /// <summary>The VM's name, the way into its guest, and the directory that a socket's path is relative to; null after the reason was printed.</summary>
-    private static (string Name, GuestSshWay Way, string Folder)? Find(ParseResult result, string target)
+    private static (string Name, GuestSshWay Way, string Folder, SocketHolders Holders)? Find(ParseResult result, string target)
     {
         if (!VmName.TryParse(target, out _) || Path.Exists(target))
         {
-            return VmControlSession.Read(result, target) is var (declared, attachments) ? Known(declared.Name, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory) : null;
+            return VmControlSession.Read(result, target) is var (declared, attachments) ? Known(declared.Name, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory, SocketHolders.Of(target, declared.User)) : null;
         }
         var vm = VmHost.Existing(VmHost.Directory(result), target);
         if (vm.Booted is null)
@@ -115,19 +115,19 @@ internal static class SshCommand
         }
         if (vm.DeclarationFile("booted") is { } file)
         {
-            return VmControlSession.Read(result, file) is var (config, links) ? Known(vm.Name.Value, GuestSshWay.Of(config, links), vm.Path) : null;
+            return VmControlSession.Read(result, file) is var (config, links) ? Known(vm.Name.Value, GuestSshWay.Of(config, links), vm.Path, SocketHolders.Of(file, config.User)) : null;
         }
-        return Known(vm.Name.Value, GuestSshWay.Of(Fact(vm, "hypervisor"), Fact(vm, "vsock-cid")), vm.Path);
+        return Known(vm.Name.Value, GuestSshWay.Of(Fact(vm, "hypervisor"), Fact(vm, "vsock-cid")), vm.Path, SocketHolders.Ours);
     }
 
-    private static (string, GuestSshWay, string)? Known(string name, GuestSshWay? way, string folder)
+    private static (string, GuestSshWay, string, SocketHolders)? Known(string name, GuestSshWay? way, string folder, SocketHolders holders)
     {
         if (way is null)
         {
             Console.Error.WriteLine($"microvm: '{name}' has no vsock, and forwards no port to port {GuestSshWay.Port} of its guest: set microvm.vsock.cid, a number from 3 up (and in a NixOS guest microvm.vsock.ssh.enable = true), or with an interface of type \"user\" microvm.forwardPorts = [ {{ host.port = 2222; guest.port = 22; }} ]; a guest with an address is reached with: ssh root@ADDRESS");
             return null;
         }
-        return (name, way, folder);
+        return (name, way, folder, holders);
     }
 
     private static string? Fact(VmDirectory vm, string name) => vm.Steer($"booted/share/microvm/{name}") is var path && File.Exists(path) ? File.ReadAllText(path).Trim() : null;

@@ -11,10 +11,11 @@ internal static class SshConnectCommand
     internal const string Name = "ssh-connect";
     private static readonly Argument<string> s_to = new("CID-OR-SOCKET");
     private static readonly Argument<int> s_port = new("PORT");
+    private static readonly Argument<string> s_holders = new("USERS");
 
     internal static Command Create()
     {
-        var command = Verb.Define(Name, "Connects ssh to a guest's vsock port", [], Run, s_to, s_port);
+        var command = Verb.Define(Name, "Connects ssh to a guest's vsock port", [], Run, s_to, s_port, s_holders);
         command.Hidden = true;
         return command;
     }
@@ -28,12 +29,13 @@ internal static class SshConnectCommand
             PassedDescriptor.Send(StandardOutput, connection.Value);
             return 0;
         }
+        var holders = SocketHolders.Parse(result.GetValue(s_holders)!);
         // The VM's user may have put another socket in its place: what is reached then is what this user may reach.
-        if (PosixProcess.EffectiveUser == 0 && FileStatus.Of(to) is { } there)
+        if (PosixProcess.EffectiveUser == 0 && FileStatus.Of(to) is { } there && holders.Has(there.User, to))
         {
             PosixProcess.Become(there.User, there.Group);
         }
-        using var socket = VsockMultiplexer.Open(to, port);
+        using var socket = VsockMultiplexer.Open(to, port, holders);
         PassedDescriptor.Send(StandardOutput, (int)socket.Handle);
         return 0;
     }

@@ -76,8 +76,7 @@ internal sealed class GuestFiles
             var at = Path.Combine(_folder, work);
             if (made is not null)
             {
-                using var keys = SearchPath.Start(new("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", _name, "-f", Path.Combine(at, "key")]));
-                keys.WaitForExit();
+                _ = FinishedProgram.Run(new("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", _name, "-f", Path.Combine(at, "key")]), TimeSpan.FromMinutes(1));
                 key = Path.Combine(at, "key.pub");
             }
             Console.Error.WriteLine($"microvm: making {At("img")}: Debian {release}; this downloads about 120 MB and takes some minutes");

@@ -11,15 +11,16 @@ namespace Microvm.Host.Control;
 /// <summary>crosvm, whose socket (SOCK_SEQPACKET) is spoken by its own program.</summary>
 internal sealed class CrosvmControl : IVmControl
 {
-    private const int ToldLines = 3;
+    private const int ToldLines = 3, MostErrors = 1024 * 1024;
     private readonly string _program, _socket;
     private readonly long _memoryMiB;
+    private readonly SocketHolders _holders;
 
-    private CrosvmControl(string program, string socket, long memoryMiB) => (_program, _socket, _memoryMiB) = (program, socket, memoryMiB);
+    private CrosvmControl(string program, string socket, long memoryMiB, SocketHolders holders) => (_program, _socket, _memoryMiB, _holders) = (program, socket, memoryMiB, holders);
 
     /// <summary>Null where nobody listens.</summary>
-    internal static CrosvmControl? Open(ControlSocket socket, long memoryMiB) =>
-        UnixStream.Listens(socket.Path, SocketType.Seqpacket) ? new(socket.Program ?? "crosvm", socket.Path, memoryMiB) : null;
+    internal static CrosvmControl? Open(ControlSocket socket, long memoryMiB, SocketHolders holders) =>
+        UnixStream.Listens(socket.Path, SocketType.Seqpacket, holders) ? new(socket.Program ?? "crosvm", socket.Path, memoryMiB, holders) : null;
 
     public void RequestShutdown() => Run("powerbtn", _socket);
 
@@ -39,7 +40,7 @@ internal sealed class CrosvmControl : IVmControl
     {
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < limit; Thread.Sleep(100))
         {
-            if (!UnixStream.Listens(_socket, SocketType.Seqpacket))
+            if (!UnixStream.Listens(_socket, SocketType.Seqpacket, _holders))
             {
                 return true;
             }
@@ -55,19 +56,17 @@ internal sealed class CrosvmControl : IVmControl
     {
         try
         {
-            using var process = SearchPath.Start(new(_program, words) { RedirectStandardError = true });
-            var errors = process.StandardError.ReadToEndAsync();
-            if (!process.WaitForExit(UnixStream.AnswerLimit))
-            {
-                process.Kill();
-                throw new ControlException($"'crosvm {words[0]}' did not finish within {UnixStream.AnswerLimit.TotalSeconds:0} s");
-            }
-            if (process.ExitCode != 0)
+            var (code, _, errors) = FinishedProgram.Run(new(_program, words) { RedirectStandardError = true }, UnixStream.AnswerLimit, MostErrors);
+            if (code != 0)
             {
                 // What it prints first is noise, like "syslog init failed" where there is no /dev/log.
-                var lines = errors.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+                var lines = errors.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
                 throw new ControlException($"'crosvm {words[0]}' failed: {string.Join("; ", lines.TakeLast(ToldLines).Select(l => Printable.Of(l, int.MaxValue)))}");
             }
+        }
+        catch (IOException e)
+        {
+            throw new ControlException($"'crosvm {words[0]}' failed: {e.Message}", e);
         }
         catch (Win32Exception e)
         {

@@ -25,8 +25,9 @@ internal sealed class HttpControl : IVmControl
     private const int MaxAnswer = 1024 * 1024;
     private readonly string _path;
     private readonly IApiRequests _requests;
+    private readonly SocketHolders _holders;
 
-    internal HttpControl(string path, IApiRequests requests) => (_path, _requests) = (path, requests);
+    internal HttpControl(string path, IApiRequests requests, SocketHolders holders) => (_path, _requests, _holders) = (path, requests, holders);
 
     public void RequestShutdown()
     {
@@ -65,7 +66,7 @@ internal sealed class HttpControl : IVmControl
         var clock = Stopwatch.StartNew();
         while (clock.Elapsed < limit)
         {
-            using var stream = UnixStream.Connect(_path);
+            using var stream = UnixStream.Connect(_path, _holders);
             if (stream is null)
             {
                 return true;
@@ -81,7 +82,7 @@ internal sealed class HttpControl : IVmControl
 
     private void Send(ApiRequest request)
     {
-        using var stream = UnixStream.Connect(_path) ?? throw new ControlException("the hypervisor has ended");
+        using var stream = UnixStream.Connect(_path, _holders) ?? throw new ControlException("the hypervisor has ended");
         var body = Encoding.UTF8.GetBytes(request.Body ?? "");
         var head = $"{request.Method} {request.Path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n"
             + (request.Body is null ? "" : "Content-Type: application/json\r\n")

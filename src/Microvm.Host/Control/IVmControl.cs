@@ -37,18 +37,20 @@ public static class VmControl
 {
     /// <summary>Connects to a running VM, or returns null where nobody listens: it has ended already.</summary>
     /// <param name="memoryMiB">The guest's declared memory: some balloons count what is taken from it.</param>
-    /// <exception cref="ControlException">Somebody listens, but doesn't speak the protocol.</exception>
-    public static IVmControl? Open(ControlSocket socket, long memoryMiB)
+    /// <param name="holders">Who may listen besides root, the user of this process and the owner of the directory.</param>
+    /// <exception cref="ControlException">Somebody listens, but doesn't speak the protocol, or is not the one to.</exception>
+    public static IVmControl? Open(ControlSocket socket, long memoryMiB, SocketHolders? holders = null)
     {
+        holders ??= SocketHolders.Ours;
         if (socket.Kind == ControlKind.Crosvm)
         {
-            return CrosvmControl.Open(socket, memoryMiB);
+            return CrosvmControl.Open(socket, memoryMiB, holders);
         }
         if (socket.Kind == ControlKind.Kvmtool)
         {
-            return KvmtoolControl.Open(socket.Path);
+            return KvmtoolControl.Open(socket.Path, holders);
         }
-        if (UnixStream.Connect(socket.Path) is not { } stream)
+        if (UnixStream.Connect(socket.Path, holders) is not { } stream)
         {
             return null;
         }
@@ -62,6 +64,6 @@ public static class VmControl
             ControlKind.CloudHypervisor => new CloudHypervisorRequests(memoryMiB),
             ControlKind.Firecracker => new FirecrackerRequests(memoryMiB),
             _ => new VfkitRequests(),
-        });
+        }, holders);
     }
 }

@@ -10,21 +10,22 @@ internal sealed class KvmtoolControl : IVmControl
     private static readonly byte[] s_stop = [6, 0, 0, 0, 0, 0, 0, 0];
 
     private readonly string _socket;
+    private readonly SocketHolders _holders;
 
-    private KvmtoolControl(string socket) => _socket = socket;
+    private KvmtoolControl(string socket, SocketHolders holders) => (_socket, _holders) = (socket, holders);
 
     /// <summary>Null where nobody listens, in HOME or in the working directory, which <c>run</c> gives it where HOME can't be written.</summary>
-    internal static KvmtoolControl? Open(string name) =>
+    internal static KvmtoolControl? Open(string name, SocketHolders holders) =>
         ((string?[])[Environment.GetEnvironmentVariable("HOME"), Environment.CurrentDirectory])
             .Where(d => !string.IsNullOrEmpty(d)).Select(d => Path.Combine(d!, ".lkvm", $"{name}.sock"))
-            .FirstOrDefault(p => File.Exists(p) && UnixStream.Listens(p, SocketType.Stream)) is { } socket ? new(socket) : null;
+            .FirstOrDefault(p => File.Exists(p) && UnixStream.Listens(p, SocketType.Stream, holders)) is { } socket ? new(socket, holders) : null;
 
     /// <summary>It has no power button.</summary>
     public bool AsksGuest => false;
 
     public void RequestShutdown()
     {
-        using var stream = UnixStream.Connect(_socket) ?? throw new ControlException("the hypervisor has ended");
+        using var stream = UnixStream.Connect(_socket, _holders) ?? throw new ControlException("the hypervisor has ended");
         try
         {
             stream.Write(s_stop);
@@ -44,7 +45,7 @@ internal sealed class KvmtoolControl : IVmControl
     {
         for (var clock = Stopwatch.StartNew(); clock.Elapsed < limit; Thread.Sleep(50))
         {
-            if (!UnixStream.Listens(_socket, SocketType.Stream))
+            if (!UnixStream.Listens(_socket, SocketType.Stream, _holders))
             {
                 return true;
             }

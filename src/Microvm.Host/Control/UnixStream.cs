@@ -11,9 +11,10 @@ internal static class UnixStream
 
     /// <summary>Whether somebody listens.</summary>
     /// <param name="type">Stream, or Seqpacket for crosvm's.</param>
-    internal static bool Listens(string path, SocketType type)
+    /// <exception cref="ControlException">It is none of them.</exception>
+    internal static bool Listens(string path, SocketType type, SocketHolders holders)
     {
-        using var socket = Open(path, type);
+        using var socket = Open(path, type, holders);
         return socket is not null;
     }
 
@@ -35,10 +36,11 @@ internal static class UnixStream
     internal static long Deadline => Environment.TickCount64 + (long)AnswerLimit.TotalMilliseconds;
 
     /// <summary>Connects, or returns null where there is no socket or nobody behind it.</summary>
-    internal static NetworkStream? Connect(string path) => Open(path, SocketType.Stream) is { } socket
+    /// <exception cref="ControlException">Somebody is behind it who is none of the holders, or it can't be connected to.</exception>
+    internal static NetworkStream? Connect(string path, SocketHolders holders) => Open(path, SocketType.Stream, holders) is { } socket
         ? new(socket, ownsSocket: true) { ReadTimeout = (int)AnswerLimit.TotalMilliseconds, WriteTimeout = (int)AnswerLimit.TotalMilliseconds } : null;
 
-    private static Socket? Open(string path, SocketType type)
+    private static Socket? Open(string path, SocketType type, SocketHolders holders)
     {
         if (System.Text.Encoding.UTF8.GetByteCount(path) > 107)
         {
@@ -64,7 +66,13 @@ internal static class UnixStream
             // A socket with a full queue would keep us; who serves one answers at once.
             socket.SendTimeout = (int)AnswerLimit.TotalMilliseconds;
             socket.Connect(new UnixDomainSocketEndPoint($"/proc/self/fd/{file.Value}"));
+            holders.Check(socket, path);
             return socket;
+        }
+        catch (ControlException)
+        {
+            socket.Dispose();
+            throw;
         }
         catch (SocketException e) when (e.SocketErrorCode is SocketError.ConnectionRefused or SocketError.AddressNotAvailable || !File.Exists(path))
         {

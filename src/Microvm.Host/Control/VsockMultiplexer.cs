@@ -14,7 +14,8 @@ internal static class VsockMultiplexer
 
     /// <summary>Connects to a port of the guest.</summary>
     /// <exception cref="IOException">Nobody is behind the socket, or nobody listens at the guest's port.</exception>
-    internal static Socket Open(string path, int port)
+    /// <exception cref="ControlException">Somebody is behind the socket who is none of the holders.</exception>
+    internal static Socket Open(string path, int port, SocketHolders holders)
     {
         var shown = Printable.Of(path);
         if (Encoding.UTF8.GetByteCount(path) > 107)
@@ -25,6 +26,7 @@ internal static class VsockMultiplexer
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(path));
+            holders.Check(socket, path);
             socket.Send(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"CONNECT {port}\n")));
             var answer = Line(socket);
             if (answer.Length == 0)

@@ -22,19 +22,19 @@ public static class Volumes
         }
     }
 
+    /// <summary>On a slow disk, for a large volume.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(30);
+
     private static void MakeFileSystem(Volume volume, string path)
     {
         string[] label = volume.Label is not { } text ? [] : [volume.FsType is "vfat" or "fat" or "msdos" ? "-n" : volume.FsType is "f2fs" ? "-l" : "-L", text];
         var start = new ProcessStartInfo($"mkfs.{volume.FsType}", [.. label, .. volume.MkfsExtraArgs, path]) { RedirectStandardOutput = true, RedirectStandardError = true };
         try
         {
-            using var mkfs = SearchPath.Start(start);
-            var errors = mkfs.StandardError.ReadToEndAsync();
-            mkfs.StandardOutput.ReadToEnd();
-            mkfs.WaitForExit();
-            if (mkfs.ExitCode != 0)
+            var (code, _, errors) = FinishedProgram.Run(start, s_patience);
+            if (code != 0)
             {
-                throw new IOException($"mkfs.{volume.FsType} could not format {volume.Image}: {Printable.Of(errors.Result.Trim())}");
+                throw new IOException($"mkfs.{volume.FsType} could not format {volume.Image}: {Printable.Of(errors.Trim())}");
             }
         }
         catch (System.ComponentModel.Win32Exception)

@@ -76,12 +76,9 @@ internal sealed class FlakeBuild(string binary)
     {
         const int MostAnswer = 1 << 20;
         var program = Program("nix");
-        var local = FlakeReference.Path(flake);
-        var file = Path.Combine(Path.GetFullPath(local), "flake.nix");
-        file = File.Exists(file) ? file : "/";
-        // A flake that this person can't read belongs to root; root reads it, without capabilities.
-        var person = Caller.Reader(file) is { } reader ? Reads(reader.User, file) ? reader : (0, 0) : ((uint User, uint Group)?)null;
-        using var store = person is { } other ? NixStore.ForOther(other, Daemon) : null;
+        var file = FileOf(flake);
+        var person = Person(file);
+        using var store = person is { } other ? StoreFor(other) : null;
         var environment = Passing(s_passes, store is null ? s_passesToStore : []);
         store?.Give(environment);
         DisarmedGit.In(environment);
@@ -93,6 +90,16 @@ internal sealed class FlakeBuild(string binary)
         nix.WaitForExit();
         return nix.ExitCode == 0 && Output(answer.AsMemory(0, length)) is { } path ? path : throw new IOException($"nix could not build '{vm}' from {Printable.Of(flake)}");
     }
+
+    /// <summary>What of a flake is looked at to tell whose it is: its file, where it is a folder of this machine; else what is everybody's.</summary>
+    internal static string FileOf(string flake) => Path.Combine(Path.GetFullPath(FlakeReference.Path(flake)), "flake.nix") is var file && File.Exists(file) ? file : "/";
+
+    /// <summary>As whom a flake is evaluated where we are root; null where we are not. One that this person can't read belongs to root, who reads it
+    /// without capabilities.</summary>
+    internal static (uint User, uint Group)? Person(string file) => Caller.Reader(file) is { } reader ? Reads(reader.User, file) ? reader : (0, 0) : null;
+
+    /// <summary>A store that this person can work with.</summary>
+    internal NixStore StoreFor((uint User, uint Group) person) => NixStore.ForOther(person, Daemon);
 
     private static bool Reads(uint user, string file)
     {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Host.Systemd;
@@ -19,6 +20,8 @@ public sealed record UnitState(
     /// <summary>A VM that has run for as long after a restart has come to rest.</summary>
     private static readonly TimeSpan s_settled = TimeSpan.FromSeconds(20);
 
+    private const int MostText = 512;
+
     /// <summary>The clock that <see cref="Entered"/> and <see cref="Left"/> are told by (CLOCK_MONOTONIC).</summary>
     public static TimeSpan Now => TimeSpan.FromMilliseconds(Environment.TickCount64);
 
@@ -36,7 +39,8 @@ public sealed record UnitState(
         .. output.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Select(block =>
         {
             var fields = block.Split('\n').Select(l => l.Split('=', 2)).Where(p => p.Length == 2).GroupBy(p => p[0]).ToDictionary(g => g.Key, g => g.Last()[1]);
-            string Of(string name) => fields.GetValueOrDefault(name, "");
+            // All of it may be shown.
+            string Of(string name) => Printable.Of(fields.GetValueOrDefault(name, ""), MostText);
             TimeSpan Time(string name) => long.TryParse(Of(name), out var microseconds) ? TimeSpan.FromMicroseconds(microseconds) : TimeSpan.Zero;
             return new UnitState(Of("Id"), Of("ActiveState"), Of("SubState"), int.TryParse(Of("MainPID"), out var pid) ? pid : 0, Of("UnitFileState") == "enabled", Of("Result"),
                 int.TryParse(Of("NRestarts"), out var restarts) ? restarts : 0, Of("InvocationID"), Time("ActiveEnterTimestampMonotonic"), Time("ActiveExitTimestampMonotonic"), Of("LoadState"), Of("Job") is not ("" or "0"));
@@ -47,6 +51,9 @@ public sealed record UnitState(
 /// <summary>systemctl(1), called with argument arrays.</summary>
 public static class Systemctl
 {
+    /// <summary>For an answer, and for a unit's start or stop, which has a limit of its own in the unit.</summary>
+    private static readonly TimeSpan s_answer = TimeSpan.FromSeconds(20), s_work = TimeSpan.FromMinutes(10);
+
     /// <summary>Whether systemd runs this host (sd_booted(3)).</summary>
     public static bool IsRunning => Directory.Exists("/run/systemd/system");
 
@@ -72,16 +79,24 @@ public static class Systemctl
         {
             return [];
         }
-        // What systemd itself says of the unit stands under another field.
-        var (code, output, _) = Capture("journalctl", ["--quiet", "--no-pager", "-o", "cat", "-n", "50", $"_SYSTEMD_INVOCATION_ID={invocation}"]);
-        return code == 0 ? output.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [];
+        try
+        {
+            // What systemd itself says of the unit stands under another field.
+            var (code, output, _) = Capture("journalctl", ["--quiet", "--no-pager", "-o", "cat", "-n", "50", $"_SYSTEMD_INVOCATION_ID={invocation}"]);
+            return code == 0 ? output.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [];
+        }
+        catch (IOException)
+        {
+            // It hangs, or a line has no end: why a VM does not run stays unknown, and what else there is to tell is told.
+            return [];
+        }
     }
 
     /// <summary>Runs a verb and keeps what systemctl says.</summary>
     /// <returns>Its exit code, and what it said.</returns>
     public static (int Code, string Said) Try(params IReadOnlyList<string> arguments)
     {
-        var (code, output, errors) = Capture("systemctl", arguments);
+        var (code, output, errors) = Capture("systemctl", arguments, s_work);
         return (code, (output + errors).Trim());
     }
 
@@ -103,13 +118,13 @@ public static class Systemctl
     }
 
     /// <summary>Runs a tool and keeps what it prints.</summary>
-    internal static (int Code, string Output, string Errors) Capture(string program, IReadOnlyList<string> arguments)
+    /// <param name="patience">Null for that of an answer.</param>
+    /// <exception cref="IOException">It can't be started, does not end, or prints without end.</exception>
+    internal static (int Code, string Output, string Errors) Capture(string program, IReadOnlyList<string> arguments, TimeSpan? patience = null)
     {
         using var process = Start(program, arguments, true);
-        var errors = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output, errors.Result);
+        var (code, output, errors) = FinishedProgram.Of(process, program, patience ?? s_answer);
+        return (code, output, errors);
     }
 
     private static Process Start(string program, IReadOnlyList<string> arguments, bool capture)

@@ -12,6 +12,8 @@ internal sealed class NetworkFolder
 
     internal const string Reservations = "reservations", Names = "names";
 
+    private const int Most = 16 * 1024 * 1024;
+
     private readonly string _namespace;
 
     internal NetworkFolder(string network) => (_namespace, Network) = (Namespace(), network);
@@ -32,9 +34,12 @@ internal sealed class NetworkFolder
     {
         try
         {
-            return File.ReadAllText($"{Path}/{file}");
+            // dnsmasq writes here as a user of its own: what is no regular file, or has no end, is none.
+            var path = $"{Path}/{file}";
+            using var folder = HeldFolder.Open(System.IO.Path.GetDirectoryName(path)!);
+            return folder.Read(System.IO.Path.GetFileName(path), Most) is { } bytes ? System.Text.Encoding.UTF8.GetString(bytes) : null;
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (LinuxException)
         {
             return null;
         }

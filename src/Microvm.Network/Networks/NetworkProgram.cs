@@ -42,26 +42,15 @@ internal static class NetworkProgram
         }
         using (process)
         {
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
             try
             {
-                process.StandardInput.Write(input);
-                process.StandardInput.Close();
+                var (code, output, errors) = FinishedProgram.Of(process, program, s_patience, input: input);
+                return code == 0 ? output : throw new LinuxException($"{what}: {program} says: {Printable.Lines(errors.Trim())}", 0);
             }
-            catch (IOException)
+            catch (IOException e)
             {
-                // It reads no further: its exit code and its words tell why.
+                throw new LinuxException($"{what}: {e.Message}", 0);
             }
-            if (!process.WaitForExit(s_patience))
-            {
-                process.Kill();
-                throw new LinuxException($"{what}: '{program}' did not end within {s_patience.TotalSeconds:0} s", 0);
-            }
-            if (process.ExitCode != 0)
-            {
-                throw new LinuxException($"{what}: {program} says: {Printable.Lines(errors.Result.Trim())}", 0);
-            }
-            return output.Result;
         }
     }
 }

@@ -191,6 +191,14 @@ public sealed partial class NixProcessTests : IDisposable
     [InlineData("ALRM")]
     [InlineData("XCPU")]
     [InlineData("SYS")]
+    [InlineData("SEGV then SEGV")]
+    [InlineData("BUS")]
+    [InlineData("FPE then FPE")]
+    [InlineData("ILL")]
+    [InlineData("TRAP")]
+    [InlineData("USR2")]
+    [InlineData("VTALRM")]
+    [InlineData("PIPE then KILL")]
     public void Nix_ends_with_us_whatever_signal_ends_us(string signal)
     {
         var vm = _folder.File("endless.nix", "let f = n: if n == 0 then 0 else f (n + 1); in { microvm.vcpu = builtins.foldl' (a: _: builtins.foldl' (b: c: b + c) a (builtins.genList (x: x) 1000000)) 0 (builtins.genList (x: x) 1000); }");
@@ -202,7 +210,14 @@ public sealed partial class NixProcessTests : IDisposable
             children = File.ReadAllText($"/proc/{process.Id}/task/{process.Id}/children").Split(' ', StringSplitOptions.RemoveEmptyEntries);
         }
         Assert.NotEmpty(children);
-        Assert.Equal(0, Binary.Run("kill", null, $"-{signal}", $"{process.Id}").Code);
+        // A reader that went away ends nobody here (the runtime ignores SIGPIPE); the first of a fault's signals the runtime takes for a fault of its own code,
+        // finds none, and leaves the next one to the kernel. In between we work on, and so does nix.
+        var signals = signal.Split(" then ");
+        foreach (var each in signals)
+        {
+            Assert.Equal(0, Binary.Run("kill", null, $"-{each}", $"{process.Id}").Code);
+            Assert.True(each == signals[^1] || !process.WaitForExit(TimeSpan.FromMilliseconds(300)), $"SIG{each} ends it");
+        }
         if (!process.WaitForExit(TimeSpan.FromSeconds(10)))
         {
             process.Kill();
