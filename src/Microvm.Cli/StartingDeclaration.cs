@@ -5,8 +5,9 @@ namespace Microvm.Cli;
 
 /// <summary>A first declaration for somebody to go on from.</summary>
 /// <param name="Guest">What it boots; null where that is left to the person.</param>
+/// <param name="Network">The declared network that a tap joins; null for none.</param>
 /// <param name="On">The bridge for types bridge and tap (there it may be missing), the lower device for macvtap.</param>
-internal sealed record StartingDeclaration(string Name, string Hypervisor, string Type, string Id, string? On, StartingGuest? Guest = null)
+internal sealed record StartingDeclaration(string Name, string Hypervisor, string Type, string Id, string? On, StartingGuest? Guest = null, string? Network = null)
 {
     private string Mac => MacFromName.Of($"{Name}/{Id}").ToString();
 
@@ -38,6 +39,7 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
     {
         ("macvtap", { } link) => $"\n    # the host's card whose network the guest joins, and how macvtaps on it see each other\n    macvtap.link = {Text(link)};\n    macvtap.mode = \"bridge\";\n",
         (_, { } bridge) => $"\n    # the host's bridge; 'microvm doctor FILE' says how to create it\n    bridge = {Text(bridge)};\n",
+        ("tap", null) when Network is not null => $"\n    # what gives the guest an address and a way out; 'microvm up' makes it, and this one needs no declaration\n    network = {Text(Network)};\n",
         ("tap", null) => "\n    # attach it to a bridge of the host:\n    # bridge = \"br0\";\n",
         _ => "",
     }}}  } ];
@@ -89,6 +91,10 @@ internal sealed record StartingDeclaration(string Name, string Hypervisor, strin
             else if (On is not null)
             {
                 json.WriteString("bridge", On);
+            }
+            else if (Network is not null)
+            {
+                json.WriteString("network", Network);
             }
             json.WriteEndObject();
             json.WriteEndArray();

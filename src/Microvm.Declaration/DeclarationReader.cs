@@ -56,7 +56,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             KernelParams = string.Join(' ', microvm.Texts("kernelParams")),
             Interfaces = microvm.Each("interfaces", new InterfaceReader(diagnostics).Read),
             Networks = new NetworkReader(diagnostics).Read(microvm),
-            ForwardPorts = microvm.Each("forwardPorts", new ForwardPortReader(diagnostics).Read),
+            ForwardPorts = [.. microvm.Items("forwardPorts").OfType<ObjectNode>().SelectMany(new ForwardPortReader(diagnostics).Read)],
             Volumes = microvm.Each("volumes", devices.Volume),
             Shares = microvm.Each("shares", devices.Share),
             Devices = microvm.Each("devices", devices.Device),

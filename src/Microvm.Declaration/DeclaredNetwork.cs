@@ -38,6 +38,22 @@ internal sealed record PrefixedAddress(IPAddress Address, int PrefixLength)
     }
 }
 
+/// <summary>Who reaches whom, by the words of <see cref="DeclaredNetwork.Kinds"/>, in their order.</summary>
+internal enum NetworkKind
+{
+    /// <summary>Guests leave under the host's addresses.</summary>
+    Nat,
+
+    /// <summary>Guests leave under their own, and are reached under these.</summary>
+    Routed,
+
+    /// <summary>Guests reach each other and the host.</summary>
+    Isolated,
+
+    /// <summary>Guests reach each other; the host has no address there.</summary>
+    Internal,
+}
+
 /// <summary>A network of <c>microvm.networks</c> that passed every rule.</summary>
 internal sealed record DeclaredNetwork
 {
@@ -52,7 +68,30 @@ internal sealed record DeclaredNetwork
     /// <summary>The host's own addresses in it, one of each family at most; empty leaves the choice to the host.</summary>
     internal IReadOnlyList<PrefixedAddress> Addresses { get; init => field = ValueList<PrefixedAddress>.Of(value); } = ValueList<PrefixedAddress>.Empty;
 
-    internal bool Nat { get; init; } = true;
+    /// <summary>The words of the kinds.</summary>
+    internal static readonly string[] Kinds = ["nat", "routed", "isolated", "internal"];
+
+    /// <summary>Who reaches whom.</summary>
+    internal NetworkKind Kind { get; init; }
+
+    /// <summary>Whether guests leave under the host's addresses.</summary>
+    internal bool Nat => Kind == NetworkKind.Nat;
+
+    /// <summary>With NAT: the one link by which guests leave; null for whatever the routes lead to.</summary>
+    internal InterfaceName? Uplink { get; init; }
+
+    /// <summary>With NAT: whether it is done for IPv6 too.</summary>
+    internal bool NatV6 { get; init; } = true;
+
+    /// <summary>The bridge's; null for the kernel's choice.</summary>
+    internal int? Mtu { get; init; }
+
+    /// <summary>Where guests may connect to.</summary>
+    internal EgressPolicy Egress { get; init; } = EgressPolicy.None;
+
+    /// <summary>Whether packets of a family leave the host.</summary>
+    internal bool HasWayOut(bool v6) => Kind == NetworkKind.Routed || (Nat && (NatV6 || !v6));
+
     internal bool Dhcp { get; init; } = true;
     internal bool Dns { get; init; } = true;
     internal string? Domain { get; init; }

@@ -87,6 +87,9 @@ public sealed record NetworkInterface
     /// <summary>Type tap: the declared network that it joins; <see cref="Bridge"/> is that network's bridge then.</summary>
     internal string? Network { get; init; }
 
+    /// <summary>With <see cref="Network"/>: where the guest may connect to, beside what the network says.</summary>
+    internal EgressPolicy Egress { get; init; } = EgressPolicy.None;
+
     /// <summary>The guest's addresses: with <see cref="Network"/> those that it is to be given; with <see cref="AntiSpoof.Ip"/> those that it may send under.</summary>
     internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 

@@ -44,13 +44,22 @@ internal static class NetworkRules
             diagnostics.Error(i.At, $"no network '{Printable.Of(name)}' is declared; {near}");
             return;
         }
-        if (!network.Nat && vm.NetworkForwards.Count > 0 && i == vm.Interfaces.First(f => f.Network is not null))
+        if (network.Kind is NetworkKind.Isolated or NetworkKind.Internal && vm.NetworkForwards.Count > 0 && i == vm.Interfaces.First(f => f.Network is not null))
         {
-            diagnostics.Error(vm.NetworkForwards[0].At, $"forwardPorts lead to the network '{name}', which nobody outside reaches (nat = false)");
+            diagnostics.Error(vm.NetworkForwards[0].At, $"forwardPorts lead to the network '{name}', which nobody outside reaches (kind = \"isolated\" or \"internal\", or nat = false)");
+        }
+        const int Usual = 1500;
+        if (i.Mtu > (network.Mtu ?? Usual))
+        {
+            diagnostics.Error(i.At, $"the bridge of network '{name}' has an MTU of {network.Mtu ?? Usual}, so larger packets would be lost there; declare at most that, or microvm.networks.{name}.mtu = {i.Mtu}");
         }
         foreach (var address in i.Addresses)
         {
-            if (network.Addresses.Count == 0)
+            if (network.Kind == NetworkKind.Internal)
+            {
+                diagnostics.Error(i.At, $"{address} can't be reserved in the network '{name}', which is internal and has no DHCP; give the guest its address in the guest");
+            }
+            else if (network.Addresses.Count == 0)
             {
                 diagnostics.Error(i.At, $"{address} can't be reserved in the network '{name}', whose addresses the host chooses; declare them: microvm.networks.{name}.addresses");
             }

@@ -126,6 +126,20 @@ in
             example = [ "10.20.0.20" ];
             description = "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm chooses some that stay the same. On a bridge of your own with `antiSpoof = \"ip\"`: the addresses that the guest has. Not in microvm.nix.";
           };
+          egress = {
+            allow = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "any tcp/443" ];
+              description = "Where there is an entry, guests connect to nothing else. An entry is an address or a network, `any`, `private` (all addresses that are not the Internet's) or `host` (this host itself), and may have a port after it: `10.0.0.0/8`, `any tcp/443`, `host udp/123`, `192.0.2.7 tcp/8000-8010`. DHCP and DNS of the network are always allowed.";
+            };
+            deny = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "host" "private" ];
+              description = "What guests don't connect to, whatever is allowed. The entries are those of `allow`.";
+            };
+          };
           mtu = mkOption {
             type = types.nullOr types.ints.positive;
             default = null;
@@ -231,6 +245,12 @@ in
               example = 2222;
               description = "The port on the host.";
             };
+          };
+          count = mkOption {
+            type = types.ints.positive;
+            default = 1;
+            example = 11;
+            description = "How many ports in a row are forwarded, beginning with the two that are named.";
           };
           guest = {
             address = mkOption {

@@ -103,6 +103,10 @@
     bridge = null;
     network = null;
     addresses = null;
+    egress = {
+      allow = null;
+      deny = null;
+    };
     mtu = null;
     isolated = null;
     antiSpoof = null;

@@ -10,11 +10,14 @@ namespace Microvm.Cli.Commands;
 
 internal static class InitCommand
 {
+    private const string NoNetwork = "none";
+
     private static readonly Option<string?> s_name = new("--name") { Description = "The VM's name", HelpName = "VM-NAME" };
     private static readonly Option<string?> s_hypervisor = Choice("--hypervisor", "The hypervisor", DeclarationReader.Hypervisors);
     private static readonly Option<string?> s_type = Choice("--type", "The interface's type", Words.Types);
     private static readonly Option<string?> s_id = new("--id") { Description = "The interface's name on the host (default: vm- and the VM's name)", HelpName = "ID" };
     private static readonly Option<string?> s_bridge = new("--bridge") { Description = "The bridge, for types bridge and tap", HelpName = "LINK" };
+    private static readonly Option<string?> s_network = Choice("--network", "For type tap without a bridge: the network that it joins", [DeclaredNetwork.Default, NoNetwork]);
     private static readonly Option<string?> s_link = new("--link") { Description = "The lower device, for type macvtap", HelpName = "LINK" };
     private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, which must not exist yet (-: standard output); a name that ends in .json means JSON", HelpName = "FILE" };
 
@@ -28,9 +31,9 @@ internal static class InitCommand
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration with comments, after asking up to four questions",
         ["microvm init", "microvm init --guest debian web", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
-    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and bridge or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap. The MAC address is derived from the name, as by 'microvm mac'.",
+    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and network or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap, network default. The MAC address is derived from the name, as by 'microvm mac'.",
         "--guest debian makes VM-NAME.img (a root disk), VM-NAME.vmlinuz and VM-NAME.initrd beside the declaration, with mmdebstrap in a user namespace, so without root. It asks nothing: the type is user unless an option sets another, and root logs in over ssh with your key. The guest uses DHCP, its file system grows to the size of the disk, and its serial console is logged in as root."] },
-        Run, s_vm, s_guest, s_release, s_mirror, s_key, s_port, s_size, s_name, s_hypervisor, s_type, s_id, s_bridge, s_link, s_output);
+        Run, s_vm, s_guest, s_release, s_mirror, s_key, s_port, s_size, s_name, s_hypervisor, s_type, s_id, s_network, s_bridge, s_link, s_output);
 
     private static Option<string?> Choice(string name, string description, IReadOnlyList<string> choices)
     {
@@ -55,6 +58,10 @@ internal static class InitCommand
         var hypervisor = result.GetValue(s_hypervisor) ?? Ask(asks, "Hypervisor", "qemu", DeclarationReader.Hypervisors);
         var given = result.GetValue(s_bridge) is not null ? "tap" : result.GetValue(s_link) is not null ? "macvtap" : null;
         var type = result.GetValue(s_type) ?? given ?? Ask(asks, "Type of its interface", makesGuest ? "user" : "tap", Words.Types);
+        if (result.GetValue(s_network) is not null && (type != "tap" || result.GetValue(s_bridge) is not null))
+        {
+            throw new UsageException("--network goes with type tap, and not with --bridge");
+        }
         if (type == "user" && result.GetValue(s_bridge) is not null || type == "macvtap" && result.GetValue(s_bridge) is not null || type != "macvtap" && result.GetValue(s_link) is not null)
         {
             throw new UsageException($"type {type} takes {(type == "macvtap" ? "--link, not --bridge" : type == "user" ? "neither --bridge nor --link" : "--bridge, not --link")}");
@@ -63,13 +70,19 @@ internal static class InitCommand
         {
             "macvtap" => result.GetValue(s_link) ?? Ask(asks, "Card of the host whose network the guest joins", "eth0", null),
             "bridge" => result.GetValue(s_bridge) ?? Ask(asks, "Bridge of the host", "br0", null),
-            "tap" => (result.GetValue(s_bridge) ?? Ask(asks, "Bridge of the host (empty: none)", "", null)) is { Length: > 0 } bridge ? bridge : null,
+            "tap" => result.GetValue(s_bridge) ?? (result.GetValue(s_network) is { } joined ? joined
+                : Ask(asks, $"Network: '{DeclaredNetwork.Default}', which microvm makes and which needs nothing else; a bridge of the host; or '{NoNetwork}'", DeclaredNetwork.Default, null)),
             _ => null,
         };
+        var network = type == "tap" && result.GetValue(s_bridge) is null && on == DeclaredNetwork.Default ? on : null;
+        if (network is not null || type == "tap" && result.GetValue(s_bridge) is null && on == NoNetwork)
+        {
+            on = null;
+        }
         // Without nix on the host a .nix file would be of no use yet.
         var output = result.GetValue(s_output) ?? (makesGuest ? SearchPath.Find("nix-instantiate") is null ? $"{name}.json" : $"{name}.nix" : asks ? $"{name}.nix" : "-");
         var files = makesGuest ? new GuestFiles(name, output) : null;
-        var start = new StartingDeclaration(name, hypervisor, type, result.GetValue(s_id) ?? Id(name), on, files?.Starting(result.GetValue(s_port)));
+        var start = new StartingDeclaration(name, hypervisor, type, result.GetValue(s_id) ?? Id(name), on, files?.Starting(result.GetValue(s_port)), network);
         // What is wrong with the answers, the rules themselves say.
         var diagnostics = new DiagnosticBag();
         if (JsonFrontDoor.Read("answers", Encoding.UTF8.GetBytes(start.ToJson()), diagnostics) is { } node)
@@ -100,7 +113,7 @@ internal static class InitCommand
             AtomicFile.Write(output, text, replace: false);
             Console.WriteLine($"wrote {output}, {string.Join(", ", files.Names)}; next:");
             Console.WriteLine(type == "user" ? $"  microvm run {file}" : $"  sudo microvm up {file}\n  microvm run {file}");
-            Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Host.Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
+            Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Host.Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : network is not null ? $"root@$(microvm ip {Host.Shell.Quote(name)} | head -n 1)" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
             return 0;
         }
         using (NamedFile.AsPerson())

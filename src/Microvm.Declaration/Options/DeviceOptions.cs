@@ -30,6 +30,8 @@ internal static class DeviceOptions
         Words("addresses", "[ \"10.20.0.20\" ]",
             "With `network`: the addresses that the guest is given by DHCP, one of each family at most. Where they are left out, microvm "
                 + "chooses some that stay the same. On a bridge of your own with `antiSpoof = \"ip\"`: the addresses that the guest has. Not in microvm.nix."),
+        new("egress", new SetType(Egress("microvm.interfaces.*.egress")),
+            "With `network`: where the guest may connect to by this interface, beside what the network's own `egress` says. Not in microvm.nix."),
         new("mtu", new IntegerType(68, 65535),
             "The largest packet on the interface, in bytes. The guest learns it where the hypervisor can tell it. Where it is left out, "
                 + "the link has that of its bridge or lower device when it is made, and later changes are not undone. Not in microvm.nix.")
@@ -75,11 +77,31 @@ internal static class DeviceOptions
         Words("addresses", "[ \"10.20.0.1/24\" \"fd00:20::1/64\" ]",
             "The host's addresses in the network, which are the guests' gateway, one of each family at most. Where they are left out, "
                 + "microvm takes a private /24 that is free on the host, and a unique local /64; both follow from the network's name."),
-        Bool("nat", true,
-            "Whether guests reach the outside under the host's own addresses. Where it is false, they reach each other and the host alone."),
+        new("kind", new ChoiceType(DeclaredNetwork.Kinds),
+            "Who reaches whom. `nat`: guests reach the outside under the host's own addresses. `routed`: under their own, and the outside reaches them; the router there needs "
+                + "a route, which `plan` prints. `isolated`: guests reach each other and the host. `internal`: guests reach each other alone, and the host has no address there. "
+                + "Where it is left out, `nat` says which of `nat` and `isolated`.")
+        { Nullable = true, Example = "\"routed\"" },
+        new("nat", new EitherType(new BoolType(), new SetType(new("microvm.networks.*.nat",
+            Maybe("uplink", "\"eth0\"", "The one link of the host by which guests leave."),
+            Bool("ipv6", true, "Whether they do so over IPv6 too.")))),
+            "Whether guests reach the outside under the host's own addresses, by whatever link the routes lead to. Where it is false, they reach each other and the host alone. "
+                + "A set has more to say: `uplink`, the one link by which they leave, and `ipv6`, whether they do over IPv6 too.", "true")
+        { Example = "{ uplink = \"eth0\"; ipv6 = false; }", Nix = new() { Type = "types.either types.bool types.attrs" } },
         Bool("dhcp", true, "Whether guests get their addresses by DHCP, and for IPv6 by router advertisements."),
         Bool("dns", true, "Whether the host answers names for the guests: their own, and what the host itself can resolve."),
-        Maybe("domain", "\"home.internal\"", "The domain of the guests' names; without it they have none."));
+        Maybe("domain", "\"home.internal\"", "The domain of the guests' names; without it they have none."),
+        new("mtu", new IntegerType(68, 65535), "The bridge's MTU, which guests learn by DHCP and router advertisements. Where it is left out, the bridge has the kernel's 1500.")
+        { Nullable = true, Example = "9000" },
+        new("egress", new SetType(Egress("microvm.networks.*.egress")), "Where guests may connect to; what they answer is not limited. Guests of one bridge reach each other all the same: `isolated` of an interface forbids that."));
+
+    private static OptionSet Egress(string path)
+    {
+        const string Entries = "An entry is an address or a network, `any`, `private` (all addresses that are not the Internet's) or `host` (this host itself), and may have a port after it: `10.0.0.0/8`, `any tcp/443`, `host udp/123`, `192.0.2.7 tcp/8000-8010`.";
+        return new(path,
+            Words("allow", "[ \"any tcp/443\" ]", $"Where there is an entry, guests connect to nothing else. {Entries} DHCP and DNS of the network are always allowed."),
+            Words("deny", "[ \"host\" \"private\" ]", "What guests don't connect to, whatever is allowed. The entries are those of `allow`."));
+    }
 
     /// <summary>The options of one forwarded port.</summary>
     public static OptionSet ForwardPort { get; } = new("microvm.forwardPorts.*",
@@ -91,6 +113,7 @@ internal static class DeviceOptions
             new("address", Text, "The host's IPv4 address; empty means all of them.", "\"\"") { Example = "\"127.0.0.1\"" },
             new("port", new IntegerType(1, 65535), "The port on the host.") { Required = true, Example = "2222" })), "The host's end.")
         { Required = true },
+        new("count", new IntegerType(1, 1024), "How many ports in a row are forwarded, beginning with the two that are named.", "1") { Example = "11" },
         new("guest", new SetType(new("microvm.forwardPorts.*.guest",
             new("address", Text,
                 "The guest's IPv4 address; empty means the one that user networking hands out.", "\"\"")

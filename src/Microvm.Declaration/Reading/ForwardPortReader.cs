@@ -6,7 +6,7 @@ namespace Microvm.Declaration;
 /// <summary>The rules of one entry of <c>microvm.forwardPorts</c>.</summary>
 internal sealed class ForwardPortReader(DiagnosticBag diagnostics)
 {
-    internal ForwardPort? Read(ObjectNode it)
+    internal IEnumerable<ForwardPort> Read(ObjectNode it)
     {
         var from = it.Text("from") ?? "host";
         var proto = it.Text("proto") ?? "tcp";
@@ -23,18 +23,24 @@ internal sealed class ForwardPortReader(DiagnosticBag diagnostics)
         if (!isHostGood || !isGuestGood || it.Set("host").Number("port") is not { } hostPort
             || it.Set("guest").Number("port") is not { } guestPort)
         {
-            return null;
+            return [];
         }
-        return new()
+        var count = it.Number("count") is { } n and > 0 and <= ushort.MaxValue ? n : 1;
+        if (Math.Max(hostPort, guestPort) + count - 1 > ushort.MaxValue)
+        {
+            diagnostics.Error(it.PositionOf("count"), $"{count} ports from {Math.Max(hostPort, guestPort)} on end beyond {ushort.MaxValue}");
+            return [];
+        }
+        return Enumerable.Range(0, count).Select(i => new ForwardPort
         {
             From = from,
             Proto = proto,
             HostAddress = hostAddress,
-            HostPort = hostPort,
+            HostPort = hostPort + i,
             GuestAddress = guestAddress,
-            GuestPort = guestPort,
+            GuestPort = guestPort + i,
             At = it.At,
-        };
+        });
     }
 
     /// <summary>An address, or null for none; false where what stands there is no address.</summary>

@@ -29,7 +29,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(it.Set("macvtap")!.PositionOf("link"), $"the lower device '{below}' is the interface itself; 'link' names a device of the host, and 'id' the new interface");
         }
         var vhost = Vhost(it, type);
-        var mtu = Mtu(it, type, network);
+        var mtu = Mtu(it, type);
         var isolated = Isolated(it, type);
         var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null, network is not null || addresses.Count > 0);
         var helper = BridgeHelper(it, type);
@@ -52,6 +52,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             Bridge = network is null ? bridge : DeclaredNetwork.BridgeOf(network),
             Network = network,
             Addresses = addresses,
+            Egress = Egress(it, network),
             MacvtapLink = link,
             MacvtapMode = mode,
             SourceMacs = sources,
@@ -96,6 +97,16 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(it.PositionOf("bridge"), $"'bridge' goes with type bridge or tap, not with {it.Text("type")}");
         }
         return Name(it, "bridge", "bridge", isDevice: true);
+    }
+
+    private EgressPolicy Egress(ObjectNode it, string? network)
+    {
+        var egress = new EgressReader(diagnostics).Read(it);
+        if (!egress.IsNone && network is null)
+        {
+            diagnostics.Error(it.PositionOf("egress"), "'egress' goes with 'network': the rules are in the network's table");
+        }
+        return egress;
     }
 
     private (string?, IReadOnlyList<IPAddress>) Network(ObjectNode it, InterfaceType? type)
@@ -145,10 +156,10 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         return helper.Value;
     }
 
-    private int? Mtu(ObjectNode it, InterfaceType? type, string? network)
+    private int? Mtu(ObjectNode it, InterfaceType? type)
     {
         // MAX_MTU of drivers/net/tun.c is for the whole frame.
-        const int tap = 65521, usual = 1500;
+        const int tap = 65521;
         // Out of the option's range it was told already.
         if (it["mtu"] is not NumberNode { Integer: >= 68 and <= 65535 and var mtu } node)
         {
@@ -161,10 +172,6 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         else if (type is InterfaceType.Tap or InterfaceType.Bridge && mtu > tap)
         {
             diagnostics.Error(node.At, $"a tap's MTU is at most {tap}");
-        }
-        else if (network is not null && mtu > usual)
-        {
-            diagnostics.Error(node.At, $"the bridge of network '{Printable.Of(network)}' has an MTU of {usual}, so larger packets would be lost there; declare at most {usual}");
         }
         return (int)mtu;
     }

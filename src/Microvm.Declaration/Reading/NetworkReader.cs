@@ -47,16 +47,50 @@ internal sealed partial class NetworkReader(DiagnosticBag diagnostics)
         {
             diagnostics.Error(it.PositionOf("domain"), $"'{Printable.Of(domain)}' can't be a domain: use labels of a-z, 0-9 and '-' with dots between, like \"home.internal\"");
         }
+        var kind = Kind(it);
+        InterfaceName? uplink = null;
+        if (it.Set("nat")?.Text("uplink") is { } name)
+        {
+            uplink = InterfaceName.TryParse(name, out var parsed, out var why) ? parsed : null;
+            if (uplink is null)
+            {
+                diagnostics.Error(it.Set("nat")!.PositionOf("uplink"), $"'{Printable.Of(name)}' can't be an interface name: {why}");
+            }
+        }
+        if (kind == NetworkKind.Internal && ((string[])["addresses", "domain"]).FirstOrDefault(o => it[o] is ArrayNode { Items.Count: > 0 } or StringNode) is { } more)
+        {
+            diagnostics.Error(it.PositionOf(more), $"'{more}' needs an address of the host in the network, and with kind = \"internal\" it has none; isolated networks have one");
+        }
         return new()
         {
             Name = member.Name,
             At = member.At,
             Addresses = addresses,
-            Nat = it.Flag("nat", true),
-            Dhcp = it.Flag("dhcp", true),
-            Dns = it.Flag("dns", true),
+            Kind = kind,
+            Uplink = uplink,
+            NatV6 = it.Set("nat")?.Flag("ipv6", true) ?? true,
+            Dhcp = kind != NetworkKind.Internal && it.Flag("dhcp", true),
+            Dns = kind != NetworkKind.Internal && it.Flag("dns", true),
             Domain = domain,
+            Mtu = it.Number("mtu"),
+            Egress = new EgressReader(diagnostics).Read(it),
         };
+    }
+
+    private NetworkKind Kind(ObjectNode it)
+    {
+        var index = it.Text("kind") is { } word ? Array.IndexOf(DeclaredNetwork.Kinds, word) : -1;
+        if (index < 0)
+        {
+            return it["nat"] is BoolNode { Value: false } ? NetworkKind.Isolated : NetworkKind.Nat;
+        }
+        var kind = (NetworkKind)index;
+        // True may be the default that NixOS wrote out.
+        if (it["nat"] is BoolNode { Value: false } ? kind == NetworkKind.Nat : it["nat"] is ObjectNode && kind != NetworkKind.Nat)
+        {
+            diagnostics.Error(it.PositionOf("nat"), $"'nat' and kind = \"{DeclaredNetwork.Kinds[index]}\" contradict each other; keep one of them");
+        }
+        return kind;
     }
 
     private PrefixedAddress? Address(StringNode node)

@@ -75,7 +75,7 @@ internal sealed class StructureCheck(DiagnosticBag diagnostics)
                 Check(set, nested.Options);
                 break;
             case (EitherType either, _):
-                Check(node, node is StringNode ? either.First : either.Second, what);
+                Check(node, (either.Second is SetType ? node is not ObjectNode : node is StringNode) ? either.First : either.Second, what);
                 break;
             default:
                 var entry = option is null ? $"an entry of '{what}'" : $"'{what}'";

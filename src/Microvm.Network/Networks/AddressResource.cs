@@ -11,6 +11,10 @@ internal static class AddressResource
     /// <param name="others">Networks of the same command.</param>
     internal static IEnumerable<Refusal> Choose(NetworkSite site, IEnumerable<NetworkSite> others)
     {
+        if (!site.HasHost)
+        {
+            yield break;
+        }
         var foreign = site.Foreign.ToList();
         if (site.Wanted.Addresses.Count > 0)
         {

@@ -11,6 +11,9 @@ internal static class BridgeResource
     private static readonly (string Folder, string Setting, string Value)[] s_settings =
         [("ipv6/conf", "accept_ra", "0"), ("ipv6/conf", "accept_redirects", "0"), ("ipv4/conf", "accept_redirects", "0"), ("ipv4/conf", "secure_redirects", "0")];
 
+    // On an internal network the host has no address, not even a link-local one.
+    private static IEnumerable<(string Folder, string Setting, string Value)> Settings(NetworkSite site) => s_settings.Append(("ipv6/conf", "disable_ipv6", site.HasHost ? "0" : "1"));
+
     internal static IEnumerable<Refusal> Faults(NetworkSite site)
     {
         if (site.Links.FirstOrDefault(l => l.IsNamed(site.BridgeName)) is { } taken && taken.Index != site.Bridge?.Index)
@@ -37,6 +40,10 @@ internal static class BridgeResource
                 }
                 undo.Push(() => Delete(site.Route, site.Index, site.Name));
                 site.Route.Commit(new RouteBatch().AddBridge(site.Index, site.BridgeName, Mac(site.Name), 0).Mark(site.Index, site.BridgeName, NetworkSite.Mark(site.Name), 0));
+                if (site.Wanted.Mtu is { } size)
+                {
+                    site.Route.Commit(new RouteBatch().SetMtu(site.Index, site.BridgeName, (uint)size));
+                }
                 Guard(site);
                 site.Route.Commit(new RouteBatch().SetUp(site.Index, site.BridgeName, up: true));
             });
@@ -51,7 +58,11 @@ internal static class BridgeResource
         {
             wrong.Add("it is down");
         }
-        if (s_settings.Any(s => Setting(bridge.Name, s.Folder, s.Setting) is { } now && now != s.Value))
+        if (site.Wanted.Mtu is { } mtu && bridge.Mtu != mtu)
+        {
+            wrong.Add($"its MTU is {bridge.Mtu}, not {mtu}");
+        }
+        if (Settings(site).Any(s => Setting(bridge.Name, s.Folder, s.Setting) is { } now && now != s.Value))
         {
             wrong.Add("it takes routes from guests");
         }
@@ -62,6 +73,11 @@ internal static class BridgeResource
             {
                 undo.Push(() => site.Route.CommitToWhatIsThere(new RouteBatch().Rename(bridge.Index, site.BridgeName, bridge.Name)));
                 site.Route.Commit(new RouteBatch().SetUp(bridge.Index, bridge.Name, up: false).Rename(bridge.Index, bridge.Name, site.BridgeName));
+            }
+            if (site.Wanted.Mtu is { } size && bridge.Mtu != size)
+            {
+                undo.Push(() => site.Route.CommitToWhatIsThere(new RouteBatch().SetMtu(bridge.Index, site.BridgeName, bridge.Mtu)));
+                site.Route.Commit(new RouteBatch().SetMtu(bridge.Index, site.BridgeName, (uint)size));
             }
             Guard(site);
             site.Route.Commit(new RouteBatch().SetUp(bridge.Index, site.BridgeName, up: true));
@@ -79,14 +95,14 @@ internal static class BridgeResource
 
     /// <summary>What the link will be once it is made, for a plan of the links that go on it.</summary>
     internal static Link Coming(NetworkSite site) =>
-        new(site.Index, site.BridgeName, true, "bridge", NetworkSite.Mark(site.Name), 0, null, 1500, Convert.ToHexStringLower(Mac(site.Name)), null);
+        new(site.Index, site.BridgeName, true, "bridge", NetworkSite.Mark(site.Name), 0, null, (uint)(site.Wanted.Mtu ?? 1500), Convert.ToHexStringLower(Mac(site.Name)), null);
 
     /// <summary>The same each time, so that guests find their gateway where they remember it.</summary>
     private static byte[] Mac(string network) => [0x52, 0x6d, .. Sha256.HashData(Encoding.UTF8.GetBytes(NetworkSite.Mark(network))).AsSpan(0, 4)];
 
     private static void Guard(NetworkSite site)
     {
-        foreach (var (folder, setting, value) in s_settings)
+        foreach (var (folder, setting, value) in Settings(site))
         {
             if (Setting(site.BridgeName, folder, setting) is not null)
             {

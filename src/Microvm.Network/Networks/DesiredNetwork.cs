@@ -7,7 +7,14 @@ namespace Microvm.Network.Networks;
 /// <param name="Host">The guest's name in the network.</param>
 /// <param name="Forwards">Ports of the host that lead to it.</param>
 /// <param name="Addresses">Those that it is to be given; of a family that is not among them, the network chooses one.</param>
-internal sealed record NetworkMember(string Vm, string Id, MacAddress Mac, string Host, IReadOnlyList<IPAddress> Addresses, IReadOnlyList<ForwardPort> Forwards);
+internal sealed record NetworkMember(string Vm, string Id, MacAddress Mac, string Host, IReadOnlyList<IPAddress> Addresses, IReadOnlyList<ForwardPort> Forwards)
+{
+    /// <summary>Where it may connect to.</summary>
+    internal EgressPolicy Egress { get; init; } = EgressPolicy.None;
+
+    /// <summary>Whether it has rules of its own.</summary>
+    internal bool HasRules => Forwards.Count > 0 || !Egress.IsNone;
+}
 
 /// <summary>A network as declarations want it on the host.</summary>
 internal sealed record DesiredNetwork(DeclaredNetwork Declared, IReadOnlyList<NetworkMember> Members)
@@ -23,7 +30,7 @@ internal sealed record DesiredNetwork(DeclaredNetwork Declared, IReadOnlyList<Ne
 
     private static IEnumerable<NetworkMember> MembersOf(MicrovmConfig vm, string network) => vm.Interfaces.Where(i => i.Network == network)
         .Select((i, n) => new NetworkMember(vm.Name, i.Id.Value, i.Mac, HostOf(vm.Name, n), i.Addresses,
-            i.Id == vm.Interfaces.First(f => f.Network is not null).Id ? vm.NetworkForwards : []));
+            i.Id == vm.Interfaces.First(f => f.Network is not null).Id ? vm.NetworkForwards : []) { Egress = i.Egress });
 
     /// <summary>A label of a domain name; further interfaces of a VM are numbered.</summary>
     private static string HostOf(string vm, int n)

@@ -5,7 +5,7 @@ using Microvm.Declaration;
 
 namespace Microvm.Network.Networks;
 
-/// <summary>Ports of the host that lead to a guest of a network: a table for each VM, so that it comes and goes with the VM.</summary>
+/// <summary>Rules of one guest of a network: ports of the host that lead to it, and where it may connect to. A table for each VM, so that it comes and goes with the VM.</summary>
 internal static class ForwardResource
 {
     /// <summary>Ports that something else has.</summary>
@@ -34,22 +34,57 @@ internal static class ForwardResource
 
     internal static IEnumerable<NetworkStep> Up(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> reservations, IReadOnlyCollection<string> vms)
     {
-        var forwarding = members.Where(m => m.Forwards.Count > 0).ToList();
-        foreach (var member in forwarding)
+        var forwarding = members.Where(m => m.HasRules).ToList();
+        foreach (var vm in forwarding.GroupBy(m => m.Vm))
         {
-            var own = reservations.First(r => r.Mac == member.Mac.ToString());
-            yield return new NftTable(site.Name, member.Vm).Up(Text(site, member, own), site.Bridge is null, $"ports of the host to {member.Vm}");
+            yield return new NftTable(site.Name, vm.Key).Up(Text(site, [.. vm], reservations), site.Bridge is null,
+                string.Join(" and ", new[] { vm.Any(m => m.Forwards.Count > 0) ? $"ports of the host to {vm.Key}" : null, vm.Any(m => !m.Egress.IsNone) ? $"where {vm.Key} may connect to" : null }.OfType<string>()));
         }
         foreach (var gone in site.Folder.List(NftTable.Forwards).Where(f => f.EndsWith(".asked", StringComparison.Ordinal)).Select(f => f[..^".asked".Length]).Where(v => vms.Contains(v) && forwarding.All(m => m.Vm != v)))
         {
-            if (new NftTable(site.Name, gone).Down($"'{gone}' forwards no ports any more") is { } step)
+            if (new NftTable(site.Name, gone).Down($"'{gone}' has no rules of its own any more") is { } step)
             {
                 yield return step;
             }
         }
     }
 
-    private static string Text(NetworkSite site, NetworkMember member, Reservation own)
+    private static string Text(NetworkSite site, IReadOnlyList<NetworkMember> members, IReadOnlyList<Reservation> reservations)
+    {
+        var text = new StringBuilder(new NftTable(site.Name, members[0].Vm).Head);
+        foreach (var member in members.Where(m => m.Forwards.Count > 0))
+        {
+            Forwards(text, site, member, reservations.First(r => r.Mac == member.Mac.ToString()));
+        }
+        Egress(text, site, [.. members.Where(m => !m.Egress.IsNone)]);
+        return text.Append("}\n").ToString();
+    }
+
+    /// <summary>A guest is told by its MAC, which <c>antiSpoof</c> holds it to.</summary>
+    private static void Egress(StringBuilder text, NetworkSite site, IReadOnlyList<NetworkMember> members)
+    {
+        if (members.Count == 0)
+        {
+            return;
+        }
+        foreach (var member in members)
+        {
+            text.Append(EgressChain.Of(member.Egress, Chain(member)));
+        }
+        foreach (var (hook, end) in ((string, string)[])[("forward", ""), ("input", "-host")])
+        {
+            text.Append($"\tchain {hook} {{\n\t\ttype filter hook {hook} priority filter; policy accept;\n");
+            foreach (var member in members)
+            {
+                text.Append($"\t\tiifname \"{site.BridgeName}\" {(hook == "forward" ? $"oifname != \"{site.BridgeName}\" " : "")}ether saddr {member.Mac} jump {Chain(member)}{end}\n");
+            }
+            text.Append("\t}\n");
+        }
+
+        static string Chain(NetworkMember member) => $"egress-{member.Mac.ToString().Replace(":", "", StringComparison.Ordinal)}";
+    }
+
+    private static void Forwards(StringBuilder text, NetworkSite site, NetworkMember member, Reservation own)
     {
         var rules = new StringBuilder();
         foreach (var port in member.Forwards)
@@ -65,8 +100,7 @@ internal static class ForwardResource
                 rules.Append($"\t\tip6 daddr != ::1 fib daddr type local {Match(port)} dnat ip6 to [{v6}]:{port.GuestPort}\n");
             }
         }
-        var text = new StringBuilder(new NftTable(site.Name, member.Vm).Head)
-            .Append($"\tchain prerouting {{\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n{rules}\t}}\n")
+        text.Append($"\tchain prerouting {{\n\t\ttype nat hook prerouting priority dstnat; policy accept;\n{rules}\t}}\n")
             .Append($"\tchain output {{\n\t\ttype nat hook output priority -100; policy accept;\n{rules}\t}}\n")
             .Append("\tchain postrouting {\n\t\ttype nat hook postrouting priority srcnat; policy accept;\n");
         // A guest that comes by the host's address hears from the host, and not from its neighbour, whom it did not ask.
@@ -78,7 +112,7 @@ internal static class ForwardResource
                 text.Append($"\t\tct status dnat {ip} saddr {gateway.At(0)}/{gateway.PrefixLength} {ip} daddr {address} masquerade\n");
             }
         }
-        return text.Append("\t}\n}\n").ToString();
+        text.Append("\t}\n");
     }
 
     private static string Match(ForwardPort port) => $"{port.Proto} dport {port.HostPort}";

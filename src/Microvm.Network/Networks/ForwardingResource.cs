@@ -19,12 +19,12 @@ internal static class ForwardingResource
 
     internal static IEnumerable<NetworkStep> Up(NetworkSite site)
     {
-        if (!site.Wanted.Nat)
+        foreach (var own in site.Gateways.Where(g => site.Wanted.HasWayOut(g.IsV6)))
         {
-            yield break;
-        }
-        foreach (var own in site.Gateways)
-        {
+            if (site.Wanted.Uplink is { } named && site.Uplink(own.IsV6) is null && !own.IsV6)
+            {
+                yield return site.Step(StepKind.Keep, named.Value, "is not there; guests get out once it is, and 'up' ran again or the watch saw it");
+            }
             if (!CanForward(own.IsV6))
             {
                 yield return site.Step(StepKind.Keep, "IPv6", "stays on this host: its kernel forwards IPv6 on all links or on none, and none it is; sysctl -w net.ipv6.conf.all.forwarding=1 lets it out "

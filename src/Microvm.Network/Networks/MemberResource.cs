@@ -15,8 +15,8 @@ internal static class MemberResource
         {
             var (lines, names) = (Lines(its.Select(r => r.Line)), Lines(its.SelectMany(r => r.Addresses.Select(a => $"{a} {r.Host}"))));
             var isRight = site.Bridge is not null && site.Folder.Read($"{NetworkFolder.Reservations}/{vm}") == lines && site.Folder.Read($"{NetworkFolder.Names}/{vm}") == names;
-            var what = $"{Printable.Of(vm)} at {string.Join(" and ", its.SelectMany(r => r.Addresses))}";
-            yield return isRight ? site.Step(StepKind.Keep, vm, $"{what}: it is right") : site.Step(StepKind.Create, vm, $"{what}: the network does not know it so", undo =>
+            var what = its.SelectMany(r => r.Addresses).ToList() is { Count: > 0 } at ? string.Join(", ", at) : "no address";
+            yield return isRight ? site.Step(StepKind.Keep, vm, $"{what}: it is right") : site.Step(StepKind.Create, vm, $"{what}: not reserved", undo =>
             {
                 site.Folder.Write($"{NetworkFolder.Reservations}/{vm}", lines, undo);
                 site.Folder.Write($"{NetworkFolder.Names}/{vm}", names, undo);

@@ -67,6 +67,11 @@ internal sealed class NetworkFolder
         HeldFolder.RemoveAt(Path);
         HeldFolder.RemoveIfEmpty($"{Root}/{_namespace}");
         HeldFolder.RemoveIfEmpty(Root);
+        if (!NetworkUnit.HasTemplate)
+        {
+            // Units of a host may write there, and make nothing beside it.
+            HeldFolder.RemoveIfEmpty(System.IO.Path.GetDirectoryName(Root)!);
+        }
     }
 
     private void Put(string file, string? text)

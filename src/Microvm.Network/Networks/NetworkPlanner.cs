@@ -19,7 +19,7 @@ internal static class NetworkPlanner
         foreach (var (site, want) in sites.Zip(wanted))
         {
             refusals.AddRange([.. BridgeResource.Faults(site), .. AddressResource.Choose(site, sites.Where(s => s != site)), .. RulesetResource.Faults(site), .. ServiceResource.Faults(site)]);
-            if (site.Gateways.Count == 0)
+            if (site.HasHost && site.Gateways.Count == 0)
             {
                 continue;
             }
@@ -27,12 +27,18 @@ internal static class NetworkPlanner
             all.AddRange(reservations);
             var members = MemberResource.Up(site, want.Members, reservations, vms).ToList();
             refusals.AddRange(ForwardResource.Faults(site, want.Members));
-            steps.AddRange([.. BridgeResource.Up(site), .. AddressResource.Up(site), RulesetResource.Up(site), .. ForwardingResource.Up(site), .. members,
+            steps.AddRange([.. BridgeResource.Up(site), .. AddressResource.Up(site), RulesetResource.Up(site), .. ForwardingResource.Up(site), .. RouteOutside(site), .. members,
                 .. ForwardResource.Up(site, want.Members, reservations, vms),
                 .. ServiceResource.Up(site, members.Exists(m => m.Kind != StepKind.Keep))]);
         }
         return new(steps, refusals) { Reservations = all, Coming = [.. sites.Where(s => s.Bridge is null).Select(BridgeResource.Coming)] };
     }
+
+    /// <summary>What a router outside has to be told of a routed network, for the person who looks after it.</summary>
+    private static IEnumerable<NetworkStep> RouteOutside(NetworkSite site) => site.Wanted.Kind != NetworkKind.Routed ? []
+        : site.Gateways.Select(g => site.Step(StepKind.Keep, "route", site.UplinkAddress(g.IsV6) is { } way
+            ? $"the router outside needs: ip {(g.IsV6 ? "-6 " : "")}route add {g.At(0)}/{g.PrefixLength} via {way.Address}"
+            : $"this host has no default route for {(g.IsV6 ? "IPv6" : "IPv4")}, so nobody outside reaches {g.At(0)}/{g.PrefixLength}"));
 
     /// <summary>Networks of ours on which VMs were that go, and those that are named: taken down where nobody is left on them.</summary>
     /// <param name="going">The links that are deleted before.</param>

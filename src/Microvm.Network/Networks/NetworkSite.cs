@@ -35,6 +35,9 @@ internal sealed class NetworkSite(RouteSocket route, DeclaredNetwork wanted, IRe
     /// <summary>The host's addresses in the network as they are to be; chosen where the declaration leaves that to us.</summary>
     internal IReadOnlyList<PrefixedAddress> Gateways { get; set; } = wanted.Addresses;
 
+    /// <summary>Whether the host has addresses in the network.</summary>
+    internal bool HasHost => wanted.Kind != NetworkKind.Internal;
+
     internal PrefixedAddress? V4 => Gateways.FirstOrDefault(g => !g.IsV6);
     internal PrefixedAddress? V6 => Gateways.FirstOrDefault(g => g.IsV6);
 
@@ -44,9 +47,13 @@ internal sealed class NetworkSite(RouteSocket route, DeclaredNetwork wanted, IRe
         .Concat(routes.Where(r => !r.IsDefault && r.Link != Index && !r.Destination.BaseAddress.IsIPv6LinkLocal && !r.Destination.BaseAddress.IsIPv6Multicast)
             .Select(r => (new PrefixedAddress(r.Destination.BaseAddress, r.Destination.PrefixLength), r.Link)));
 
-    /// <summary>The link by which packets of one family leave the host; null without a default route.</summary>
-    internal Link? Uplink(bool v6) => routes.Where(r => r.IsDefault && r.Link != 0 && (r.Destination.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6) == v6)
+    /// <summary>The link by which packets of one family leave the host: the declared one, or that of the default route. Null where it is not there.</summary>
+    internal Link? Uplink(bool v6) => wanted.Uplink is { } named ? links.FirstOrDefault(l => l.IsNamed(named.Value)) : routes.Where(r => r.IsDefault && r.Link != 0 && (r.Destination.BaseAddress.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6) == v6)
         .OrderBy(r => r.Metric).Select(r => links.FirstOrDefault(l => l.Index == r.Link)).OfType<Link>().FirstOrDefault();
+
+    /// <summary>The host's address on the way out, of a family.</summary>
+    internal LinkAddress? UplinkAddress(bool v6) => Uplink(v6) is { } uplink
+        ? addresses.FirstOrDefault(a => a.Link == uplink.Index && !a.Address.IsIPv6LinkLocal && a.Address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 == v6) : null;
 
     internal NetworkStep Step(StepKind kind, string name, string reason, Action<Applying.UndoLog>? work = null) => new(kind, Name, name, reason, work);
 }

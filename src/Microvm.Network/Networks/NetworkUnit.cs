@@ -13,8 +13,11 @@ internal static class NetworkUnit
 
     internal static string Name(string network) => $"microvm-network@{network}.service";
 
-    /// <summary>Whether this host has it.</summary>
-    internal static bool IsInstalled => Directory.Exists("/run/systemd/system") && NetworkNamespace.IsHosts && s_folders.Any(f => File.Exists($"{f}/{Template}"));
+    /// <summary>Whether this host's units are there, whatever the network namespace.</summary>
+    internal static bool HasTemplate => Directory.Exists("/run/systemd/system") && s_folders.Any(f => File.Exists($"{f}/{Template}"));
+
+    /// <summary>Whether networks of this network namespace have it.</summary>
+    internal static bool IsInstalled => NetworkNamespace.IsHosts && HasTemplate;
 
     internal static bool IsActive(string network) => State(network) is "active" or "reloading";
 

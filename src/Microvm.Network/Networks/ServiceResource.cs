@@ -209,17 +209,21 @@ internal static class ServiceResource
         {
             var (first, last) = Pool.Upper(v4);
             text.Append($"dhcp-range={first},{last},{Mask(v4.PrefixLength)},1h\n");
-            if (!site.Wanted.Nat)
+            if (!site.Wanted.HasWayOut(v6: false))
             {
                 // Without a way out there is no default route.
                 text.Append("dhcp-option=option:router\n");
             }
         }
+        if (site.Wanted.Mtu is { } mtu)
+        {
+            text.Append($"dhcp-option=option:mtu,{mtu}\n");
+        }
         if (site.V6 is { PrefixLength: 64 } v6)
         {
             var (first, last) = Pool.Upper(v6);
             text.Append($"enable-ra\ndhcp-range={first},{last},slaac,64,1h\n");
-            if (!site.Wanted.Nat || !ForwardingResource.CanForward(v6: true))
+            if (!site.Wanted.HasWayOut(v6: true) || !ForwardingResource.CanForward(v6: true))
             {
                 text.Append($"ra-param={site.BridgeName},0,0\n");
             }

@@ -22,6 +22,7 @@ public sealed class QuickstartTests : IDisposable
         Assert.True(code == 0, string.Join('\n', output));
         Assert.Empty(left);
         Assert.Contains(output, l => l.Contains("3 packets transmitted, 3 received", StringComparison.Ordinal));
+        Assert.Contains("guest: fetched hello from outside", output);
         Assert.Contains("'quickstart' has shut down", output);
         Assert.Contains(output, l => l.StartsWith("== It works", StringComparison.Ordinal));
         // What it names next is there, and nothing is wider than a terminal.
@@ -49,7 +50,7 @@ public sealed class QuickstartTests : IDisposable
     public void Interrupted_while_the_guest_boots_it_leaves_nothing_behind(string signal, int expected)
     {
         // A guest that never answers: the signal always comes in the middle.
-        Declare("guestip=10.0.9.2", "guestip=10.0.9.77");
+        Declare("seconds=60", "seconds=60 guestip=192.0.2.77/24");
         var (code, output, left) = Quickstart(signal);
         Assert.True(code == expected, $"{code}\n{string.Join('\n', output)}");
         Assert.Empty(left);
@@ -58,7 +59,7 @@ public sealed class QuickstartTests : IDisposable
     [Fact]
     public void A_guest_that_does_not_answer_is_a_failure_that_says_what_to_do()
     {
-        Declare("guestip=10.0.9.2", "guestip=10.0.9.77");
+        Declare("seconds=60", "seconds=60 guestip=192.0.2.77/24");
         var (code, output, left) = Quickstart(wait: 3);
         Assert.Equal(1, code);
         Assert.Matches(@"^\./quickstart\.sh: the guest did not answer in 3 s \(on a slow machine: QUICKSTART_WAIT=300 \./quickstart\.sh\): look at out/quickstart\.log, and run: out/microvm doctor$", output[^1]);
@@ -79,7 +80,7 @@ public sealed class QuickstartTests : IDisposable
     }
 
     [Theory]
-    [InlineData("quickstart.sh", "./quickstart.sh: it makes a network namespace and a tap in it, and so it needs root. Run: sudo ./quickstart.sh")]
+    [InlineData("quickstart.sh", "./quickstart.sh: it makes network namespaces and a tap in one, and so it needs root. Run: sudo ./quickstart.sh")]
     [InlineData("test.sh", "./test.sh: the tests make network namespaces, and so it needs root. Run: sudo ./test.sh")]
     public void Without_root_the_first_line_says_so(string script, string told)
     {
@@ -113,7 +114,7 @@ public sealed class QuickstartTests : IDisposable
         Program("dotnet", "echo 10.0.100");
         var outcome = Alone();
         Assert.Equal((1, ""), (outcome.Code, outcome.Out));
-        Assert.StartsWith("./quickstart.sh: not here: ip ping qemu-system-x86_64 nix-instantiate nft dnsmasq. Without apt-get", outcome.Err, StringComparison.Ordinal);
+        Assert.StartsWith("./quickstart.sh: not here: ip ping qemu-system-x86_64 nix-instantiate nft dnsmasq busybox. Without apt-get", outcome.Err, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -123,8 +124,8 @@ public sealed class QuickstartTests : IDisposable
         Program("apt-get", "echo 'E: Unable to locate anything' >&2; exit 100");
         var outcome = Alone();
         Assert.Equal((1, ""), (outcome.Code, outcome.Out));
-        Assert.Equal(["== installing with apt: iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base", "E: Unable to locate anything",
-            "./quickstart.sh: apt could not install iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base: its words are above."], outcome.Err.TrimEnd('\n').Split('\n'));
+        Assert.Equal(["== installing with apt: iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base busybox-static", "E: Unable to locate anything",
+            "./quickstart.sh: apt could not install iproute2 iputils-ping qemu-system-x86 nix-bin nftables dnsmasq-base busybox-static: its words are above."], outcome.Err.TrimEnd('\n').Split('\n'));
     }
 
     /// <summary>A program of that name, in the folder that <see cref="Alone"/> has as its PATH.</summary>

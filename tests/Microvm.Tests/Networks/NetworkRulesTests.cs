@@ -40,6 +40,20 @@ public sealed class NetworkRulesTests
     [InlineData("\"home\":{\"addresses\":[\"10.20.0.1/24\"]}", "\"network\":\"home\",\"addresses\":[\"10.20.0.5/24\"]", "'10.20.0.5/24' is not an address of a guest")]
     [InlineData("", "\"addresses\":[\"10.20.0.5\"]", "'addresses' goes with 'network'")]
     [InlineData("\"a\":{\"addresses\":[\"10.20.0.1/16\"]},\"b\":{\"addresses\":[\"10.20.5.1/24\"]}", "\"network\":\"a\"", "10.20.5.1/24 of the network 'b' overlaps the network 'a'")]
+    [InlineData("\"home\":{\"kind\":\"wild\"}", "\"network\":\"home\"", "'wild'")]
+    [InlineData("\"home\":{\"kind\":\"nat\",\"nat\":false}", "\"network\":\"home\"", "'nat' and kind = \"nat\" contradict each other")]
+    [InlineData("\"home\":{\"kind\":\"routed\",\"nat\":{\"uplink\":\"eth0\"}}", "\"network\":\"home\"", "'nat' and kind = \"routed\" contradict each other")]
+    [InlineData("\"home\":{\"nat\":{\"uplink\":\"a b\"}}", "\"network\":\"home\"", "'a b' can't be an interface name")]
+    [InlineData("\"home\":{\"nat\":{\"upling\":\"eth0\"}}", "\"network\":\"home\"", "did you mean 'uplink'?")]
+    [InlineData("\"home\":{\"nat\":\"yes\"}", "\"network\":\"home\"", "'nat' must be true or false")]
+    [InlineData("\"home\":{\"kind\":\"internal\",\"addresses\":[\"10.20.0.1/24\"]}", "\"network\":\"home\"", "'addresses' needs an address of the host")]
+    [InlineData("\"home\":{\"kind\":\"internal\"}", "\"network\":\"home\",\"addresses\":[\"10.20.0.5\"]", "which is internal and has no DHCP")]
+    [InlineData("\"home\":{\"egress\":{\"deny\":[\"everything\"]}}", "\"network\":\"home\"", "'everything' is no entry of egress")]
+    [InlineData("\"home\":{\"egress\":{\"allow\":[\"any tcp/70000\"]}}", "\"network\":\"home\"", "'any tcp/70000' is no entry of egress")]
+    [InlineData("\"home\":{\"egress\":{\"allow\":[\"10.0.0.0/33\"]}}", "\"network\":\"home\"", "'10.0.0.0/33' is no entry of egress")]
+    [InlineData("\"home\":{\"egress\":{\"allow\":[\"any tcp/1; drop\"]}}", "\"network\":\"home\"", "is no entry of egress")]
+    [InlineData("", "\"egress\":{\"deny\":[\"host\"]}", "'egress' goes with 'network'")]
+    [InlineData("\"home\":{\"mtu\":9000}", "\"network\":\"home\",\"mtu\":9001", "the bridge of network 'home' has an MTU of 9000")]
     public void Each_mistake_is_told(string networks, string more, string told) => Assert.Contains(told, Read(Vm(networks, Tap(more))).Errors);
 
     [Fact]
@@ -60,7 +74,7 @@ public sealed class NetworkRulesTests
         var (vms, errors) = Read(Fleet("\"home\":{\"nat\":false}"));
         Assert.Equal("", errors);
         var network = Assert.Single(DeclaredNetwork.Of(vms));
-        Assert.Equal(("home", false), (network.Name, network.Nat));
+        Assert.Equal(("home", NetworkKind.Isolated), (network.Name, network.Kind));
         Assert.Equal("net-home", vms[0].Interfaces[0].Bridge!.Value.Value);
         Assert.Contains("has no option 'Nat'; did you mean 'nat'?", Read(Fleet("\"home\":{\"Nat\":false}")).Errors);
     }
