@@ -2,7 +2,7 @@
 # Measures microvm beside what a user would run instead, in namespaces of its own; prints a table and writes bench/results/.
 #   bench/run.sh           all sizes, about ten minutes (the peers need most of it)
 #   bench/run.sh --quick   up to 500 links, about two minutes
-#   bench/run.sh --looking only what looks at 1,000 and 10,000 links: status, metrics, topology
+#   bench/run.sh --looking only what looks at 1,000, 4,000 and 10,000 links: status, metrics, topology
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/need.sh

@@ -17,7 +17,7 @@ try
     var cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim();
     var machine = $"{cpu}, {Environment.ProcessorCount} cores, Linux {Environment.OSVersion.Version}";
     var looking = new List<Result>();
-    foreach (var n in quick ? [100, 1000] : (int[])[1000, 10_000])
+    foreach (var n in quick ? [100, 1000] : (int[])[1000, 4000, 10_000])
     {
         Looking.Measure(looking, tools, n);
     }
