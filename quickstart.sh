@@ -76,6 +76,8 @@ mkdir "$work/www"
 echo 'hello from outside' >"$work/www/index.html"
 ip netns exec "$out" busybox httpd -f -p 203.0.113.1:80 -h "$work/www" &
 server=$!
+# Its end is no news: bash would tell of it in the middle of ours.
+disown "$server"
 step check examples/quickstart.nix
 step plan --netns "$ns" examples/quickstart.nix
 step up --netns "$ns" examples/quickstart.nix
