@@ -48,6 +48,7 @@ internal static class CommandLine
         ("host", HostCommand.Create),
         ("network", NetworkCommand.Create),
         ("ip", IpCommand.Create),
+        ("reach", ReachCommand.Create),
         ("mac", MacCommand.Create),
         ("schema", SchemaCommand.Create),
         ("completions", CompletionsCommand.Create),

@@ -36,6 +36,8 @@ internal static class Privilege
         // Besides, it tells what a running VM has open, as status does.
         ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch, Capability.SysPtrace),
         ["explain"] = default,
+        // Whose the firewall's rules are to tell, as for doctor.
+        ["reach"] = CapabilitySet.Of(Capability.NetAdmin),
         ["network list"] = default,
         ["network leases"] = default,
         ["network show"] = default,

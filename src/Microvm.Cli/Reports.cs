@@ -19,6 +19,7 @@ internal sealed record RefusalReport(string Kind, string Vm, string Link, string
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
 [JsonSerializable(typeof(CheckReport))]
+[JsonSerializable(typeof(Commands.ReachReport))]
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(LinkReport[]))]
 [JsonSerializable(typeof(StartReport))]

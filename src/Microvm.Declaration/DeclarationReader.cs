@@ -57,6 +57,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             Interfaces = microvm.Each("interfaces", new InterfaceReader(diagnostics).Read),
             Networks = new NetworkReader(diagnostics).Read(microvm),
             ForwardPorts = [.. microvm.Items("forwardPorts").OfType<ObjectNode>().SelectMany(new ForwardPortReader(diagnostics).Read)],
+            ReachAssertions = [.. microvm.Set("assertions").Items("reach").OfType<StringNode>().Select(n => ReachAssertion.Read(n.Value, n.At, diagnostics)).OfType<ReachAssertion>()],
             Volumes = microvm.Each("volumes", devices.Volume),
             Shares = microvm.Each("shares", devices.Share),
             Devices = microvm.Each("devices", devices.Device),

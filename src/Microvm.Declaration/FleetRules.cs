@@ -52,6 +52,7 @@ internal static class FleetRules
             }
         }
         NetworkRules.Check(vms, diagnostics);
+        PathRules.Check(vms, diagnostics);
         foreach (var (bridge, i) in bridges)
         {
             if (ids.TryGetValue(bridge.Value, out var other) && bridge.Value != i.Id.Value && IsLink(vms, bridge.Value))

@@ -50,6 +50,9 @@ public sealed record MicrovmConfig
     /// <summary>The networks that it declares.</summary>
     internal IReadOnlyList<DeclaredNetwork> Networks { get; init => field = ValueList<DeclaredNetwork>.Of(value); } = ValueList<DeclaredNetwork>.Empty;
 
+    /// <summary>Who has to reach whom, or must not.</summary>
+    internal IReadOnlyList<ReachAssertion> ReachAssertions { get; init => field = ValueList<ReachAssertion>.Of(value); } = ValueList<ReachAssertion>.Empty;
+
     /// <summary>Ports forwarded to or from a user-mode network.</summary>
     public IReadOnlyList<ForwardPort> ForwardPorts { get; init => field = ValueList<ForwardPort>.Of(value); } = ValueList<ForwardPort>.Empty;
 

@@ -218,6 +218,14 @@ in
       example = literalExpression "[ { type = \"tap\"; id = \"vm-a1\"; mac = \"02:00:00:00:00:01\"; } ]";
       description = "The VM's network interfaces.";
     };
+    assertions = {
+      reach = mkOption {
+        type = types.listOf types.str;
+        default = [ ];
+        example = [ "web -> db:5432" "web !-> internet" ];
+        description = "Who reaches whom (`->`), or must not (`!->`): a VM, VM/INTERFACE, `host`, `internet` or an address, and for the other end a port, as in `db:53/udp`. A VM that is declared elsewhere is left to a check of all declarations together.";
+      };
+    };
     forwardPorts = mkOption {
       type = types.listOf (types.submodule ({ config, options, ... }: {
         options = {

@@ -17,6 +17,9 @@
     kernelParams = null;
     interfaces = null;
     networks = null;
+    assertions = {
+      reach = null;
+    };
     forwardPorts = null;
     volumes = null;
     shares = null;

@@ -4,19 +4,26 @@ using Microvm.Declaration;
 using Microvm.Host.Run;
 using Microvm.Hypervisors;
 using Microvm.Linux;
+using Microvm.Network.Reach;
 
 namespace Microvm.Cli.Commands;
 
 internal static class CheckCommand
 {
+    private static readonly Option<string[]> s_assert = new("--assert") { Description = "Also hold them to this: who reaches whom, or must not", HelpName = "ASSERTION", DefaultValueFactory = _ => [] };
+
     internal static Command Create() => Verb.Define("check", "Check declarations and print every finding as file:line:column",
-        ["microvm check vm.nix", "microvm check --json a.nix b.json"], Run, CommonOptions.Files, CommonOptions.Json);
+        ["microvm check vm.nix", "microvm check --json a.nix b.json", "microvm check --assert 'web !-> db' web.nix db.nix"], Run, CommonOptions.Files, s_assert, CommonOptions.Json);
 
     private static int Run(ParseResult result)
     {
         var diagnostics = new DiagnosticBag();
         var survey = Declarations.Survey(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
         var vms = survey.Vms;
+        if (!diagnostics.HasErrors)
+        {
+            HoldToReach(result, vms, diagnostics);
+        }
         LookAtHelpers(vms, diagnostics);
         LookAtFiles(vms, diagnostics);
         NoteWithoutEffect(survey.Nodes, diagnostics);
@@ -40,6 +47,12 @@ internal static class CheckCommand
             }
         }
         return diagnostics.HasErrors ? 2 : 0;
+    }
+
+    private static void HoldToReach(ParseResult result, IReadOnlyList<MicrovmConfig> vms, DiagnosticBag diagnostics)
+    {
+        var here = new SourcePosition("--assert", 0, 0);
+        ReachCheck.Check(vms, [.. result.GetValue(s_assert)!.Select(a => ReachAssertion.Read(a, here, diagnostics)).OfType<ReachAssertion>()], diagnostics);
     }
 
     /// <summary>Warns of files that this host does not have. What is to be built into the Nix store is not there yet.</summary>

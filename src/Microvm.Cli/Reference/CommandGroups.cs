@@ -9,7 +9,7 @@ internal static class CommandGroups
     [
         ("A declaration and its interfaces", ["init", "check", "plan", "up", "down", "watch", "mac"]),
         ("Running a VM", ["command", "run", "ssh", "shutdown", "balloon", "virtiofsd", "build"]),
-        ("Seeing", ["status", "ip", "network", "top", "topology", "capture", "metrics"]),
+        ("Seeing", ["status", "ip", "network", "top", "topology", "capture", "metrics", "reach"]),
         ("A host with many VMs", ["host", "create", "update", "start", "stop", "restart", "list", "logs", "console", "rename", "remove", "fleet"]),
         ("Understanding, and tools", ["doctor", "explain", "schema", "options", "completions", "man"]),
     ];

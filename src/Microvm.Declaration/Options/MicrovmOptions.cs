@@ -59,6 +59,10 @@ internal static class MicrovmOptions
             "Networks of the host that `microvm up` makes for the interfaces that name them: a bridge with addresses, DHCP, DNS and NAT. "
                 + "Not in microvm.nix.", "{}")
         { Example = """{ home.addresses = [ "10.20.0.1/24" "fd00:20::1/64" ]; }""" },
+        Set("assertions", "What `microvm check` holds the declarations to. Not in microvm.nix.",
+            Words("reach", "[ \"web -> db:5432\" \"web !-> internet\" ]",
+                "Who reaches whom (`->`), or must not (`!->`): a VM, VM/INTERFACE, `host`, `internet` or an address, and for the other end a port, "
+                    + "as in `db:53/udp`. A VM that is declared elsewhere is left to a check of all declarations together.")),
         new("forwardPorts", new ListType(new SetType(DeviceOptions.ForwardPort)), "Ports of the host that lead to the guest: to its interface of type `user`, or else to the first that joins a network.", "[]")
         { Example = "[ { host.port = 2222; guest.port = 22; } ]" },
         new("volumes", new ListType(new SetType(DeviceOptions.Volume)), "Disk images.", "[]")

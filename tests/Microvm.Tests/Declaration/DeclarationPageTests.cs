@@ -36,8 +36,8 @@ public sealed class DeclarationPageTests
             "qemu", "registerClosure", "registerWithMachined", "runner", "shares", "socket", "storeDisk", "storeDiskErofsFlags", "storeDiskSquashfsFlags",
             "storeDiskType", "storeOnDisk", "stratovirt", "systemSymlink", "user", "vcpu", "vfkit", "virtiofsd", "vmHostPackages", "volumes", "vsock", "writableStoreOverlay",
         ];
-        // Networks are ours.
-        Assert.Equal([.. names.Append("networks").Order(StringComparer.Ordinal)], MicrovmOptions.Microvm.All.Select(o => o.Name).Order(StringComparer.Ordinal));
+        // Assertions and networks are ours.
+        Assert.Equal([.. names.Append("assertions").Append("networks").Order(StringComparer.Ordinal)], MicrovmOptions.Microvm.All.Select(o => o.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
