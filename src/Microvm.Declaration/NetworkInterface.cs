@@ -93,6 +93,12 @@ public sealed record NetworkInterface
     /// <summary>The guest's addresses: with <see cref="Network"/> those that it is to be given; with <see cref="AntiSpoof.Ip"/> those that it may send under.</summary>
     internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 
+    /// <summary>Type tap: the host's own addresses on it.</summary>
+    internal IReadOnlyList<PrefixedAddress> HostAddresses { get; init => field = ValueList<PrefixedAddress>.Of(value); } = ValueList<PrefixedAddress>.Empty;
+
+    /// <summary>Type tap: what the host sends to the guest.</summary>
+    internal IReadOnlyList<HostRoute> HostRoutes { get; init => field = ValueList<HostRoute>.Of(value); } = ValueList<HostRoute>.Empty;
+
     /// <summary>The MTU of its link on the host, 68 to 65535 bytes; null leaves it as it is.</summary>
     public int? Mtu { get; init; }
 

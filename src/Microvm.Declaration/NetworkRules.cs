@@ -24,10 +24,18 @@ internal static class NetworkRules
             }
         }
         var taken = new Dictionary<(string Network, IPAddress), string>();
+        var routed = new Dictionary<(PrefixedAddress To, uint? Metric), string>();
         foreach (var vm in vms)
         {
             foreach (var i in vm.Interfaces)
             {
+                foreach (var route in i.HostRoutes)
+                {
+                    if (!routed.TryAdd((route.To, route.Metric), vm.Name))
+                    {
+                        diagnostics.Error(i.At, $"{route.To} is routed to '{routed[(route.To, route.Metric)]}' already; the host sends it to one guest");
+                    }
+                }
                 if (i.Network is { } name)
                 {
                     Interface(vm, i, name, byName, taken, diagnostics);

@@ -18,6 +18,8 @@ internal sealed record LinkAddress(int Link, IPAddress Address, int PrefixLength
 
     private static readonly IPAddress s_none = IPAddress.None;
 
+    internal bool IsV6 => Address.AddressFamily == AddressFamily.InterNetworkV6;
+
     /// <summary>The addresses that it and its prefix stand for.</summary>
     internal IPNetwork Network => Masked(Address, PrefixLength);
 
@@ -66,12 +68,11 @@ internal sealed record LinkAddress(int Link, IPAddress Address, int PrefixLength
     internal void Write(NetlinkWriter writer, bool whole)
     {
         var bytes = Address.GetAddressBytes();
-        var isV6 = Address.AddressFamily == AddressFamily.InterNetworkV6;
         Span<byte> header = stackalloc byte[8];
-        (header[0], header[1]) = (isV6 ? CarriedKinds.AF_INET6 : CarriedKinds.AF_INET, (byte)PrefixLength);
+        (header[0], header[1]) = (IsV6 ? CarriedKinds.AF_INET6 : CarriedKinds.AF_INET, (byte)PrefixLength);
         BinaryPrimitives.WriteInt32LittleEndian(header[4..], Link);
         writer.Bytes(header).Attribute(IFA_LOCAL, bytes).Attribute(IFA_ADDRESS, bytes);
-        if (whole && isV6)
+        if (whole && IsV6)
         {
             writer.Attribute(IFA_FLAGS, IFA_F_NODAD);
         }

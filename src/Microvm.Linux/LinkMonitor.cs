@@ -28,7 +28,7 @@ public enum MonitorWake
 public sealed unsafe class LinkMonitor : IDisposable
 {
     private const int EFD_CLOEXEC = 0x80000;
-    private const uint RTMGRP_LINK = 1;
+    private const uint RTMGRP_LINK = 1, RTMGRP_NEIGH = 4, RTMGRP_IPV4_IFADDR = 0x10, RTMGRP_IPV4_ROUTE = 0x40, RTMGRP_IPV6_IFADDR = 0x100, RTMGRP_IPV6_ROUTE = 0x400;
     private const short POLLIN = 1;
 
     // Some thousand events.
@@ -38,16 +38,25 @@ public sealed unsafe class LinkMonitor : IDisposable
 
     /// <summary>Events from now on are kept by the kernel until they are read.</summary>
     /// <exception cref="LinuxException">No socket could be had.</exception>
-    public LinkMonitor()
+    public LinkMonitor() : this(hostSide: false)
+    {
+    }
+
+    /// <param name="hostSide">Also tells which links lost an address, a route or a neighbour.</param>
+    /// <exception cref="LinuxException">No socket could be had.</exception>
+    internal LinkMonitor(bool hostSide)
     {
         _stop = new((int)Libc.Check(Libc.eventfd(0, EFD_CLOEXEC), "make an event descriptor"));
-        _socket = new(NetlinkSocket.Route, RTMGRP_LINK, Room);
+        _socket = new(NetlinkSocket.Route, RTMGRP_LINK | (hostSide ? RTMGRP_NEIGH | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE : 0), Room);
     }
 
     /// <summary>Waits for events and hands all that are there to <paramref name="each"/>.</summary>
     /// <param name="limit">How long to wait; negative for ever.</param>
     /// <exception cref="LinuxException">The kernel refused.</exception>
-    public MonitorWake Wait(TimeSpan limit, Action<LinkEvent> each)
+    public MonitorWake Wait(TimeSpan limit, Action<LinkEvent> each) => Wait(limit, each, null);
+
+    /// <param name="lost">Takes the ifindex of a link that an address, a route or a neighbour was taken from, or on which a permanent neighbour was set.</param>
+    internal MonitorWake Wait(TimeSpan limit, Action<LinkEvent> each, Action<int>? lost)
     {
         var waits = stackalloc PollDescriptor[2];
         waits[0] = new() { Descriptor = _stop.Value, Events = POLLIN };
@@ -63,7 +72,7 @@ public sealed unsafe class LinkMonitor : IDisposable
             return MonitorWake.Stopped;
         }
         return ready <= 0 ? MonitorWake.TimedOut
-            : _socket.Drain("read link events", datagram => Read(datagram, each)) == NetlinkSocket.Events.Lost ? MonitorWake.Lost : MonitorWake.Events;
+            : _socket.Drain("read link events", datagram => Read(datagram, each, lost)) == NetlinkSocket.Events.Lost ? MonitorWake.Lost : MonitorWake.Events;
     }
 
     /// <summary>Waits for <see cref="Stop"/> alone.</summary>
@@ -89,9 +98,9 @@ public sealed unsafe class LinkMonitor : IDisposable
     }
 
     /// <summary>Hands on every link event in a datagram; bytes that are none are passed over.</summary>
-    internal static void Read(ReadOnlySpan<byte> datagram, Action<LinkEvent> each)
+    internal static void Read(ReadOnlySpan<byte> datagram, Action<LinkEvent> each, Action<int>? lost = null)
     {
-        const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17;
+        const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_DELADDR = 21, RTM_DELROUTE = 25, RTM_DELNEIGH = 29;
         const byte AF_BRIDGE = 7;
         while (datagram.Length >= 16)
         {
@@ -105,6 +114,19 @@ public sealed unsafe class LinkMonitor : IDisposable
             {
                 // A bridge tells with RTM_DELLINK of its own family that a port left it: the link itself is still there.
                 each(new(link, type == RTM_DELLINK && datagram[16] != AF_BRIDGE));
+            }
+            var index = lost is null ? null : type switch
+            {
+                RTM_DELADDR => LinkAddress.Parse(datagram[16..length])?.Link,
+                RTM_DELROUTE => Route.Parse(datagram[16..length])?.Link,
+                RTM_DELNEIGH => LinkNeighbour.Parse(datagram[16..length])?.Link,
+                // What is learned says nothing of what was set.
+                CarriedKinds.RTM_NEWNEIGH => LinkNeighbour.Parse(datagram[16..length]) is { IsPermanent: true } set ? set.Link : null,
+                _ => null,
+            };
+            if (index is { } of)
+            {
+                lost!(of);
             }
             datagram = datagram[Math.Min(length + 3 & ~3, datagram.Length)..];
         }

@@ -4,7 +4,7 @@ namespace Microvm.Linux;
 /// stop those behind it (netlink_rcv_skb() in net/netlink/af_netlink.c), so after a failure look at what is there.</summary>
 public sealed class RouteBatch
 {
-    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWADDR = 20, RTM_DELADDR = 21, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
+    private const ushort RTM_NEWLINK = 16, RTM_DELLINK = 17, RTM_SETLINK = 19, RTM_NEWADDR = 20, RTM_DELADDR = 21, RTM_NEWROUTE = 24, RTM_DELROUTE = 25, RTM_NEWNEIGH = 28, RTM_DELNEIGH = 29, RTM_NEWQDISC = 36, RTM_DELQDISC = 37, RTM_NEWTFILTER = 44, RTM_DELTFILTER = 45;
     private const ushort NLM_F_REQUEST = 1, NLM_F_REPLACE = 0x100, NLM_F_EXCL = 0x200, NLM_F_CREATE = 0x400;
     private const ushort IFLA_ADDRESS = 1, IFLA_IFNAME = 3, IFLA_MTU = 4, IFLA_LINK = 5, IFLA_MASTER = 10, IFLA_TXQLEN = 13, IFLA_LINKINFO = 18, IFLA_IFALIAS = 20, IFLA_GROUP = 27;
     private const ushort IFLA_INFO_KIND = 1, IFLA_INFO_DATA = 2, IFLA_INFO_SLAVE_DATA = 5, TCA_KIND = 1;
@@ -192,6 +192,36 @@ public sealed class RouteBatch
     internal RouteBatch DeleteAddress(string link, LinkAddress address)
     {
         address.Write(Begin($"take the address {address} from", link, RTM_DELADDR, 0), whole: false);
+        return End();
+    }
+
+    /// <summary>Adds a route over a link, which has to be up.</summary>
+    /// <exception cref="LinuxException">At commit. EEXIST: packets to there go another way, at the same metric.</exception>
+    internal RouteBatch AddRoute(string link, Route route)
+    {
+        route.Write(Begin($"route {route.Destination} to", link, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL));
+        return End();
+    }
+
+    /// <summary>Deletes a route.</summary>
+    /// <exception cref="LinuxException">At commit. ESRCH: there is none such.</exception>
+    internal RouteBatch DeleteRoute(string link, Route route)
+    {
+        route.Write(Begin($"delete the route {route.Destination} to", link, RTM_DELROUTE, 0));
+        return End();
+    }
+
+    /// <summary>Sets which MAC a station on a link has, for good. What was learned of it is forgotten.</summary>
+    internal RouteBatch AddNeighbour(string link, LinkNeighbour neighbour)
+    {
+        neighbour.Write(Begin($"set the neighbour {neighbour.Address} on", link, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE), whole: true);
+        return End();
+    }
+
+    /// <summary>Forgets which MAC a station has.</summary>
+    internal RouteBatch DeleteNeighbour(string link, LinkNeighbour neighbour)
+    {
+        neighbour.Write(Begin($"forget the neighbour {neighbour.Address} on", link, RTM_DELNEIGH, 0), whole: false);
         return End();
     }
 

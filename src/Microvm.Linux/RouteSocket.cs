@@ -54,8 +54,14 @@ public sealed class RouteSocket : IDisposable
     internal IReadOnlyList<LinkAddress> Addresses() => Parsed(CarriedKinds.RTM_GETADDR, CarriedKinds.RTM_NEWADDR, new byte[8], "list the addresses", LinkAddress.Parse);
 
     /// <summary>All routes of the table main, IPv4's and IPv6's.</summary>
+    /// <param name="protocol">Only those that carry this number; a kernel before 4.20 tells of all. 0 for all.</param>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
-    internal IReadOnlyList<Route> Routes() => Parsed(CarriedKinds.RTM_GETROUTE, CarriedKinds.RTM_NEWROUTE, new byte[12], "list the routes", Route.Parse);
+    internal IReadOnlyList<Route> Routes(byte protocol = 0) =>
+        Parsed(CarriedKinds.RTM_GETROUTE, CarriedKinds.RTM_NEWROUTE, [0, 0, 0, 0, 0, protocol, 0, 0, 0, 0, 0, 0], "list the routes", Route.Parse);
+
+    /// <summary>The stations that the host knows on its links, IPv4's and IPv6's, without proxy entries.</summary>
+    /// <exception cref="LinuxException">The kernel refused to tell.</exception>
+    internal IReadOnlyList<LinkNeighbour> Neighbours() => Parsed(CarriedKinds.RTM_GETNEIGH, CarriedKinds.RTM_NEWNEIGH, new byte[12], "list the neighbours", LinkNeighbour.Parse);
 
     private delegate T? Parser<T>(ReadOnlySpan<byte> body);
 

@@ -69,6 +69,18 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>How many packets may wait to be sent on it; null leaves it as it is.</summary>
     public uint? TxQueueLength { get; init; }
 
+    /// <summary>The host's addresses on it.</summary>
+    internal IReadOnlyList<PrefixedAddress> HostAddresses { get; init; } = [];
+
+    /// <summary>What the host sends to it.</summary>
+    internal IReadOnlyList<HostRoute> HostRoutes { get; init; } = [];
+
+    /// <summary>The MAC of the guest behind a tap; null where it is not asked for.</summary>
+    internal MacAddress? GuestMac { get; init; }
+
+    /// <summary>Whether the host has addresses or routes on it.</summary>
+    internal bool HasHostSide => HostAddresses.Count > 0 || HostRoutes.Count > 0;
+
     /// <summary>The name of the link to which all that comes in on this one is redirected.</summary>
     public string? RedirectTo { get; init; }
 
@@ -117,6 +129,9 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             GuestAddresses = a.Interface.Addresses,
             Network = a.Interface.Network,
             TxQueueLength = (uint?)a.Interface.TxQueueLength,
+            HostAddresses = a.Interface.HostAddresses,
+            HostRoutes = a.Interface.HostRoutes,
+            GuestMac = a.Interface.Mac,
         };
 
     private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>

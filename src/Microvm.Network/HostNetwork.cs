@@ -43,7 +43,7 @@ public sealed class HostNetwork : IDisposable
         {
             return plan;
         }
-        Carry(plan, () => new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options, all: filter is null)));
+        Carry(plan, () => new Applier(Route, Interrupted).Apply(plan, state, () => Verify(wanted, plan, options, all: filter is null, hostSides: state.HostSides is not null)));
         return plan;
     }
 
@@ -207,8 +207,9 @@ public sealed class HostNetwork : IDisposable
     }
 
     /// <summary>What is reported is what a plan would say now: a bridge or lower device that went meanwhile, or a link that somebody changed, is no success.</summary>
+    /// <param name="hostSides">The host had something on a tap, or was to have.</param>
     /// <param name="all">Also what was right before has to be right; else what was touched alone.</param>
-    private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options, bool all)
+    private void Verify(IReadOnlyList<DesiredLink> wanted, Plan done, PlanOptions? options, bool all, bool hostSides)
     {
         var touched = new HashSet<string>(done.Steps.Count);
         foreach (var step in done.Steps)
@@ -218,7 +219,7 @@ public sealed class HostNetwork : IDisposable
                 touched.Add(step.Name);
             }
         }
-        var state = HostState.Read(Route, wanted);
+        var state = HostState.Read(Route, wanted, hostSides: hostSides);
         var again = ForUp(wanted, ref state, done.Networks is null ? options is null ? null : options with { Networks = [] } : options);
         if (again.Networks?.Steps.FirstOrDefault(s => s.Kind != StepKind.Keep) is { } amiss)
         {

@@ -21,6 +21,9 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
 
     private static readonly ILookup<int, ForwardingEntry> s_noEntries = Array.Empty<ForwardingEntry>().ToLookup(e => e.Port);
 
+    /// <summary>The host's addresses, routes and neighbours on links; null where nobody looked.</summary>
+    public Resources.HostSides? HostSides { get; init; }
+
     /// <summary>Links alone.</summary>
     public static HostState Of(IReadOnlyList<Link> links) => new(links, new Dictionary<int, MacvtapNode>(), new Dictionary<int, int>());
 
@@ -30,7 +33,8 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     /// <summary>Looks: one dump of the links, and more only where something wanted asks for it.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
     /// <param name="vms">VMs of which nothing may be wanted any more.</param>
-    public static HostState Read(RouteSocket route, IReadOnlyList<DesiredLink> wanted, bool statistics = false, IReadOnlyCollection<string>? vms = null)
+    /// <param name="hostSides">Whether to look for what the host has on taps.</param>
+    public static HostState Read(RouteSocket route, IReadOnlyList<DesiredLink> wanted, bool statistics = false, IReadOnlyCollection<string>? vms = null, bool hostSides = true)
     {
         var links = route.Links(statistics);
         // A renamed link is known by its alias, one to be adopted by its name; what is to go has to be known in case it is put back.
@@ -44,7 +48,8 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
             }
         }
         return Complete(route, wanted, links, [.. links.Where(l => (l.Macvlan is not null || Ownership.IsPart(l.Alias))
-            && (names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))))]);
+            && (names.Contains(l.Name) || (Ownership.Vm(l.Alias) is { } vm && owners.Contains(vm))))]) with
+        { HostSides = hostSides ? Resources.HostSides.Read(route, wanted, links) : null };
     }
 
     /// <summary>Looks at what is wanted and at every VM's links besides.</summary>
@@ -53,7 +58,8 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
     {
         var links = route.Links(statistics);
         var names = wanted.Select(w => w.Name).ToHashSet();
-        return Complete(route, wanted, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]);
+        return Complete(route, wanted, links, [.. links.Where(l => (l.Macvlan is not null && (names.Contains(l.Name) || Ownership.Vm(l.Alias) is not null)) || Ownership.IsPart(l.Alias))]) with
+        { HostSides = Resources.HostSides.Read(route, wanted, links) };
     }
 
     private static HostState Complete(RouteSocket route, IReadOnlyList<DesiredLink> wanted, IReadOnlyList<Link> links, IReadOnlyList<Link> macvlans)

@@ -27,7 +27,7 @@ public enum RefusalKind
     /// <summary>A link would have to be deleted while a program has it open.</summary>
     Held,
 
-    /// <summary>Addresses of a declared network are those of something else on this host.</summary>
+    /// <summary>Addresses of a declared network, or a declared route, are those of something else on this host.</summary>
     AddressTaken = 20,
 
     /// <summary>A program that a declared network needs is not there.</summary>

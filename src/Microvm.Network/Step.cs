@@ -89,6 +89,9 @@ public enum Difference
     /// <summary>Whether the guest sends under its own addresses alone.</summary>
     Guard = 0x10000,
 
+    /// <summary>The host's addresses, routes and neighbours on it.</summary>
+    HostSide = 0x100000,
+
     /// <summary>What the kernel can't change on a link that is there.</summary>
     Fixed = 0x1000,
 }

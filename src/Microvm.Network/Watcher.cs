@@ -135,7 +135,13 @@ internal sealed class Watcher(IReadOnlyList<DesiredLink> wanted, HostNetwork net
     {
         try
         {
-            return monitor.Wait(limit, Consider);
+            return monitor.Wait(limit, Consider, index =>
+            {
+                if (_indexes.Contains(index))
+                {
+                    _pace.Event(Now);
+                }
+            });
         }
         catch (LinuxException e)
         {

@@ -34,6 +34,10 @@ internal sealed record Scenario(string Name, string[] Links, string[][] Prepare,
         var set = Vm(folder, "set", 2, "qemu", Tap(1, settings), Tap(2, settings));
         const string otherSettings = ",\"bridge\":\"br0\",\"mtu\":1300,\"isolated\":false,\"tap\":{\"txQueueLength\":70}";
         var setOtherwise = Vm(folder, "otherwise", 1, "qemu", Tap(1, otherSettings), Tap(2, otherSettings));
+        const string hostSide = ",\"host\":{\"addresses\":[\"10.9.0.1/24\",\"fd00:9::1/64\"],\"routes\":[\"10.9.1.0/24 via 10.9.0.2\"]}";
+        const string otherHostSide = ",\"host\":{\"addresses\":[\"10.9.0.5/24\"],\"routes\":[\"10.9.0.2/32\"]}";
+        var routed = Vm(folder, "routed", 1, "qemu", Tap(1, hostSide), Tap(2));
+        var routedOtherwise = Vm(folder, "routed-otherwise", 1, "qemu", Tap(1), Tap(2, otherHostSide));
         var macvtap = Vm(folder, "macvtap", 1, "qemu", Macvtap(1), Macvtap(2));
         var redirect = Vm(folder, "redirect", 1, "firecracker", Macvtap(1));
         return
@@ -48,6 +52,8 @@ internal sealed record Scenario(string Name, string[] Links, string[][] Prepare,
             new("replace, two taps by multi-queue ones", foreign, [["up", one]], ["up", two], two),
             new("change, taps attached to a bridge", bridge, [["up", two]], ["up", bridged], bridged),
             new("change, MTU, isolation, senders and queue length of taps on a bridge", bridge, [["up", bridged]], ["up", set], set),
+            new("up, a tap with addresses and routes of the host", foreign, [], ["up", routed], routed),
+            new("change, addresses and routes of the host that go from one tap and come to another", foreign, [["up", routed]], ["up", routedOtherwise], routedOtherwise),
             new("replace, two taps by multi-queue ones with another MTU, isolation and queue length", bridge, [["up", setOtherwise]], ["up", set], set),
         ];
     }

@@ -196,6 +196,20 @@ in
               description = "How many packets wait for the guest before one is dropped. Where it is left out, the kernel's own length of 1000 stays. Not in microvm.nix.";
             };
           };
+          host = {
+            addresses = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "10.0.9.1/32" "fd00:9::1/128" ];
+              description = "Addresses of the host on the tap, with their prefixes. Not in microvm.nix.";
+            };
+            routes = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "10.0.9.2/32" "10.1.0.0/24 via 10.0.9.2" ];
+              description = "What the host sends to the guest: networks, each with `via ADDRESS` and `metric NUMBER` where it needs them. A route to one address makes the guest's MAC known under it too, so that the host need not ask. Not in microvm.nix.";
+            };
+          };
           user = {
             kernelIp = mkOption {
               type = types.bool;

@@ -123,6 +123,10 @@
       vhost = null;
       txQueueLength = null;
     };
+    host = {
+      addresses = null;
+      routes = null;
+    };
     user = {
       kernelIp = null;
     };

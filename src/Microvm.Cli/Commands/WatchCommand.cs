@@ -21,7 +21,7 @@ internal static class WatchCommand
             return 2;
         }
         // Followed before the first look, so that nothing that happens in between is missed.
-        using var monitor = new LinkMonitor();
+        using var monitor = new LinkMonitor(hostSide: attachments.Any(a => a.Interface is { HostAddresses.Count: > 0 } or { HostRoutes.Count: > 0 }));
         using var notifier = new ServiceNotifier();
         var stopped = false;
         var alive = Stopwatch.GetTimestamp();

@@ -66,6 +66,13 @@ internal static class DeviceOptions
                 "How many packets wait for the guest before one is dropped. Where it is left out, the kernel's own length of 1000 stays. "
                     + "Not in microvm.nix.")
             { Nullable = true, Example = "5000" })), "For type `tap`."),
+        new("host", new SetType(new("microvm.interfaces.*.host",
+            Words("addresses", "[ \"10.0.9.1/32\" \"fd00:9::1/128\" ]",
+                "Addresses of the host on the tap, with their prefixes. Not in microvm.nix."),
+            Words("routes", "[ \"10.0.9.2/32\" \"10.1.0.0/24 via 10.0.9.2\" ]",
+                "What the host sends to the guest: networks, each with `via ADDRESS` and `metric NUMBER` where it needs them. A route to one "
+                    + "address makes the guest's MAC known under it too, so that the host need not ask. Not in microvm.nix."))),
+            "For type `tap` without a bridge or network: the host's own end of it. Not in microvm.nix."),
         new("user", new SetType(new("microvm.interfaces.*.user",
             Bool("kernelIp", false,
                 "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's "

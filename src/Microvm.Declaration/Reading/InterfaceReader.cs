@@ -33,6 +33,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var isolated = Isolated(it, type);
         var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null, network is not null || addresses.Count > 0);
         var helper = BridgeHelper(it, type);
+        var (hostAddresses, hostRoutes) = new HostSideReader(diagnostics).Read(it, type);
         var kernelIp = it.Set("user").Flag("kernelIp", false);
         if (it["user"] is { } user && type is not null and not InterfaceType.User)
         {
@@ -53,6 +54,8 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             Network = network,
             Addresses = addresses,
             Egress = Egress(it, network),
+            HostAddresses = hostAddresses,
+            HostRoutes = hostRoutes,
             MacvtapLink = link,
             MacvtapMode = mode,
             SourceMacs = sources,
@@ -138,7 +141,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         }
         if (addresses.Count > 0 && network is null && it.Text("antiSpoof") != "ip")
         {
-            diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out; or with antiSpoof = \"ip\": the guest may send under them alone");
+            diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out; or with antiSpoof = \"ip\": the guest may send under them alone; the host's own addresses on a tap without one are host.addresses");
         }
         return (network, addresses);
     }

@@ -71,7 +71,8 @@ internal sealed class LinkDependents
     /// <param name="places">From the ifindex that a link had to the link that is there now.</param>
     /// <returns>What could not be made again, with the kernel's words.</returns>
     /// <exception cref="LinuxException">The kernel refused to tell what is there.</exception>
-    internal IReadOnlyList<LinuxException> Restore(RouteSocket route, IReadOnlyDictionary<int, Link> places, IReadOnlySet<int> samePort)
+    /// <param name="which">What of it; null for all.</param>
+    internal IReadOnlyList<LinuxException> Restore(RouteSocket route, IReadOnlyDictionary<int, Link> places, IReadOnlySet<int> samePort, Func<Carried, bool>? which = null)
     {
         var settings = places.Where(p => _settings.ContainsKey(p.Key)).Select(p => (Was: _settings[p.Key], Now: p.Value)).ToList();
         var failures = new List<LinuxException>(LinkSettings.Restore(route, settings, samePort));
@@ -82,7 +83,7 @@ internal sealed class LinkDependents
         }
         // A route of several next hops names several links, and may have been noted with each.
         var wanted = new CarriedAgain(indexes);
-        var missing = indexes.Keys.SelectMany(i => _things[i]).Where(t => samePort.Contains(wanted.Old(t)) || !CarriedKinds.IsOfBridge(t))
+        var missing = indexes.Keys.SelectMany(i => _things[i]).Where(t => (samePort.Contains(wanted.Old(t)) || !CarriedKinds.IsOfBridge(t)) && which?.Invoke(t) != false)
             .Select(wanted.Of).DistinctBy(t => t.Key).ToList();
         IReadOnlyList<LinuxException> refused = [];
         // One may need another: a route its gateway's route, a qdisc its class. Again as long as that makes a difference.

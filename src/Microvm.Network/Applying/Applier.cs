@@ -27,6 +27,8 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
             }
             else
             {
+                var hostSides = new HostSideSetter(route, steps, state);
+                hostSides.Remember(_undo);
                 RememberRedirects(steps, state);
                 var change = new LinkChange(state);
                 var deleted = Delete([.. steps.Where(s => s.Kind is StepKind.Delete or StepKind.Replace)], state);
@@ -37,6 +39,7 @@ internal sealed class Applier(RouteSocket route, Func<bool>? interrupted = null)
                 Redirect(steps);
                 Unguard(plan.Unguarded);
                 Checkpoint();
+                hostSides.Set();
             }
             verify();
         }

@@ -178,7 +178,7 @@ internal sealed class Planner
         var taken = _byName.GetValueOrDefault(want.Name);
         var mine = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias);
         var link = mine ?? taken;
-        if (!MtuFits(want, link, bridge, lower) || !CanGuard(want))
+        if (!MtuFits(want, link, bridge, lower) || !CanGuard(want) || !RoutesFree(want, link))
         {
             return;
         }
@@ -289,6 +289,21 @@ internal sealed class Planner
         }
         Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should let its guest send under its own MAC alone, and this kernel ({Environment.OSVersion.Version.ToString(2)}) can't lock a bridge's port; "
             + "Linux 5.18 and later can. Leave antiSpoof out");
+        return false;
+    }
+
+    /// <summary>Whether nothing else is in the way of declared routes.</summary>
+    private bool RoutesFree(DesiredLink want, Link? link)
+    {
+        if (_state.HostSides?.InTheWay(want, link?.Index ?? 0) is not { } other || _going.Contains(other.Link)
+            || (other.Protocol == Route.Ours && _wanted.Any(w => w.Alias == _byIndex.GetValueOrDefault(other.Link)?.Alias)))
+        {
+            return true;
+        }
+        // What another of the declared links has of ours and is not declared there any more goes first.
+        var by = _byIndex.GetValueOrDefault(other.Link)?.Name;
+        Refuse(RefusalKind.AddressTaken, want, $"'{want.Name}' should have a route to {other.Destination}, and the host sends that {(by is null ? "another way" : $"to '{Printable.Of(by)}'")}; "
+            + $"delete that route (ip route del {other.Destination}{(by is null ? "" : $" dev {Printable.Of(by)}")}), or declare another metric: \"{other.Destination} metric {other.Metric + 1}\"");
         return false;
     }
 

@@ -22,8 +22,11 @@ internal enum Turn
     /// <summary>What the link itself has.</summary>
     Own,
 
-    /// <summary>Last: frames pass once all else is right.</summary>
+    /// <summary>Last of the link itself: frames pass once all else is right.</summary>
     Up,
+
+    /// <summary>After that: the host's own on a link, which the kernel has on one alone that is up.</summary>
+    HostSide,
 }
 
 /// <summary>What a kind of link has: how it is compared, said to a person, set, and set back.</summary>

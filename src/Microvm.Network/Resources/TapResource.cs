@@ -98,7 +98,14 @@ internal static class TapResource
         SetBack = (e, batch) => batch.SetTxQueueLength(e.Link.Index, e.Link.Name, e.Link.TxQueueLength),
     };
 
-    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, AntiSpoofProperty.Port, AntiSpoofProperty.Addresses, s_txQueueLength])
+    /// <summary>The applier sets it on all links at once, last: a route may move from one to another.</summary>
+    private static readonly LinkProperty s_hostSide = new(Difference.HostSide, Turn.HostSide)
+    {
+        Wrong = c => c.State.HostSides?.Change(c.Want, c.Link.Index).Reason,
+        GivenOnAdoption = true,
+    };
+
+    internal static LinkResource Kind { get; } = new("tun", [s_queues, s_owner, s_master, s_isolated, AntiSpoofProperty.Port, AntiSpoofProperty.Addresses, s_txQueueLength, s_hostSide])
     {
         Unlike = link => link.Tun is { IsTap: true, VnetHeader: true } ? null : "it is not a tap with vnet_hdr",
     };
