@@ -75,9 +75,6 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
     /// <summary>What the host sends to it.</summary>
     internal IReadOnlyList<HostRoute> HostRoutes { get; init; } = [];
 
-    /// <summary>The MAC of the guest behind a tap; null where it is not asked for.</summary>
-    internal MacAddress? GuestMac { get; init; }
-
     /// <summary>Whether the host has addresses or routes on it.</summary>
     internal bool HasHostSide => HostAddresses.Count > 0 || HostRoutes.Count > 0;
 
@@ -131,7 +128,6 @@ public sealed record DesiredLink(LinkKind Kind, string Vm, string Id, string Nam
             TxQueueLength = (uint?)a.Interface.TxQueueLength,
             HostAddresses = a.Interface.HostAddresses,
             HostRoutes = a.Interface.HostRoutes,
-            GuestMac = a.Interface.Mac,
         };
 
     private static DesiredLink Macvlan(LinkKind kind, Attachment a, string name, uint? owner, uint? group) =>

@@ -56,8 +56,8 @@ internal sealed record HostSides(ILookup<int, LinkAddress> Addresses, ILookup<in
         new(new(r.To.Address, r.To.PrefixLength), index, r.Metric ?? Route.UsualMetric(r.To.IsV6)) { Via = r.Via, Protocol = Route.Ours };
 
     /// <summary>Who has each address that leads to the guest itself.</summary>
-    private static IEnumerable<LinkNeighbour> NeighboursOf(DesiredLink want, int index) => want.GuestMac is not { } mac ? []
-        : want.HostRoutes.Select(r => r.Guest).OfType<IPAddress>().Distinct().Select(a => new LinkNeighbour(index, a, mac.ToHex()) { IsPermanent = true, Protocol = Route.Ours });
+    private static IEnumerable<LinkNeighbour> NeighboursOf(DesiredLink want, int index) =>
+        want.HostRoutes.Select(r => r.Guest).OfType<IPAddress>().Distinct().Select(a => new LinkNeighbour(index, a, want.GuestMac.ToHex()) { IsPermanent = true, Protocol = Route.Ours });
 }
 
 /// <summary>The way from what the host has on a link to what it is to have. What others made is left alone, also where it is just what is wanted.</summary>
