@@ -18,7 +18,7 @@ internal static class HostState
     ];
     private static readonly HashSet<string> s_settling = ["NO-CARRIER", "LOWER_UP", "M-DOWN", "LOWERLAYERDOWN"];
 
-    /// <summary>Links, qdiscs, filters, forwarding entries, rules and every file under /run, sorted.</summary>
+    /// <summary>Links, qdiscs, filters, forwarding entries, addresses, routes, neighbours, rules and every file under /run, sorted.</summary>
     internal static string Read()
     {
         var lines = new List<string>();
@@ -50,6 +50,10 @@ internal static class HostState
         // Those of the links themselves follow from what they are; those that were added are the bridge's.
         lines.AddRange(Shell.Must("bridge", "fdb", "show").Split('\n').Where(l => l.Contains(" static", StringComparison.Ordinal)).Select(l => $"entry {l.Trim()}"));
         lines.AddRange(Shell.Must("nft", "list", "ruleset").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select((l, n) => $"rule {n} {l.Trim()}"));
+        // Addresses of the link alone, and their routes, the kernel makes itself.
+        lines.AddRange(Words("-o", "addr", "show", "scope", "global").Select(w => $"address {string.Join(' ', w[1..4])}"));
+        lines.AddRange(Words("route", "show").Concat(Words("-6", "route", "show")).Where(w => !w[0].StartsWith("fe80:", StringComparison.Ordinal)).Select(w => $"route {string.Join(' ', w)}"));
+        lines.AddRange(Words("neighbour", "show", "nud", "permanent").Select(w => $"neighbour {string.Join(' ', w)}"));
         lines.AddRange(Files("/run"));
         lines.Sort(StringComparer.Ordinal);
         return string.Join('\n', lines);
@@ -58,6 +62,10 @@ internal static class HostState
     /// <summary>What one state has and the other has not.</summary>
     internal static string Difference(string expected, string found) => string.Join('\n',
         expected.Split('\n').Except(found.Split('\n')).Select(l => $"    lacks {l}").Concat(found.Split('\n').Except(expected.Split('\n')).Select(l => $"    has   {l}")));
+
+    /// <summary>The words of each line that ip prints, without those that tell of a carrier.</summary>
+    private static IEnumerable<string[]> Words(params string[] arguments) => Shell.Must("ip", arguments).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries).Except(["linkdown", "dead"]).ToArray());
 
     private static string Node(string path)
     {
