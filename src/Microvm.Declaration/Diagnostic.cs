@@ -24,7 +24,7 @@ public sealed record Diagnostic(Severity Severity, SourcePosition At, string Mes
     public override string ToString() => $"{At}: {(Severity == Severity.Error ? "error" : "warning")}: {Message}";
 }
 
-/// <summary>The diagnostics of one reading, in the order in which they were found.</summary>
+/// <summary>The diagnostics of one reading, file by file as they were found, each file's in the order of its lines.</summary>
 public sealed class DiagnosticBag
 {
     /// <summary>More than these nobody reads; they are counted.</summary>
@@ -33,8 +33,10 @@ public sealed class DiagnosticBag
     private int _more;
 
     /// <summary>The first 200 of them, and after these, where there were more, one that says how many.</summary>
-    public IReadOnlyList<Diagnostic> All => _more == 0 ? _all
-        : [.. _all, new(ErrorCount > 0 ? Severity.Error : Severity.Warning, new(_all[^1].At.File, 0, 0), $"and {_more.ToString("N0", System.Globalization.CultureInfo.InvariantCulture)} more")];
+    public IReadOnlyList<Diagnostic> All => _more == 0 ? InOrder()
+        : [.. InOrder(), new(ErrorCount > 0 ? Severity.Error : Severity.Warning, new(_all[^1].At.File, 0, 0), $"and {_more.ToString("N0", System.Globalization.CultureInfo.InvariantCulture)} more")];
+
+    private List<Diagnostic> InOrder() => [.. _all.GroupBy(d => d.At.File).SelectMany(f => f.OrderBy(d => d.At.Line).ThenBy(d => d.At.Column))];
 
     /// <summary>Whether one of them forbids going on.</summary>
     public bool HasErrors => ErrorCount > 0;

@@ -44,19 +44,25 @@ internal static class Printable
             return null;
         }
         var best = known.Select(k => (k, d: Distance(name, k))).OrderBy(p => p.d).ThenBy(p => p.k, StringComparer.Ordinal).FirstOrDefault();
-        return best.k is not null && best.d <= Math.Max(2, best.k.Length / 3) ? best.k : null;
+        // A short word is another word after two changes.
+        return best.k is not null && best.d <= Math.Max(1, Math.Min(best.k.Length, name.Length) / 3) ? best.k : null;
     }
 
+    /// <summary>How many letters were left out, added or exchanged, or pairs of neighbours typed the wrong way round.</summary>
     private static int Distance(string a, string b)
     {
-        var row = Enumerable.Range(0, b.Length + 1).ToArray();
+        var (before, last, row) = (new int[b.Length + 1], new int[b.Length + 1], Enumerable.Range(0, b.Length + 1).ToArray());
         for (var i = 1; i <= a.Length; i++)
         {
-            var diagonal = row[0];
+            (before, last, row) = (last, row, before);
             row[0] = i;
             for (var j = 1; j <= b.Length; j++)
             {
-                (diagonal, row[j]) = (row[j], Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)));
+                row[j] = Math.Min(Math.Min(last[j], row[j - 1]) + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1));
+                if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                {
+                    row[j] = Math.Min(row[j], before[j - 2] + 1);
+                }
             }
         }
         return row[b.Length];

@@ -5,12 +5,12 @@ namespace Microvm.Cli.Commands;
 
 internal static class DownCommand
 {
-    private static readonly Option<string[]> s_vm = new("--vm") { Description = "A VM whose declaration is gone; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private static readonly Option<string[]> s_vm = new("--vm") { Description = "Of the files this VM alone; without a file, a VM whose declaration is gone; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
     private static readonly Option<string[]> s_link = new("--link") { Description = "Only this one of their links; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
 
     internal static Command Create() => Verb.Define("down", "Delete the interfaces of the declared VMs",
-        ["sudo microvm down vm.nix", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.DeleteRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
+        ["sudo microvm down vm.nix", "sudo microvm down host.nix --vm web", "sudo microvm down --vm gone"], Run, CommonOptions.FilesOrVm, s_vm, s_link, CommonOptions.DeleteRunning, CommonOptions.Only, CommonOptions.Json, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
@@ -22,6 +22,11 @@ internal static class DownCommand
         if (HostSession.Read(result, CommonOptions.FilesOrVm) is not { } vms)
         {
             return 2;
+        }
+        if (named.Length > 0 && result.GetValue(CommonOptions.FilesOrVm) is { Length: > 0 })
+        {
+            vms = Chosen(vms, named);
+            named = [];
         }
         var links = result.GetValue(s_link)!.SelectMany(l => l.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         using var interrupts = new Interrupts();
@@ -38,4 +43,8 @@ internal static class DownCommand
             return plan.Refusals.Count > 0 ? 1 : 0;
         });
     }
+
+    private static IReadOnlyList<MicrovmConfig> Chosen(IReadOnlyList<MicrovmConfig> vms, string[] names) =>
+        names.FirstOrDefault(n => vms.All(v => v.Name != n)) is not { } unknown ? [.. vms.Where(v => names.Contains(v.Name))]
+            : throw new UsageException($"the declaration has no VM '{Printable.Of(unknown)}'; it has: {string.Join(", ", vms.Select(v => Printable.Of(v.Name)).Order(StringComparer.Ordinal))}. For one whose declaration is gone, leave the file out: sudo microvm down --vm {Printable.Of(Host.Shell.Quote(unknown))}");
 }

@@ -13,11 +13,14 @@ internal static class TopologyCommand
     private static readonly Option<bool> s_dot = new("--dot") { Description = "For Graphviz" };
     private static readonly Option<bool> s_mermaid = new("--mermaid") { Description = "As a Mermaid flowchart" };
     private static readonly Option<bool> s_svg = new("--svg") { Description = "As an image for a web page, light or dark like the reader's system" };
+    private static readonly Option<string[]> s_vm = new("--vm") { Description = "Only this VM and what its frames pass; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private static readonly Option<string[]> s_bridge = new("--bridge") { Description = "Only what is at this bridge or lower device; may be repeated", HelpName = "NAME", DefaultValueFactory = _ => [] };
+    private static readonly Option<bool> s_all = new("--all") { Description = $"Draw each interface, also where more than {TopologyPart.Most} at one bridge are as declared" };
     private static readonly Option<string?> s_output = new("--output", "-o") { Description = "Write to this file, completely or not at all", HelpName = "FILE" };
 
     internal static Command Create() => Verb.Define("topology", "Draw how NICs, bridges, lower devices, taps, macvtaps and VMs are connected",
-        ["microvm topology", "microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --mermaid"], Run,
-        CommonOptions.MaybeFiles, s_host, s_dot, s_mermaid, s_svg, s_output, VmHost.State, CommonOptions.User, CommonOptions.Group, CommonOptions.Netns);
+        ["microvm topology", "microvm topology vm.nix", "microvm topology --svg -o network.svg a.nix b.nix", "microvm topology --bridge br0 --all", "microvm topology --mermaid"], Run,
+        CommonOptions.MaybeFiles, s_host, s_vm, s_bridge, s_all, s_dot, s_mermaid, s_svg, s_output, VmHost.State, CommonOptions.User, CommonOptions.Group, CommonOptions.Netns);
 
     private static int Run(ParseResult result)
     {
@@ -38,7 +41,9 @@ internal static class TopologyCommand
         var seen = survey.Take();
         // Of what is not brought up at all, the declaration alone is drawn.
         var isUp = seen.Any(i => i.Link is not null);
-        var graph = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null) : TopologyGraph.Of(seen, survey.Links);
+        var whole = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null) : TopologyGraph.Of(seen, survey.Links);
+        var part = Part(whole, result.GetValue(s_vm)!, result.GetValue(s_bridge)!);
+        var graph = result.GetValue(s_all) ? part : part.Folded();
         var output = result.GetValue(s_output);
         var text = result.GetValue(s_dot) ? TextDrawings.Dot(graph)
             : result.GetValue(s_mermaid) ? TextDrawings.Mermaid(graph)
@@ -53,6 +58,23 @@ internal static class TopologyCommand
             Console.Write(text);
         }
         return 0;
+    }
+
+    private static TopologyGraph Part(TopologyGraph whole, string[] vms, string[] bridges)
+    {
+        bool IsVm(TopologyNode node) => node.Kind == NodeKind.Vm && vms.Contains(node.Label);
+        bool IsPlace(TopologyNode node) => node.Kind is NodeKind.Bridge or NodeKind.Lower or NodeKind.Nic && bridges.Contains(node.Label);
+        if (vms.Length + bridges.Length == 0)
+        {
+            return whole;
+        }
+        if (vms.FirstOrDefault(v => whole.Nodes.All(n => n.Kind != NodeKind.Vm || n.Label != v)) is { } vm)
+        {
+            throw new UsageException($"there is no VM '{Printable.Of(vm)}' in the picture; 'microvm topology' without --vm shows all");
+        }
+        return bridges.FirstOrDefault(b => whole.Nodes.All(n => n.Kind is not (NodeKind.Bridge or NodeKind.Lower or NodeKind.Nic) || n.Label != b)) is { } place
+            ? throw new UsageException($"no VM is at a bridge or lower device '{Printable.Of(place)}'; 'microvm topology' without --bridge shows all")
+            : whole.Around(n => IsVm(n) || IsPlace(n));
     }
 
     /// <summary>Whole or not at all; into what is no file (a pipe, /dev/stdout) as it comes.</summary>

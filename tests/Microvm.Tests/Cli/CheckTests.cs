@@ -38,6 +38,26 @@ public sealed class CheckTests : IDisposable
         Assert.Contains($"{file}:1:", outcome.Out);
     }
 
+    [Fact]
+    public void Findings_come_in_the_order_of_the_files_lines_whatever_finds_them()
+    {
+        var file = _folder.File("vm.json", """
+            {"microvm":{
+              "storeDisk":1,
+              "vcpus":2,
+              "interfaces":[
+                {"type":"tap","id":"a/b","mac":"02:00:00:00:00:01"},
+                {"type":"tun","id":"c","mac":"03:00:00:00:00:01"}],
+              "hypervisor":"vbox",
+              "mem":5
+            }}
+            """);
+        var lines = Binary.Microvm("check", file).Out.Split('\n').Where(l => l.StartsWith($"{file}:", StringComparison.Ordinal))
+            .Select(l => int.Parse(l[(file.Length + 1)..].Split(':')[0], System.Globalization.CultureInfo.InvariantCulture)).ToList();
+        Assert.True(lines.Count >= 5);
+        Assert.Equal(lines.Order(), lines);
+    }
+
     [Theory]
     [InlineData("\"vcpu\":0,", "'vcpu' must be")]
     [InlineData("\"mem\":-5,", "'mem' must be")]

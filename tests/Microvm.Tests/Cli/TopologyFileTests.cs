@@ -83,7 +83,24 @@ public sealed class TopologyFileTests : IDisposable
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(40)]
-    public void In_the_SVG_nothing_lies_on_anything_else(int count) => IsReadable(Binary.Microvm(["topology", "--svg", .. Enumerable.Range(1, count).Select(n => Vm(n))]).Out, count);
+    public void In_the_SVG_nothing_lies_on_anything_else(int count) => IsReadable(Binary.Microvm(["topology", "--svg", "--all", .. Enumerable.Range(1, count).Select(n => Vm(n))]).Out, count);
+
+    private string Fleet(int vms) => string.Join(',', Enumerable.Range(1, vms).Select(n => $$"""
+        "web{{n:00}}":{"config":{"microvm":{"interfaces":[{"type":"tap","id":"vm-{{n}}","mac":"02:00:00:00:01:{{n:x2}}","bridge":"br{{n % 2}}"}]} } }
+        """));
+
+    [Fact]
+    public void One_VM_or_one_bridge_is_drawn_alone_and_a_crowd_is_one_node()
+    {
+        File.WriteAllText(At("fleet.json"), $$"""{"microvm":{"vms":{ {{Fleet(50)}},"two":{"config":{"microvm":{"interfaces":[{"type":"tap","id":"vm-t1","mac":"02:00:00:00:02:01","bridge":"br0"},{"type":"tap","id":"vm-t2","mac":"02:00:00:00:02:02","bridge":"br9"}]} } } } } }""");
+        string Drawn(params string[] more) => Binary.Microvm(["topology", At("fleet.json"), .. more]).Out;
+        Assert.Matches(@"^br0 \(bridge\)\n├─ vm-t1 .*\n│  └─ two .*\n└─ 25 interfaces \(each with --all\)\n   └─ 25 VMs \(web02 to web50\)\nbr9 \(bridge\)\n└─ vm-t2 .*\n   └─ two .*\n$", Drawn("--bridge", "br0"));
+        Assert.Matches(@"^br0 \(bridge\)\n└─ vm-4 .*\n   └─ web04 .*\n$", Drawn("--vm", "web04"));
+        Assert.Equal(2 * 50 + 4 + 3, Drawn("--all").Count(c => c == '\n'));
+        Assert.Contains("25 VMs", Drawn("--svg"), StringComparison.Ordinal);
+        var unknown = Binary.Microvm("topology", At("fleet.json"), "--vm", "web99");
+        Assert.Equal((2, "microvm: there is no VM 'web99' in the picture; 'microvm topology' without --vm shows all"), (unknown.Code, unknown.Err.Split('\n')[0]));
+    }
 
     [Fact]
     public void Long_and_wide_names_stay_inside_their_boxes()

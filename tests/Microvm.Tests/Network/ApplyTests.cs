@@ -283,6 +283,20 @@ public sealed class ApplyTests : IDisposable
     }
 
     [Fact]
+    public void Down_of_a_file_takes_the_VM_that_is_chosen_alone_and_none_where_the_file_does_not_have_it()
+    {
+        using var folder = new Folder();
+        string Config(string id) => $$"""{"config":{"microvm":{"interfaces":[{{NetworkHost.Tap(id)}}] } } }""";
+        var file = folder.File("fleet.json", $$"""{"microvm":{"vms":{"a":{{Config("vm-a1")}},"b":{{Config("vm-b1")}} } } }""");
+        _host.Done("up", file);
+        var unknown = _host.Microvm("down", file, "--vm", "a", "--vm", "c");
+        Assert.True(unknown.Code == 2 && unknown.Err.Contains("has no VM 'c'; it has: a, b", StringComparison.Ordinal), unknown.Err);
+        Assert.Equal((true, true), (_host.Has("vm-a1"), _host.Has("vm-b1")));
+        _host.Done("down", file, "--vm", "a");
+        Assert.Equal((false, true), (_host.Has("vm-a1"), _host.Has("vm-b1")));
+    }
+
+    [Fact]
     public void Many_at_once_on_overlapping_declarations_end_as_some_order_would()
     {
         var files = Enumerable.Range(0, 3).Select(n => _host.Declare($"vm{n}", 1 + (n & 1), [.. Enumerable.Range(0, 8).Select(i => NetworkHost.Tap($"t{n}-{i}"))])).ToList();

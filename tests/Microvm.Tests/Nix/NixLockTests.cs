@@ -44,7 +44,7 @@ public sealed class NixLockTests : IDisposable
         Assert.All((string[])["x64", "arm64"], a => Assert.All((string[])[$"runtime.linux-{a}.Microsoft.DotNet.ILCompiler", $"Microsoft.NETCore.App.Runtime.NativeAOT.linux-{a}"], p => Assert.Contains($"\"{p}\"", text, StringComparison.Ordinal)));
         if (Environment.GetEnvironmentVariable("MICROVM_TEST_ALL") is null)
         {
-            return; // It downloads the other architecture's compiler.
+            Assert.Skip("It downloads the other architecture's compiler: ./test.sh --all");
         }
         var written = Binary.Run(Path.Combine(Binary.Root, "scripts", "nix-deps.sh"), null, "-");
         Assert.True(written.Code == 0, written.Err);
