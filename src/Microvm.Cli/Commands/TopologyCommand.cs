@@ -42,8 +42,9 @@ internal static class TopologyCommand
         // Of what is not brought up at all, the declaration alone is drawn.
         var isUp = seen.Any(i => i.Link is not null);
         var whole = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null) : TopologyGraph.Of(seen, survey.Links);
-        var part = Part(whole, result.GetValue(s_vm)!, result.GetValue(s_bridge)!);
-        var graph = result.GetValue(s_all) ? part : part.Folded();
+        var vm = result.GetValue(s_vm)!;
+        // One that is asked for by name may be of a crowd.
+        var graph = Part(vm.Length > 0 || result.GetValue(s_all) ? whole : whole.Folded(), vm, result.GetValue(s_bridge)!);
         var output = result.GetValue(s_output);
         var text = result.GetValue(s_dot) ? TextDrawings.Dot(graph)
             : result.GetValue(s_mermaid) ? TextDrawings.Mermaid(graph)

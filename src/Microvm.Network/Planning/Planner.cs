@@ -223,7 +223,7 @@ internal sealed class Planner
 
     private Step Keep(DesiredLink want, Link link, uint group, Link? bridge, int lower)
     {
-        var note = lower == 0 ? bridge is { Up: false } ? $"its bridge '{bridge.Name}' is down: ip link set {bridge.Name} up" : null : _byIndex[lower] switch
+        var note = lower == 0 ? null : _byIndex[lower] switch
         {
             { Up: false } device => $"its lower device '{device.Name}' is down: ip link set {device.Name} up",
             { Carrier: false } device => $"its lower device '{device.Name}' has no carrier",

@@ -38,6 +38,7 @@ public sealed partial class NixProcessTests : IDisposable
         "balloon" => ["balloon", file, "100"],
         "fleet up" or "fleet down" => [.. command.Split(' '), host, "--state-dir", $"{root}/state"],
         "plan" or "up" or "down" or "watch" or "metrics" or "top" or "status" or "topology" or "run" or "doctor" => [command, file, "--netns", netns],
+        "reach" => ["reach", "host", "internet", file, "--netns", netns],
         "network up" => ["network", "up", "home", file, "--netns", netns],
         _ => [command, file],
     };
