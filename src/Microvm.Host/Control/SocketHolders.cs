@@ -15,7 +15,7 @@ public sealed class SocketHolders
     /// <summary>Root and the user of this process. The owner of the directory is one in any case: all that lies there is theirs.</summary>
     public static SocketHolders Ours { get; } = new([]);
 
-    /// <summary>Those of a declared VM: the caller behind sudo, the declaration's owner, and <c>microvm.user</c> besides.</summary>
+    /// <summary>Those of a declared VM: the caller behind sudo, the declaration's owner, for root's the user of the units, and <c>microvm.user</c> besides.</summary>
     /// <param name="file">The declaration; - for standard input.</param>
     /// <param name="user"><c>microvm.user</c>; null where none is declared.</param>
     public static SocketHolders Of(string file, string? user)
@@ -28,6 +28,11 @@ public sealed class SocketHolders
         if (FileStatus.OfTarget(file) is { } declaration)
         {
             users.Add(declaration.User);
+            // Root's VMs are the host's, whose units run hypervisors as this user.
+            if (declaration.User == 0 && AccountFile.Number(AccountFile.Users, "microvm") is { } unit)
+            {
+                users.Add(unit);
+            }
         }
         if (user is not null && PosixUser.Find(user) is { } declared)
         {
@@ -52,7 +57,7 @@ public sealed class SocketHolders
         var (process, user) = SocketFile.Peer(connection);
         if (!Has(user, path))
         {
-            throw new ControlException($"user {user} listens at {Printable.Of(path)}{(process > 0 ? $" (process {process})" : "")}, whose VM that is not, so nothing was asked of it; a VM of this user's needs microvm.user");
+            throw new ControlException($"user {user} listens at {Printable.Of(path)}{(process > 0 ? $" (process {process})" : "")}, whose VM that is not, so nothing was asked of it; if it is that user's VM, ask as that user, or set microvm.user");
         }
     }
 }

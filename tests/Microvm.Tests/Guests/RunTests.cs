@@ -47,7 +47,7 @@ public sealed class RunTests : IDisposable
     [Fact]
     public void Of_a_file_with_more_VMs_one_is_chosen_by_its_name()
     {
-        string Config(string id) => $$$"""{"config":{"microvm":{"hypervisor":"qemu","qemu":{"package":"{{{Home}}}"},"kernel":"/dev/null","socket":"{{{Home}}}/{{{id}}}.sock","vsock":{"cid":7},"interfaces":[{"type":"user","id":"{{{id}}}","mac":"02:00:00:00:00:0{{{id[^1]}}}"}]} } }""";
+        string Config(string id) => $$$"""{"config":{"microvm":{"hypervisor":"qemu","qemu":{"package":"{{{Home}}}"},"kernel":"/dev/null","socket":"{{{Home}}}/{{{id}}}.sock","vsock":{"cid":1{{{id[^1]}}}},"interfaces":[{"type":"user","id":"{{{id}}}","mac":"02:00:00:00:00:0{{{id[^1]}}}"}]} } }""";
         var file = _folder.File("host.json", $$"""{"microvm":{"vms":{"one":{{Config("vm-g1")}},"two":{{Config("vm-g2")}} } } }""");
         var run = Binary.Microvm("run", file, "--vm", "two");
         Assert.True(run.Code == 0, run.Err);
