@@ -30,9 +30,25 @@ internal static class UsageErrors
     /// <summary>What other programs call what ours do.</summary>
     private static readonly Dictionary<string, string> s_elsewhere = new()
     {
-        ["ls"] = "list", ["ps"] = "status", ["rm"] = "remove", ["delete"] = "remove", ["destroy"] = "remove", ["undefine"] = "remove", ["kill"] = "stop",
-        ["boot"] = "start", ["launch"] = "run", ["define"] = "create", ["exec"] = "ssh", ["shell"] = "ssh", ["log"] = "logs", ["mv"] = "rename",
-        ["validate"] = "check", ["lint"] = "check", ["diff"] = "plan", ["apply"] = "up", ["tcpdump"] = "capture",
+        ["ls"] = "list",
+        ["ps"] = "status",
+        ["rm"] = "remove",
+        ["delete"] = "remove",
+        ["destroy"] = "remove",
+        ["undefine"] = "remove",
+        ["kill"] = "stop",
+        ["boot"] = "start",
+        ["launch"] = "run",
+        ["define"] = "create",
+        ["exec"] = "ssh",
+        ["shell"] = "ssh",
+        ["log"] = "logs",
+        ["mv"] = "rename",
+        ["validate"] = "check",
+        ["lint"] = "check",
+        ["diff"] = "plan",
+        ["apply"] = "up",
+        ["tcpdump"] = "capture",
     };
 
     private static string? Meant(string word, Command command)

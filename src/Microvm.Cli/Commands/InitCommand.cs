@@ -31,8 +31,10 @@ internal static class InitCommand
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("init", "Write a first declaration with comments, after asking up to four questions",
         ["microvm init", "microvm init --guest debian web", "microvm init --name web --type tap --bridge br0 -o web.nix", "microvm init --name web --type user --hypervisor qemu -o -", "microvm init --name web --type macvtap --link eth0 -o web.json"])
-    { Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and network or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap, network default. The MAC address is derived from the name, as by 'microvm mac'.",
-        "--guest debian makes VM-NAME.img (a root disk), VM-NAME.vmlinuz and VM-NAME.initrd beside the declaration, with mmdebstrap in a user namespace, so without root. It asks nothing: the type is user unless an option sets another, and root logs in over ssh with your key. The guest uses DHCP, its file system grows to the size of the disk, and its serial console is logged in as root."] },
+    {
+        Details = ["On a terminal it asks for whatever no option sets: name, hypervisor, type, and network or lower device. Without a terminal it uses defaults: the name vm, qemu, type tap, network default. The MAC address is derived from the name, as by 'microvm mac'.",
+        "--guest debian makes VM-NAME.img (a root disk), VM-NAME.vmlinuz and VM-NAME.initrd beside the declaration, with mmdebstrap in a user namespace, so without root. It asks nothing: the type is user unless an option sets another, and root logs in over ssh with your key. The guest uses DHCP, its file system grows to the size of the disk, and its serial console is logged in as root."]
+    },
         Run, s_vm, s_guest, s_release, s_mirror, s_key, s_port, s_size, s_name, s_hypervisor, s_type, s_id, s_network, s_bridge, s_link, s_output);
 
     private static Option<string?> Choice(string name, string description, IReadOnlyList<string> choices)

@@ -30,7 +30,8 @@ internal sealed record DesiredNetwork(DeclaredNetwork Declared, IReadOnlyList<Ne
 
     private static IEnumerable<NetworkMember> MembersOf(MicrovmConfig vm, string network) => vm.Interfaces.Where(i => i.Network == network)
         .Select((i, n) => new NetworkMember(vm.Name, i.Id.Value, i.Mac, HostOf(vm.Name, n), i.Addresses,
-            i.Id == vm.Interfaces.First(f => f.Network is not null).Id ? vm.NetworkForwards : []) { Egress = i.Egress });
+            i.Id == vm.Interfaces.First(f => f.Network is not null).Id ? vm.NetworkForwards : [])
+        { Egress = i.Egress });
 
     /// <summary>A label of a domain name; further interfaces of a VM are numbered.</summary>
     private static string HostOf(string vm, int n)

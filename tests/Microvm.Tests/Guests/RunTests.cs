@@ -61,7 +61,7 @@ public sealed class RunTests : IDisposable
             Assert.True(told.Code == 2 && told.Err.Contains($"'{command[0]}' is about one VM, and this declares more; choose one with --vm: one, two", StringComparison.Ordinal), told.Err);
             Assert.Contains("declares no VM 'three'", Binary.Microvm([.. command[..2], "--vm", "three", .. command[2..]]).Err, StringComparison.Ordinal);
         }
-        foreach (var (words, said) in ((string[], string)[])[ (["run", file, "--vm", "three"], "the file declares no VM 'three'; it declares: one, two")])
+        foreach (var (words, said) in ((string[], string)[])[(["run", file, "--vm", "three"], "the file declares no VM 'three'; it declares: one, two")])
         {
             var told = Binary.Microvm(words);
             Assert.Equal(2, told.Code);

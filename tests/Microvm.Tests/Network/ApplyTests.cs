@@ -1,8 +1,8 @@
-using Microvm.Network.Applying;
 using System.Diagnostics;
 using Microvm.Declaration;
 using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Network.Applying;
 
 namespace Microvm.Tests;
 
