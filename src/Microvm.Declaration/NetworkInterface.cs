@@ -31,6 +31,20 @@ internal static class InterfaceTypeWords
     };
 }
 
+/// <summary>The modes of macvtaps as they are written. Scripts rely on these words; they never change.</summary>
+internal static class MacvtapModeWords
+{
+    internal static string Word(this MacvtapMode mode) => mode switch
+    {
+        MacvtapMode.Private => "private",
+        MacvtapMode.Vepa => "vepa",
+        MacvtapMode.Bridge => "bridge",
+        MacvtapMode.Passthru => "passthru",
+        MacvtapMode.Source => "source",
+        _ => throw new ArgumentOutOfRangeException(nameof(mode), mode, "no such mode"),
+    };
+}
+
 /// <summary>How a macvtap filters (<c>MACVLAN_MODE_*</c> in linux/if_link.h).</summary>
 public enum MacvtapMode
 {

@@ -68,11 +68,7 @@ internal sealed record HostState(IReadOnlyList<Link> Links, IReadOnlyDictionary<
         var guarded = wanted.Where(w => w.AntiSpoof == Declaration.AntiSpoof.Ip).ToList();
         var guards = Resources.GuardTable.Read(guarded.Count > 0);
         var reserved = Networks.Reservation.ByMac(guarded.Select(w => w.Network).OfType<string>().Distinct().SelectMany(n => Networks.Reservation.All(new(n))));
-        if (macvlans.Count == 0)
-        {
-            return Of(links) with { Forwarding = forwarding, Guards = guards, Reserved = reserved, Holders = new(links, new Dictionary<int, MacvtapNode>()) };
-        }
-        var nodes = MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
+        var nodes = macvlans.Count == 0 ? new Dictionary<int, MacvtapNode>() : MacvtapDevice.Find(macvlans.Where(l => l.Kind == "macvtap").Select(l => (l.Name, l.Index)));
         var redirects = new Dictionary<int, int>();
         foreach (var link in macvlans.Where(l => l.Kind != "macvtap"))
         {

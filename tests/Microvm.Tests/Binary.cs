@@ -71,6 +71,17 @@ public sealed class Namespace : IDisposable
     /// <summary>All that the kernel says of the links, to compare before with after; without what it finds out by itself a moment later.</summary>
     public string Links() => System.Text.RegularExpressions.Regex.Replace(Ip("-d", "-j", "link"), "\"(NO-CARRIER|LOWER_UP)\",?|\"operstate\":\"[A-Z]*\",?", "");
 
+    /// <summary>What is beyond this host: a veth pair leads there, <c>out0</c> here and <c>far0</c> in it, and so does the default route.</summary>
+    internal void GetsOutTo(Namespace far)
+    {
+        Ip("link", "add", "out0", "type", "veth", "peer", "name", "far0", "netns", far.Name);
+        Ip("addr", "add", "203.0.113.10/24", "dev", "out0");
+        Ip("link", "set", "out0", "up");
+        far.Ip("addr", "add", "203.0.113.1/24", "dev", "far0");
+        far.Ip("link", "set", "far0", "up");
+        Ip("route", "add", "default", "via", "203.0.113.1");
+    }
+
     /// <summary>Opens a queue of a tap with one, as a running VM does.</summary>
     internal Microvm.Linux.TunDevice.Tap Hold(string tap)
     {

@@ -46,5 +46,5 @@ internal static class DownCommand
 
     private static IReadOnlyList<MicrovmConfig> Chosen(IReadOnlyList<MicrovmConfig> vms, string[] names) =>
         names.FirstOrDefault(n => vms.All(v => v.Name != n)) is not { } unknown ? [.. vms.Where(v => names.Contains(v.Name))]
-            : throw new UsageException($"the declaration has no VM '{Printable.Of(unknown)}'; it has: {string.Join(", ", vms.Select(v => Printable.Of(v.Name)).Order(StringComparer.Ordinal))}. For one whose declaration is gone, leave the file out: sudo microvm down --vm {Printable.Of(Host.Shell.Quote(unknown))}");
+            : throw new UsageException($"the declaration has no VM '{Printable.Of(unknown)}'; it has: {ChosenVm.Names(vms)}. For one whose declaration is gone, leave the file out: sudo microvm down --vm {Printable.Of(Host.Shell.Quote(unknown))}");
 }

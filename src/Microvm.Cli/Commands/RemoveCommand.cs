@@ -23,9 +23,10 @@ internal static class RemoveCommand
         var vm = VmHost.Existing(state, result.GetValue(VmHost.Name)!);
         var registry = VmHost.Registry(state);
         var unit = Systemctl.States([vm.Name]).GetValueOrDefault(vm.Name.Unit);
-        if (unit is { Active: not ("inactive" or "failed") } && !result.GetValue(s_stop))
+        var runs = unit is { Active: not ("inactive" or "failed") };
+        if (runs && !result.GetValue(s_stop))
         {
-            Console.Error.WriteLine($"microvm: '{vm.Name}' is {unit.Active}; stop it first: microvm stop {vm.Name}, or use --stop");
+            Console.Error.WriteLine($"microvm: '{vm.Name}' is {unit!.Active}; stop it first: microvm stop {vm.Name}, or use --stop");
             return 1;
         }
         if (registry.Data(vm.Name) is { Count: > 0 } data && !result.GetValue(s_data))
@@ -33,7 +34,7 @@ internal static class RemoveCommand
             Console.Error.WriteLine($"microvm: {vm.Path} holds {string.Join(", ", data.Take(5).Select(d => Printable.Of(d)))}{(data.Count > 5 ? $" and {data.Count - 5} more" : "")}; take along what is worth keeping, then: microvm remove --data {vm.Name}");
             return 1;
         }
-        if (unit is { Active: not ("inactive" or "failed") } && VmHost.Power([vm], "stop") is not 0 and var failed)
+        if (runs && VmHost.Power([vm], "stop") is not 0 and var failed)
         {
             return failed;
         }

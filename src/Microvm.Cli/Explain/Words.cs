@@ -92,7 +92,7 @@ internal static class Words
         var ours = $"marked as ours by its alias microvm:{a.Vm}/{i.Id}, and left alone by 'up' while it is right";
         return a.Kind switch
         {
-            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath when i.Type == InterfaceType.Macvtap => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode!.ToString()!.ToLowerInvariant()}), up and with the guest's MAC; it is {ours}.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath when i.Type == InterfaceType.Macvtap => $"'up' makes the macvtap {i.Id} on {i.MacvtapLink} (mode {i.MacvtapMode?.Word()}), up and with the guest's MAC; it is {ours}.",
             AttachmentKind.TapByName or AttachmentKind.TapByFd => $"'up' makes the tap {i.Id}{(a.MultiQueue ? " with multi_queue" : "")}{(i.Bridge is { } b ? $", attaches it to the bridge {b}, which must be there," : "")} and brings it up; it is {ours}.",
             AttachmentKind.BridgeHelper => $"nothing before the start; qemu-bridge-helper then makes a tap and puts it onto {i.Bridge}, if /etc/qemu/bridge.conf allows that.",
             AttachmentKind.TapRedirect => $"'up' makes a macvlan on {i.MacvtapLink} with the guest's MAC and the tap {i.Id}, and has the kernel redirect (mirred) all frames of the one to the other; both are marked as ours by aliases that begin with microvm:{a.Vm}/{i.Id}, and left alone by 'up' while they are right.",

@@ -20,7 +20,7 @@ internal static class RunnerFacts
         var macvtaps = vm.Interfaces.Where(i => i.Type == InterfaceType.Macvtap).ToList();
         if (macvtaps.Count > 0)
         {
-            yield return ("macvtap-interfaces", string.Concat(macvtaps.Select(m => $"{m.Id} {m.Mac} {m.MacvtapLink} {m.MacvtapMode.ToString()!.ToLowerInvariant()}\n")));
+            yield return ("macvtap-interfaces", string.Concat(macvtaps.Select(m => $"{m.Id} {m.Mac} {m.MacvtapLink} {m.MacvtapMode?.Word()}\n")));
         }
         // A tag that can't be the name of a directory has none.
         foreach (var share in vm.Shares.Where(s => s.IsVirtiofs && s.Tag is not ("" or "." or "..") && !s.Tag.Contains('/') && !s.Tag.Contains('\0')))

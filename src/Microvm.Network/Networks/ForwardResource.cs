@@ -81,7 +81,7 @@ internal static class ForwardResource
             text.Append("\t}\n");
         }
 
-        static string Chain(NetworkMember member) => $"egress-{member.Mac.ToString().Replace(":", "", StringComparison.Ordinal)}";
+        static string Chain(NetworkMember member) => $"egress-{member.Mac.ToHex()}";
     }
 
     private static void Forwards(StringBuilder text, NetworkSite site, NetworkMember member, Reservation own)

@@ -45,9 +45,7 @@ internal static class MemberResource
     private static IPAddress OutOf(PrefixedAddress own, MacAddress mac)
     {
         var bytes = own.At(0).GetAddressBytes();
-        var m = Convert.FromHexString(mac.ToString().Replace(":", "", StringComparison.Ordinal));
-        byte[] host = [(byte)(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]];
-        host.CopyTo(bytes, 8);
+        mac.InterfaceIdentifier().CopyTo(bytes, 8);
         return new(bytes);
     }
 

@@ -18,6 +18,7 @@ internal sealed class Planner
     private readonly ILookup<int, Link> _onLower;
     private readonly ILookup<int, Link> _passthruOnLower;
     private readonly HashSet<string> _contendedLowers;
+    private readonly SettingRules _settings;
     private KernelRules? _rules;
     private readonly Dictionary<int, int> _newPorts = [];
     private readonly Dictionary<uint, string?> _groups = [];
@@ -53,6 +54,7 @@ internal sealed class Planner
             }
         }
         _contendedLowers = Contended();
+        _settings = new(_wanted, state, _byIndex, _going);
     }
 
     /// <summary>The link of that name or altname. The kernel keeps both in one table, so no two links share one.</summary>
@@ -178,8 +180,9 @@ internal sealed class Planner
         var taken = _byName.GetValueOrDefault(want.Name);
         var mine = taken?.Alias == want.Alias ? taken : _byAlias.GetValueOrDefault(want.Alias);
         var link = mine ?? taken;
-        if (!MtuFits(want, link, bridge, lower) || !CanGuard(want) || !RoutesFree(want, link))
+        if (_settings.Unmet(want, link, bridge, lower) is var (unmet, why))
         {
+            Refuse(unmet, want, why);
             return;
         }
         if (taken is not null && taken != mine && IsToBeRenamed(taken))
@@ -247,65 +250,6 @@ internal sealed class Planner
 
     private static string Lowers(DesiredLink want, Link? bridge) => bridge is null || !(want.Mtu < bridge.Mtu) ? ""
         : $"; '{bridge.Name}' takes on its MTU of {want.Mtu}, unless its own was set (ip link set dev {bridge.Name} mtu {bridge.Mtu})";
-
-    /// <summary>Whether frames of the declared MTU pass what the link is on.</summary>
-    private bool MtuFits(DesiredLink want, Link? link, Link? bridge, int lower)
-    {
-        if (want.Mtu is not { } mtu)
-        {
-            return true;
-        }
-        // A bridge has the smallest MTU of its ports, unless its own was set (br_mtu_auto_adjust() in net/bridge/br_if.c): it may be this one's.
-        if (bridge is not null && bridge.Mtu < mtu && !(link?.Master == bridge.Index && link.Mtu <= bridge.Mtu))
-        {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should have an MTU of {mtu}, and its bridge '{bridge.Name}' has {bridge.Mtu}, so larger packets would be lost there; "
-                + $"raise that (ip link set dev {bridge.Name} mtu {mtu}), or declare mtu = {bridge.Mtu}");
-            return false;
-        }
-        if (_byIndex.GetValueOrDefault(lower) is { } device && device.Mtu < mtu)
-        {
-            Refuse(RefusalKind.LowerUnfit, want, $"'{want.Name}' should have an MTU of {mtu}, and its lower device '{device.Name}' has {device.Mtu}; "
-                + $"raise that (ip link set dev {device.Name} mtu {mtu}), or declare mtu = {device.Mtu}");
-            return false;
-        }
-        return true;
-    }
-
-    private bool CanGuard(DesiredLink want)
-    {
-        if (want.AntiSpoof == AntiSpoof.Ip && AddressGuard.Unfit(want) is { } unfit)
-        {
-            Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should let its guest send under its own addresses alone, and {unfit}");
-            return false;
-        }
-        if (want.AntiSpoof == AntiSpoof.Ip && _state.Guards is not null && Networks.NetworkProgram.Missing(Networks.NetworkProgram.Nft) is { } missing)
-        {
-            Refuse(RefusalKind.ProgramMissing, want, $"'{want.Name}' should let its guest send under its own addresses alone, which takes firewall rules, and {missing}");
-            return false;
-        }
-        if (want.AntiSpoof is null or AntiSpoof.Off || KernelRules.LocksPorts(_state.Links, Environment.OSVersion.Version))
-        {
-            return true;
-        }
-        Refuse(RefusalKind.BridgeUnfit, want, $"'{want.Name}' should let its guest send under its own MAC alone, and this kernel ({Environment.OSVersion.Version.ToString(2)}) can't lock a bridge's port; "
-            + "Linux 5.18 and later can. Leave antiSpoof out");
-        return false;
-    }
-
-    /// <summary>Whether nothing else is in the way of declared routes.</summary>
-    private bool RoutesFree(DesiredLink want, Link? link)
-    {
-        if (_state.HostSides?.InTheWay(want, link?.Index ?? 0) is not { } other || _going.Contains(other.Link)
-            || (other.Protocol == Route.Ours && _wanted.Any(w => w.Alias == _byIndex.GetValueOrDefault(other.Link)?.Alias)))
-        {
-            return true;
-        }
-        // What another of the declared links has of ours and is not declared there any more goes first.
-        var by = _byIndex.GetValueOrDefault(other.Link)?.Name;
-        Refuse(RefusalKind.AddressTaken, want, $"'{want.Name}' should have a route to {other.Destination}, and the host sends that {(by is null ? "another way" : $"to '{Printable.Of(by)}'")}; "
-            + $"delete that route (ip route del {other.Destination}{(by is null ? "" : $" dev {Printable.Of(by)}")}), or declare another metric: \"{other.Destination} metric {other.Metric + 1}\"");
-        return false;
-    }
 
     // A tap can have no more (MAX_MTU in drivers/net/tun.c, less the Ethernet header).
     private static uint? MtuOf(Link? bridge) => bridge is null ? null : Math.Min(bridge.Mtu, 65521);

@@ -5,7 +5,7 @@ internal static class AntiSpoofing
 {
     internal static IEnumerable<ReachStep> Of(ReachScene scene, ReachEnd.Guest guest)
     {
-        var mac = guest.Interface.Mac.ToString().Replace(":", "", StringComparison.Ordinal);
+        var mac = guest.Interface.Mac.ToHex();
         if (scene.Link(guest.Interface.Id.Value) is { Port.IsLocked: true } port && !scene.Entries[port.Index].Any(e => e.Mac == mac))
         {
             yield return new(ReachRule.AntiSpoof, ReachVerdict.No,

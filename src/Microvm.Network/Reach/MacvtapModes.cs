@@ -22,5 +22,5 @@ internal static class MacvtapModes
         };
     }
 
-    private static string Word(MacvtapMode? mode) => mode?.ToString().ToLowerInvariant() ?? "bridge";
+    private static string Word(MacvtapMode? mode) => (mode ?? MacvtapMode.Bridge).Word();
 }

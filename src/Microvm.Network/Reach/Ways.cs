@@ -35,7 +35,7 @@ internal sealed class Ways(ReachScene scene, int? port = null, string proto = "t
         var (a, b) = (Place.Of(scene, from.Interface), Place.Of(scene, to.Interface));
         if (b.IsUser)
         {
-            return [PortForwards.To(to, port, proto, $"'{to.Interface.Id}' is in a user network of its own, which nobody reaches from outside", ReachRule.UserNetwork)];
+            return [IntoUserNetwork(to)];
         }
         if (a.IsUser)
         {
@@ -102,7 +102,7 @@ internal sealed class Ways(ReachScene scene, int? port = null, string proto = "t
         var place = Place.Of(scene, to.Interface);
         if (place.IsUser)
         {
-            return [PortForwards.To(to, port, proto, $"'{to.Interface.Id}' is in a user network of its own, which nobody reaches from outside", ReachRule.UserNetwork)];
+            return [IntoUserNetwork(to)];
         }
         if (place.Lower is { } lower)
         {
@@ -111,6 +111,8 @@ internal sealed class Ways(ReachScene scene, int? port = null, string proto = "t
         var link = place.Bridge ?? to.Interface.Id.Value;
         return [.. AntiSpoofing.Of(scene, to), .. Firewalling.OfHost(scene, link, opens: true, six: false), place.Network is { } network ? NetworkWalls.Gateway(network) : Routing.ToGuest(scene, to, link)];
     }
+
+    private ReachStep IntoUserNetwork(ReachEnd.Guest to) => PortForwards.To(to, port, proto, $"'{to.Interface.Id}' is in a user network of its own, which nobody reaches from outside", ReachRule.UserNetwork);
 
     private static ReachStep Apart(ReachEnd.Guest guest, string lower) => new(ReachRule.Macvtap, ReachVerdict.No,
         $"'{guest.Interface.Id}' is a macvtap on '{lower}', and a macvtap and the host behind its lower device don't hear each other, whatever its mode");
@@ -150,7 +152,7 @@ internal sealed class Ways(ReachScene scene, int? port = null, string proto = "t
         var place = Place.Of(scene, to.Interface);
         if (place.IsUser)
         {
-            return [PortForwards.To(to, port, proto, $"'{to.Interface.Id}' is in a user network of its own, which nobody reaches from outside", ReachRule.UserNetwork)];
+            return [IntoUserNetwork(to)];
         }
         if (place.Lower is { } lower)
         {

@@ -27,11 +27,7 @@ internal sealed partial record AddressGuard(string Link, string Alias, string Ma
     internal string Words => string.Join(", ", Addresses.Split(' ').Where(a => !a.StartsWith("fe80", StringComparison.Ordinal)).Select(a => new IPAddress(Convert.FromHexString(a))));
 
     /// <summary>The address that a guest makes of its MAC on every link (EUI-64, RFC 4291): neighbours and routers are found under it.</summary>
-    private static IPAddress LinkLocal(MacAddress mac)
-    {
-        var m = mac.ToBytes();
-        return new([0xfe, 0x80, 0, 0, 0, 0, 0, 0, (byte)(m[0] ^ 2), m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]]);
-    }
+    private static IPAddress LinkLocal(MacAddress mac) => new([0xfe, 0x80, 0, 0, 0, 0, 0, 0, .. mac.InterfaceIdentifier()]);
 
     [GeneratedRegex(@"\A[A-Za-z0-9._-]+\z")] private static partial Regex Plain();
 

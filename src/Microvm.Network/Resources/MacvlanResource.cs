@@ -65,7 +65,4 @@ internal static class MacvlanResource
         string[] sorted = [.. macs.Order(StringComparer.Ordinal)];
         return sorted.Length == 0 ? "none" : string.Join(", ", sorted.Take(most)) + (sorted.Length > most ? $" and {sorted.Length - most} more" : "");
     }
-
-    /// <summary>A MAC as links show it: twelve digits.</summary>
-    internal static string ToHex(this MacAddress mac) => Convert.ToHexStringLower(mac.ToBytes());
 }

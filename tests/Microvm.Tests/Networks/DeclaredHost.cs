@@ -81,14 +81,9 @@ internal sealed class DeclaredHost : IDisposable
     internal Namespace Outside()
     {
         var far = Other();
-        Net.Ip("link", "add", "out0", "type", "veth", "peer", "name", "far0", "netns", far.Name);
-        Net.Ip("addr", "add", "203.0.113.10/24", "dev", "out0");
+        Net.GetsOutTo(far);
         Net.Ip("addr", "add", "2001:db8:1::10/64", "dev", "out0", "nodad");
-        Net.Ip("link", "set", "out0", "up");
-        far.Ip("addr", "add", "203.0.113.1/24", "dev", "far0");
         far.Ip("addr", "add", "2001:db8:1::1/64", "dev", "far0", "nodad");
-        far.Ip("link", "set", "far0", "up");
-        Net.Ip("route", "add", "default", "via", "203.0.113.1");
         Net.Ip("-6", "route", "add", "default", "via", "2001:db8:1::1");
         return far;
     }

@@ -153,12 +153,7 @@ public sealed class NetworkKindTests
         host.Net.Ip("link", "del", "out0");
         Assert.Contains("out0", host.Done("up", vm));
         Assert.Contains("is not there; guests get out once it is", host.Done("up", vm));
-        host.Net.Ip("link", "add", "out0", "type", "veth", "peer", "name", "far0", "netns", far.Name);
-        host.Net.Ip("addr", "add", "203.0.113.10/24", "dev", "out0");
-        host.Net.Ip("link", "set", "out0", "up");
-        far.Ip("addr", "add", "203.0.113.1/24", "dev", "far0");
-        far.Ip("link", "set", "far0", "up");
-        host.Net.Ip("route", "add", "default", "via", "203.0.113.1");
+        host.Net.GetsOutTo(far);
         host.Done("up", vm);
         DeclaredHost.Until("the way out", () => Pings(web, "203.0.113.1"));
     }

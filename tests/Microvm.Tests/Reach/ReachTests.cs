@@ -91,12 +91,7 @@ public sealed class ReachTests : IDisposable
     public void Declared_networks_let_out_by_nat_and_nobody_in()
     {
         using var far = new Namespace();
-        _host.Net.Ip("link", "add", "out0", "type", "veth", "peer", "name", "far0", "netns", far.Name);
-        _host.Net.Ip("addr", "add", "203.0.113.10/24", "dev", "out0");
-        _host.Net.Ip("link", "set", "out0", "up");
-        far.Ip("addr", "add", "203.0.113.1/24", "dev", "far0");
-        far.Ip("link", "set", "far0", "up");
-        _host.Net.Ip("route", "add", "default", "via", "203.0.113.1");
+        _host.Net.GetsOutTo(far);
         _host.Vm("a", "\"type\":\"tap\",\"network\":\"home\"", "10.20.0.9/24", "10.20.0.1", "\"home\":{\"addresses\":[\"10.20.0.1/24\"]}");
         _host.Vm("b", "\"type\":\"tap\",\"network\":\"home\",\"isolated\":true", "10.20.0.10/24", "10.20.0.1", "\"home\":{\"addresses\":[\"10.20.0.1/24\"]}", ",\"forwardPorts\":[{\"host\":{\"port\":8080},\"guest\":{\"port\":80} }]");
         _host.Vm("c", "\"type\":\"tap\",\"network\":\"lab\"", "10.30.0.9/24", "10.30.0.1", "\"lab\":{\"addresses\":[\"10.30.0.1/24\"],\"nat\":false}");
