@@ -57,9 +57,11 @@ internal sealed class MetricsServer(Socket listener, Func<string> page, Action<s
     {
         try
         {
+            // What the socket's file was made with, and is removed with, is not this thread's.
+            Privilege.Serve();
             Answer(client);
         }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is LinuxException or SocketException or ObjectDisposedException)
         {
             // The client left, or had to make room.
         }

@@ -137,6 +137,10 @@ internal static class Privilege
         }
     }
 
+    /// <summary>In a thread that speaks with a client of <c>metrics</c>: it keeps what looking takes.</summary>
+    /// <exception cref="LinuxException">The kernel refused.</exception>
+    internal static void Serve() => Privileges.Shrink(s_look);
+
     /// <summary>The second step of <c>run</c>: as whom the hypervisor will be started is known. Nobody else can be become from here on.</summary>
     /// <param name="user">The user of <c>microvm.user</c>; null for the caller behind sudo, or us.</param>
     internal static void StartAs(PosixUser? user)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What answers us is hostile: systemd's programs, nft, a network's leases, the name and the words of a process, names of what is there. It prints what a terminal obeys, prints without end, or hangs.
+# What answers us is hostile: systemd's programs, nft, a unit's own lines in the journal, the leases that dnsmasq writes, the name of a process that holds a link, names of what is there. It prints what a terminal obeys, prints without end, or hangs.
 . "$(dirname "$0")/common.sh"
 name=mva-$$
 ip netns add "$name"
@@ -73,6 +73,39 @@ for words in "status" "plan $work/other.json" "up $work/other.json" "down $work/
     timeout 60 "$microvm" ${words%% *} --netns "$name" ${words#"${words%% *}"} >"$work/told" 2>&1 || code=$?
     judge "$code" "names a process" "$words" "$work/told"
     [ "$words" != status ] || grep -q "^" "$work/told" && [ "$(grep -c '^b' "$work/told")" = 0 ] || reached "'$words' begins a line with the name of a process"
+done
+# dnsmasq, which runs as a user of its own, writes leases that a terminal obeys, that are no leases, no file, or have no end.
+cat >"$work/leases" <<'LEASES'
+mount -t tmpfs -o mode=755 none /run
+net=$(readlink /proc/self/ns/net); net=${net//[!0-9]/}
+folder=/run/microvm/networks/$net/n1
+mkdir -p "$folder/reservations"
+echo "02:00:00:00:00:02,10.0.0.2,web" >"$folder/reservations/web"
+cd "$folder"
+case $1 in
+    obeyed) printf '1893456000 02:\033]0;x\0077 10.0.0.2 \033[2J *\n1893456000 \302\2332J 10.0.0.3 \342\200\256evil\rx\vy *\n' >leases ;;
+    numbers) printf '%s 02:00:00:00:00:02 10.0.0.2 a *\n' 9223372036854775807 253402300799 99999999999999999999 -1 >leases ;;
+    fifo) mkfifo leases ;;
+    folder) mkdir leases ;;
+    link) ln -s /dev/zero leases ;;
+    device) mknod leases c 1 5 ;;
+    endless) truncate -s 1T leases ;;
+    line) head -c 15000000 /dev/zero | tr '\0' x >leases ;;
+    empty) printf ' \n\n   \n1 2 3\n' >leases ;;
+esac
+shift
+exec "$@"
+LEASES
+for how in obeyed numbers fifo folder link device endless line empty; do
+    for words in "network leases" "network leases --json" "network list" "ip web" "list --state-dir $state" "doctor $work/good.json"; do
+        code=0
+        # shellcheck disable=SC2086 # The same.
+        (ulimit -d 2097152; timeout -k 1 60 unshare --net --mount bash "$work/leases" "$how" "$microvm" $words) >"$work/told" 2>&1 || code=$?
+        judge "$code" "is a lease ($how)" "$words" "$work/told"
+        LC_ALL=C grep -qP '\xc2\x9b|\xe2\x80\xae|[\r\v]' "$work/told" && reached "'$words' sends to the terminal what a lease has in it: $(cat -v "$work/told")"
+        # What the host's own VMs were given is told all the same.
+        case $words in network\ leases* | ip\ web) grep -q 10.0.0.2 "$work/told" || reached "a lease ($how) keeps '$words' from telling the others: $(cat -v "$work/told")" ;; esac
+    done
 done
 # Names of what is there, for a shell that completes: none may be what it or its terminal obeys.
 mkdir -p "$state/.host/$esc[2J" "$state/\$(touch owned)"

@@ -37,6 +37,28 @@ for _ in $(seq 200); do ! grep -q "metrics at" "$work/told" || break; sleep 0.02
 [ "$(stat -c %u "$work/theirs/socket")" = "$attacker_user" ] || reached "the socket that the caller had made is user $(stat -c %u "$work/theirs/socket")'s"
 as_attacker perl -MIO::Socket::UNIX -e 'my $c = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $c "GET /metrics HTTP/1.1\r\n\r\n"; exit !(<$c> =~ / 200 /)' "$work/theirs/socket" || { echo "the caller gets no metrics from their socket" >&2; exit 2; }
 ! as_attacker kill -TERM "$served" 2>/dev/null || reached "the caller ended root's 'metrics'"
+# Who speaks for a client has nothing of what the socket was made with (CAP_DAC_OVERRIDE, 2).
+"$microvm" metrics --netns "$name" --socket "$work/theirs/roots" "$work/good.json" >"$work/told" 2>&1 &
+roots=$!
+for _ in $(seq 200); do ! grep -q "metrics at" "$work/told" || break; sleep 0.02; done
+before=" $(ls "/proc/$roots/task" | tr '\n' ' ')"
+seen='' least=yes
+perl -MIO::Socket::UNIX -e 'my $c = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; sleep 100' "$work/theirs/roots" &
+for _ in $(seq 100); do
+    for thread in $(ls "/proc/$roots/task"); do
+        [[ $before != *" $thread "* ]] || continue
+        held=$(sed -n 's/^CapPrm:\s*//p' "/proc/$roots/task/$thread/status" 2>/dev/null) || continue
+        [ -n "$held" ] || continue
+        seen=$held
+        (( 16#$held & 2 )) || least=''
+    done
+    [ -n "$least" ] || break
+    sleep 0.02
+done
+[ -n "$seen" ] || { echo "no thread serves the client" >&2; exit 2; }
+[ -z "$least" ] || reached "who speaks for a client of 'metrics --socket' has CAP_DAC_OVERRIDE: $seen"
+kill "$roots"
+wait "$roots" || true
 # The directory is exchanged for a link to root's own: only the socket that was made goes, where it was made.
 mkdir -m 755 "$work/roots"
 perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die' "$work/roots/socket"

@@ -22,6 +22,7 @@ internal static class SshCommand
         Details =
         [
             "Neither a network nor an address is needed: with microvm.vsock.cid the connection goes through vsock, by the host's kernel (QEMU, crosvm, kvmtool, Alioth, StratoVirt) or by the hypervisor (cloud-hypervisor, Firecracker, whose socket is the VM's user's, so use sudo). Without vsock a port in microvm.forwardPorts is used that leads to the guest's port 22.",
+            "With sudo, ssh runs as the person behind it: with their keys, known hosts and settings, and without root's rights. Root only reads the VM's directory and connects.",
             "In the guest an SSH server must listen on vsock port 22. systemd 256 and later does so by itself where sshd is installed; in a NixOS guest microvm.vsock.ssh.enable turns it on. Over vsock no host key is asked about: nobody is between this host and its VM.",
         ],
         ExitCodes = [("0 to 255", "that of ssh: the command's own, or 255 where the connection failed"), ("1", "the VM does not run"), ("2", "wrong usage, or the declaration knows no way into the guest")],
@@ -84,6 +85,9 @@ internal static class SshCommand
             // A second -- would be the command's; a word with a dash in front would be ssh's.
             words.AddRange(command[0].StartsWith('-') ? throw new UsageException("a command's first word is a program, not an option") : command);
         }
+        // ssh reads the keys, the known hosts and the settings of whoever runs it, and runs what an option says: with sudo, all that is the person's behind it.
+        Caller.Keep([]);
+        Caller.Become();
         PosixProcess.Exec(words);
         return 1;
     }
@@ -95,9 +99,13 @@ internal static class SshCommand
             // A port of the host is anybody's: the guest's key is kept under the VM's name, and asked for.
             return ["-p", Number(forward.HostPort), "-o", $"HostKeyAlias={name}.microvm", "-o", "StrictHostKeyChecking=accept-new"];
         }
-        var to = way is GuestSshWay.HypervisorSocket { Path: var path } ? Path.GetFullPath(path, folder) : Number(((GuestSshWay.Vsock)way).Cid);
+        string[] connect = [SshConnectCommand.Name, "--", way is GuestSshWay.HypervisorSocket { Path: var path } ? Path.GetFullPath(path, folder) : Number(((GuestSshWay.Vsock)way).Cid), Number(port), holders.Words];
+        if (way is GuestSshWay.HypervisorSocket && Caller.BehindSudo is { } person and not 0)
+        {
+            connect = [SshConnectCommand.Name, "--", OfferedConnection.Offer(connect, person)];
+        }
         // A shell of ssh's reads the line, after ssh has looked for its %-words.
-        var proxy = string.Join(' ', ((string[])[VmHost.Binary, SshConnectCommand.Name, "--", to, Number(port), holders.Words]).Select(Shell.Quote)).Replace("%", "%%", StringComparison.Ordinal);
+        var proxy = string.Join(' ', ((string[])[VmHost.Binary, .. connect]).Select(Shell.Quote)).Replace("%", "%%", StringComparison.Ordinal);
         return ["-o", $"ProxyCommand={proxy}", "-o", "ProxyUseFdpass=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
     }
 

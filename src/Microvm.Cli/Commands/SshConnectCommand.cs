@@ -10,12 +10,13 @@ internal static class SshConnectCommand
 {
     internal const string Name = "ssh-connect";
     private static readonly Argument<string> s_to = new("CID-OR-SOCKET");
-    private static readonly Argument<int> s_port = new("PORT");
-    private static readonly Argument<string> s_holders = new("USERS");
+    private static readonly Argument<int> s_port = new("PORT") { Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string> s_holders = new("USERS") { Arity = ArgumentArity.ZeroOrOne };
+    private static readonly Argument<string?> s_offer = new("OFFER") { Arity = ArgumentArity.ZeroOrOne };
 
     internal static Command Create()
     {
-        var command = Verb.Define(Name, "Connects ssh to a guest's vsock port", [], Run, s_to, s_port, s_holders);
+        var command = Verb.Define(Name, "Connects ssh to a guest's vsock port", [], Run, s_to, s_port, s_holders, s_offer);
         command.Hidden = true;
         return command;
     }
@@ -23,12 +24,19 @@ internal static class SshConnectCommand
     private static int Run(ParseResult result)
     {
         var (to, port) = (result.GetValue(s_to)!, result.GetValue(s_port));
+        if (to.StartsWith(OfferedConnection.Mark))
+        {
+            using var offered = OfferedConnection.Take(to);
+            PassedDescriptor.Send(StandardOutput, offered.Value);
+            return 0;
+        }
         if (!to.Contains('/'))
         {
             using var connection = Kernel(uint.Parse(to, System.Globalization.CultureInfo.InvariantCulture), (uint)port);
             PassedDescriptor.Send(StandardOutput, connection.Value);
             return 0;
         }
+        using var asked = result.GetValue(s_offer) is { } offer ? OfferedConnection.Await(offer) : null;
         var holders = SocketHolders.Parse(result.GetValue(s_holders)!);
         // The VM's user may have put another socket in its place: what is reached then is what this user may reach.
         if (PosixProcess.EffectiveUser == 0 && FileStatus.Of(to) is { } there && holders.Has(there.User, to))
@@ -36,7 +44,7 @@ internal static class SshConnectCommand
             PosixProcess.Become(there.User, there.Group);
         }
         using var socket = VsockMultiplexer.Open(to, port, holders);
-        PassedDescriptor.Send(StandardOutput, (int)socket.Handle);
+        PassedDescriptor.Send((int?)asked?.Handle ?? StandardOutput, (int)socket.Handle);
         return 0;
     }
 

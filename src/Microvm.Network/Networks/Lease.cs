@@ -13,10 +13,12 @@ internal sealed record Lease(string Mac, IPAddress Address, string? Host, DateTi
     /// <summary>All of a network, IPv4's first, as dnsmasq wrote them: expiry, MAC or identity, address, name, client id.</summary>
     internal static IReadOnlyList<Lease> All(NetworkFolder folder)
     {
+        // Beyond the year 9999, which a lease can't mean, there is no date.
+        var latest = DateTimeOffset.MaxValue.AddDays(-1).ToUnixTimeSeconds();
         var leases = new List<Lease>();
         foreach (var line in (folder.Read(File) ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
-            if (line.Split(' ') is [var expires, var mac, var address, var host, ..] && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && IPAddress.TryParse(address, out var ip))
+            if (line.Split(' ') is [var expires, var mac, var address, var host, ..] && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) && seconds <= latest && IPAddress.TryParse(address, out var ip))
             {
                 leases.Add(new(mac, ip, host == "*" ? null : host, seconds == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(seconds)));
             }

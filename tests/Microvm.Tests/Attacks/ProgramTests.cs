@@ -24,6 +24,7 @@ public sealed partial class ProgramTests
         ("src/Microvm.Host/Run/UserNetwork.cs", "a companion that lives as long as the VM; a pipe of bounded reads tells that it is ready"),
         ("src/Microvm.Host/Run/UserNetworkCompanion.cs", "slirp4netns, as long as the VM; the same"),
         ("src/Microvm.Host/Run/VirtiofsDaemons.cs", "virtiofsd, as long as the VM; into the journal"),
+        ("src/Microvm.Cli/OfferedConnection.cs", "ourselves, as the ssh that asks for the connection lives; nothing of it is read"),
         ("src/Microvm.Host/GuestConsole/ConsoleJob.cs", "the hypervisor itself; its console goes through ConsoleRelay"),
     ];
 

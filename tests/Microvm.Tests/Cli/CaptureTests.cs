@@ -92,6 +92,28 @@ public sealed class CaptureTests : IDisposable
         Assert.All(questions, f => Assert.Equal(Outbound, f.Direction));
     }
 
+    /// <summary>What a guest sends goes into the file alone; of the host's own names, which may be anything, the terminal obeys none.</summary>
+    [Fact]
+    public void Names_with_escapes_and_frames_with_escapes_are_not_obeyed_by_a_terminal()
+    {
+        const string escape = "\u001b", name = $"{escape}[31m\u202ex";
+        _host.Ip("link", "set", "vm-a1", "down");
+        _host.Ip("link", "set", "vm-a1", "name", name);
+        _host.Ip("link", "set", name, "up", "alias", $"microvm:{escape}[2J/vm-a1");
+        var file = _folder.File("c.pcapng", "");
+        using var capture = Start("vm-a1", "-o", file);
+        Assert.Equal(0, Binary.Run("ip", null, "netns", "exec", _guest.Name, "ping", "-q", "-c", "1", "-W", "1", "-p", "1b5b324a", "10.9.8.1").Code is 1 or 0 ? 0 : 2);
+        Signal(capture, "INT");
+        var told = capture.StandardError.ReadToEnd();
+        Assert.Contains("\\u{1b}[31m\\u{202e}x", told, StringComparison.Ordinal);
+        Assert.DoesNotContain(escape, told, StringComparison.Ordinal);
+        Assert.DoesNotContain("\u202e", told, StringComparison.Ordinal);
+        Assert.Contains("\u001b[2J", System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(file)), StringComparison.Ordinal);
+        var missing = Binary.Microvm("capture", "--netns", _host.Name, $"{escape}[2J", "-o", file).Err;
+        Assert.Contains("\\u{1b}[2J", missing, StringComparison.Ordinal);
+        Assert.DoesNotContain(escape, missing, StringComparison.Ordinal);
+    }
+
     private const uint Inbound = 1, Outbound = 2;
     private static int Ethertype(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(12));
 

@@ -37,6 +37,8 @@ public sealed class UnitStateTests
     [InlineData("the bridge br0 is not there", "microvm: note: x", "microvm: the bridge br0 is not there", "microvm: running on KVM")]
     [InlineData("[ERROR] exiting with error 1: x", "[ERROR] exiting with error 1: x", "* MTU: 1500", "WARNING: 127.0.0.1:* on the host is accessible")]
     [InlineData("its last words", "first", "its last words", "microvm: KVM can't be used here; running on TCG, which is slower")]
+    [InlineData("\\u{1b}]0;x\\u{7} fatal \\u{202e}live\\u{2028}\\u{9b}2J", "\u001b]0;x\u0007 fatal \u202elive\u2028\u009b2J")]
+    [InlineData("\\u{1b}[2J can't\\u{d}ok", "microvm: \u001b[2J can't\rok")]
     [InlineData(null, "microvm: running on KVM")]
     public void The_reason_is_the_line_that_tells_it(string? reason, params string[] lines) => Assert.Equal(reason, UnitFailure.Said(lines));
 
