@@ -81,6 +81,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
         {
             vm = vm with { ForwardPorts = [], NetworkForwards = vm.ForwardPorts };
         }
+        vm = new GuestSideReader(diagnostics).Tell(vm);
         new VmRules(diagnostics).Check(vm, microvm);
         return vm;
     }

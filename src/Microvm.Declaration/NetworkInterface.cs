@@ -107,6 +107,9 @@ public sealed record NetworkInterface
     /// <summary>The guest's addresses: with <see cref="Network"/> those that it is to be given; with <see cref="AntiSpoof.Ip"/> those that it may send under.</summary>
     internal IReadOnlyList<IPAddress> Addresses { get; init => field = ValueList<IPAddress>.Of(value); } = ValueList<IPAddress>.Empty;
 
+    /// <summary>What the guest is told of its own end on the kernel's command line; null for nothing.</summary>
+    internal GuestSide? Guest { get; init; }
+
     /// <summary>Type tap: the host's own addresses on it.</summary>
     internal IReadOnlyList<PrefixedAddress> HostAddresses { get; init => field = ValueList<PrefixedAddress>.Of(value); } = ValueList<PrefixedAddress>.Empty;
 

@@ -210,6 +210,26 @@ in
               description = "What the host sends to the guest: networks, each with `via ADDRESS` and `metric NUMBER` where it needs them. A route to one address makes the guest's MAC known under it too, so that the host need not ask. Not in microvm.nix.";
             };
           };
+          guest = {
+            addresses = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "10.20.0.20/24" ];
+              description = "The guest's own IPv4 address with its prefix, which it is told on the kernel's command line. It counts as one of `addresses`, and on a tap with `host.addresses` the host has a route to it. Not in microvm.nix.";
+            };
+            gateway = mkOption {
+              type = types.nullOr types.str;
+              default = null;
+              example = "10.20.0.1";
+              description = "The guest's gateway. Where it is left out, the host's address in its `network` or on its tap. Not in microvm.nix.";
+            };
+            dns = mkOption {
+              type = types.listOf types.str;
+              default = [ ];
+              example = [ "10.20.0.1" ];
+              description = "The guest's name servers, two at most. Where there is none, the host's address in its `network`, if that has `dns`. Not in microvm.nix.";
+            };
+          };
           user = {
             kernelIp = mkOption {
               type = types.bool;

@@ -127,6 +127,11 @@
       addresses = null;
       routes = null;
     };
+    guest = {
+      addresses = null;
+      gateway = null;
+      dns = null;
+    };
     user = {
       kernelIp = null;
     };

@@ -73,6 +73,15 @@ internal static class DeviceOptions
                 "What the host sends to the guest: networks, each with `via ADDRESS` and `metric NUMBER` where it needs them. A route to one "
                     + "address makes the guest's MAC known under it too, so that the host need not ask. Not in microvm.nix."))),
             "For type `tap` without a bridge or network: the host's own end of it. Not in microvm.nix."),
+        new("guest", new SetType(new("microvm.interfaces.*.guest",
+            Words("addresses", "[ \"10.20.0.20/24\" ]",
+                "The guest's own IPv4 address with its prefix, which it is told on the kernel's command line. It counts as one of `addresses`, "
+                    + "and on a tap with `host.addresses` the host has a route to it. Not in microvm.nix."),
+            Maybe("gateway", "\"10.20.0.1\"",
+                "The guest's gateway. Where it is left out, the host's address in its `network` or on its tap. Not in microvm.nix."),
+            Words("dns", "[ \"10.20.0.1\" ]",
+                "The guest's name servers, two at most. Where there is none, the host's address in its `network`, if that has `dns`. Not in microvm.nix."))),
+            "A fixed address without DHCP, for the one interface of a VM. Not in microvm.nix."),
         new("user", new SetType(new("microvm.interfaces.*.user",
             Bool("kernelIp", false,
                 "Type `user` on kvmtool, where DHCP may be missing: whether the guest's static address is passed on the kernel's "

@@ -6,7 +6,7 @@ namespace Microvm.Declaration;
 /// <summary>The rules of <c>host</c> of an interface: the host's own addresses and routes on a tap.</summary>
 internal sealed class HostSideReader(DiagnosticBag diagnostics)
 {
-    internal (IReadOnlyList<PrefixedAddress> Addresses, IReadOnlyList<HostRoute> Routes) Read(ObjectNode it, InterfaceType? type)
+    internal (IReadOnlyList<PrefixedAddress> Addresses, IReadOnlyList<HostRoute> Routes) Read(ObjectNode it, InterfaceType? type, GuestSide? guest)
     {
         // The least MTU that IPv6 can do with (IPV6_MIN_MTU).
         const int leastOfV6 = 1280;
@@ -36,6 +36,11 @@ internal sealed class HostSideReader(DiagnosticBag diagnostics)
         if (it["mtu"] is NumberNode { Integer: < leastOfV6 } mtu && (addresses.Any(a => a.IsV6) || routes.Any(r => r.To.IsV6)))
         {
             diagnostics.Error(mtu.At, $"with an MTU below {leastOfV6} the kernel has no IPv6 on a link, and 'host' declares some");
+        }
+        // The guest's own address is written once: where the host has an address on the cable, it knows the way to the guest's too.
+        if (guest is not null && addresses.Count > 0 && !routes.Any(r => r.Via is null && r.To.Holds(guest.Address.Address)))
+        {
+            routes.Add(new(new(guest.Address.Address, 32), null, null));
         }
         return (addresses, routes);
     }
@@ -107,7 +112,7 @@ internal sealed class HostSideReader(DiagnosticBag diagnostics)
         return number is not null;
     }
 
-    private static PrefixedAddress? Prefixed(string text)
+    internal static PrefixedAddress? Prefixed(string text)
     {
         var slash = text.IndexOf('/');
         return slash > 0 && NetworkReader.TryAddress(text[..slash], out var address)

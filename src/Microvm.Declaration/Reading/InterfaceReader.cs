@@ -19,6 +19,8 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var mac = it["mac"] is StringNode macNode ? GuestMac(macNode) : null;
         var bridge = Bridge(it, type);
         var (network, addresses) = Network(it, type);
+        var guest = new GuestSideReader(diagnostics).Read(it, type);
+        addresses = WithOwn(it, addresses, guest, network);
         var (link, mode, sources) = Macvtap(it, type);
         if (id is { } own && bridge is { } above && own.Value == above.Value)
         {
@@ -33,7 +35,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
         var isolated = Isolated(it, type);
         var antiSpoof = AntiSpoofing(it, type, bridge is not null || network is not null, network is not null || addresses.Count > 0);
         var helper = BridgeHelper(it, type);
-        var (hostAddresses, hostRoutes) = new HostSideReader(diagnostics).Read(it, type);
+        var (hostAddresses, hostRoutes) = new HostSideReader(diagnostics).Read(it, type, guest);
         var kernelIp = it.Set("user").Flag("kernelIp", false);
         if (it["user"] is { } user && type is not null and not InterfaceType.User)
         {
@@ -54,6 +56,7 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             Network = network,
             Addresses = addresses,
             Egress = Egress(it, network),
+            Guest = guest,
             HostAddresses = hostAddresses,
             HostRoutes = hostRoutes,
             MacvtapLink = link,
@@ -144,6 +147,19 @@ internal sealed class InterfaceReader(DiagnosticBag diagnostics)
             diagnostics.Error(it.PositionOf("addresses"), "'addresses' goes with 'network': the network's DHCP server hands them out; or with antiSpoof = \"ip\": the guest may send under them alone; the host's own addresses on a tap without one are host.addresses");
         }
         return (network, addresses);
+    }
+
+    private IReadOnlyList<IPAddress> WithOwn(ObjectNode it, IReadOnlyList<IPAddress> addresses, GuestSide? guest, string? network)
+    {
+        if (guest is null || addresses.Contains(guest.Address.Address))
+        {
+            return addresses;
+        }
+        if (network is not null && addresses.FirstOrDefault(a => a.AddressFamily == guest.Address.Address.AddressFamily) is { } other)
+        {
+            diagnostics.Error(it.PositionOf("guest"), $"the guest is told {guest.Address.Address}, and the network is to give it {other}; leave {other} out of 'addresses'");
+        }
+        return [.. addresses, guest.Address.Address];
     }
 
     private bool? BridgeHelper(ObjectNode it, InterfaceType? type)
