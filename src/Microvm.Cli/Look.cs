@@ -24,6 +24,9 @@ internal static class Look
     /// <summary>The bridge, or the lower device.</summary>
     internal static string On(InterfaceStatus i) => Printable.Of(i.Upper ?? i.Lower ?? "-");
 
+    /// <summary>A guest's addresses.</summary>
+    internal static string Addresses(IEnumerable<string> addresses) => string.Join(' ', addresses) is { Length: > 0 } all ? all : "-";
+
     /// <summary>pid and name of who has it open.</summary>
     internal static Cell Holders(InterfaceStatus i) =>
         i.Holders.Count > 0 ? new(string.Join(", ", i.Holders.Select(h => $"{h.Pid} {Printable.Of(h.Name)}")))

@@ -15,20 +15,23 @@ internal static class StatusTable
             return ["no interface of a VM is here; 'microvm up' makes those of a declaration"];
         }
         var per = rates is null ? "" : "/s";
-        var table = new Table(
-            new("VM", 100, 8), new("INTERFACE", 99, 15), new("STATE", 98), new("TYPE", 60), new("ATTACHMENT", 10), new("ON", 70, 6), new("MAC", 30),
+        // A host that knows none is spared an empty column.
+        var hasAddresses = interfaces.Any(i => i.Addresses.Count > 0);
+        var table = new Table([
+            new("VM", 100, 8), new("INTERFACE", 99, 15), new("STATE", 98), new("TYPE", 60), new("ATTACHMENT", 10), new("ON", 70, 6), new("MAC", 30), .. hasAddresses ? [new("ADDRESSES", 66, 15)] : Array.Empty<Column>(),
             new("QUEUES", 40, Right: true), new("HELD BY", 65, 15), new($"TO VM{per}", 68, Right: true), new($"FROM VM{per}", 67, Right: true),
-            new($"PKTS TO{per}", 20, Right: true), new($"PKTS FROM{per}", 19, Right: true));
+            new($"PKTS TO{per}", 20, Right: true), new($"PKTS FROM{per}", 19, Right: true)]);
         foreach (var i in interfaces)
         {
             var rate = rates?.Of(i);
             var known = i.Link is not null && i.State != InterfaceState.Foreign;
             string Bytes(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Bytes(total) : now is { } n ? Figures.Bytes(n) : "…";
             string Count(ulong total, double? now) => !known ? "-" : rates is null ? Figures.Count(total) : now is { } n ? Figures.Count(n) : "…";
-            table.Add(
-                Printable.Of(i.Vm), Printable.Of(i.Id), Look.State(i), i.Type, i.Attachment?.Text() ?? "-", Look.On(i), i.Mac ?? "-",
+            Cell[] addresses = hasAddresses ? [Look.Addresses(i.Addresses.Select(a => a.Address.ToString()))] : [];
+            table.Add([
+                Printable.Of(i.Vm), Printable.Of(i.Id), Look.State(i), i.Type, i.Attachment?.Text() ?? "-", Look.On(i), i.Mac ?? "-", .. addresses,
                 Look.Queues(i), Look.Holders(i), Bytes(i.ToVm.Bytes, rate?.ToVm.Bytes), Bytes(i.FromVm.Bytes, rate?.FromVm.Bytes),
-                Count(i.ToVm.Packets, rate?.ToVm.Packets), Count(i.FromVm.Packets, rate?.FromVm.Packets));
+                Count(i.ToVm.Packets, rate?.ToVm.Packets), Count(i.FromVm.Packets, rate?.FromVm.Packets)]);
         }
         var lines = table.Lines(terminal.Width, terminal.Color, out var hidden).ToList();
         var width = terminal.Width ?? int.MaxValue;

@@ -54,6 +54,9 @@ internal sealed class Survey : IDisposable
     /// <summary>All links, as they were at the last look.</summary>
     internal IReadOnlyList<Link> Links { get; private set; } = [];
 
+    /// <summary>How many leases each declared network had given at the last look, of those that gave one.</summary>
+    internal IReadOnlyList<(string Network, int Count)> Leases { get; private set; } = [];
+
     /// <summary>The interfaces as they are now.</summary>
     internal IReadOnlyList<InterfaceStatus> Take()
     {
@@ -69,7 +72,9 @@ internal sealed class Survey : IDisposable
         }
         var interfaces = _host is null ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared! }), links, _holders) : OfHost(_host, state);
         History.Add(interfaces, now);
-        return interfaces;
+        var guests = GuestAddresses.Read(_route);
+        Leases = guests.Leases;
+        return [.. interfaces.Select(i => guests.Of(i) is { Count: > 0 } addresses ? i with { Addresses = addresses } : i)];
     }
 
     /// <summary>Each VM that was started from a declaration by that, every other by its links alone.</summary>

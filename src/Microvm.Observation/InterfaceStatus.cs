@@ -64,6 +64,9 @@ public sealed partial record InterfaceStatus(
     /// <summary>The macvlan of a redirected pair; null for every other interface.</summary>
     public Link? Partner { get; init; }
 
+    /// <summary>The guest's addresses, as far as the host knows them: reserved or leased on a declared network, or seen among the neighbours. IPv4's first.</summary>
+    public IReadOnlyList<GuestAddress> Addresses { get; init; } = [];
+
     /// <summary>Queues that a program has open.</summary>
     public int QueuesInUse => Math.Max((int)(Link?.Tun?.Queues ?? 0), Holders.Sum(h => h.Queues));
 

@@ -11,7 +11,13 @@ public static class MetricsPage
     public const string ContentType = "text/plain; version=0.0.4; charset=utf-8";
 
     /// <summary>The whole page. Pure: the same interfaces give the same page.</summary>
-    public static string Of(IReadOnlyList<InterfaceStatus> interfaces, string version)
+    public static string Of(IReadOnlyList<InterfaceStatus> interfaces, string version) => Of(interfaces, [], version);
+
+    /// <summary>The whole page, with the leases of declared networks. Pure.</summary>
+    /// <param name="interfaces">In the order in which they are told.</param>
+    /// <param name="leases">How many leases each declared network has given.</param>
+    /// <param name="version">That of microvm.</param>
+    public static string Of(IReadOnlyList<InterfaceStatus> interfaces, IReadOnlyList<(string Network, int Count)> leases, string version)
     {
         var page = new StringBuilder();
         Family("microvm_build_info", "gauge", "The version of microvm.", [([("version", version)], 1)]);
@@ -23,6 +29,9 @@ public static class MetricsPage
             interfaces.Select(i => (Labels(i), i.Reason is null ? 0d : 1)));
         Family("microvm_interface_queues", "gauge", "Declared queue pairs.", interfaces.Where(i => i.QueuePairs is not null).Select(i => (Labels(i), (double)i.QueuePairs!.Value)));
         Family("microvm_interface_queues_in_use", "gauge", "Queues that a program has open.", interfaces.Select(i => (Labels(i), (double)i.QueuesInUse)));
+        Family("microvm_interface_address", "gauge", "An address of the guest, and how it is known: reserved, leased, or seen.",
+            interfaces.SelectMany(i => i.Addresses.Select(a => (Labels(i, ("address", a.Address.ToString()), ("from", a.From)), 1d))));
+        Family("microvm_network_leases", "gauge", "Leases that a declared network has given.", leases.Select(l => (new[] { ("network", l.Network) }, (double)l.Count)));
         Counter("bytes", "Bytes that crossed the interface.", t => t.Bytes);
         Counter("packets", "Packets that crossed the interface.", t => t.Packets);
         Counter("drops", "Packets that were dropped.", t => t.Dropped);

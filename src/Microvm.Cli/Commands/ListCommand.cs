@@ -20,7 +20,7 @@ internal static class ListCommand
         var vms = VmHost.Directory(result).All();
         var states = Systemctl.States([.. vms.Select(v => v.Name)]);
         var interfaces = Interfaces(result);
-        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit)) with { Interfaces = [.. interfaces[v.Name.Value].Select(i => new InterfaceReport(i.Id, i.State.Word(), i.Reason))] }).ToArray();
+        var rows = vms.Select(v => Row(v, states.GetValueOrDefault(v.Name.Unit)) with { Interfaces = [.. interfaces[v.Name.Value].Select(i => new InterfaceReport(i.Id, i.State.Word(), i.Reason, AddressReport.Of(i)))] }).ToArray();
         if (result.GetValue(CommonOptions.Json))
         {
             Console.WriteLine(JsonSerializer.Serialize(rows, VmReports.Default.VmReportArray));
@@ -31,11 +31,14 @@ internal static class ListCommand
             Console.WriteLine($"no VM is in {VmHost.Directory(result).Path}; 'microvm create' makes one");
             return 0;
         }
-        var table = new Table(new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("INTERFACES", 85), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("STOPS", 20), new("FROM", 30, 8));
+        // A host whose VMs have none that it knows is spared an empty column.
+        var hasAddresses = rows.Any(r => r.Interfaces.Any(i => i.Addresses.Count > 0));
+        var table = new Table([new("VM", 100, 8), new("STATE", 90), new("RUNNER", 80), new("INTERFACES", 85), .. hasAddresses ? [new("ADDRESSES", 82, 15)] : Array.Empty<Column>(), new("AUTOSTART", 40), new("HYPERVISOR", 50), new("STOPS", 20), new("FROM", 30, 8)]);
         foreach (var r in rows)
         {
-            table.Add(r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
-                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), Sum(r.Interfaces), r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-"));
+            Cell[] addresses = hasAddresses ? [Look.Addresses(r.Interfaces.SelectMany(i => i.Addresses).Select(a => a.Address))] : [];
+            table.Add([r.Name, new Cell(r.State, r.State switch { "running" => Style.Green, "failed" => Style.Red, "restarting" => Style.Yellow, _ => Style.Dim }),
+                new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), Sum(r.Interfaces), .. addresses, r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-")]);
         }
         table.Print(Terminal.Output, Console.Out);
         foreach (var r in rows.Where(r => r.Reason is not null))
@@ -114,7 +117,7 @@ internal sealed record VmReport(string Name, string State, string Runner, bool A
     public IReadOnlyList<InterfaceReport> Interfaces { get; init; } = [];
 }
 
-internal sealed record InterfaceReport(string Id, string State, string? Reason);
+internal sealed record InterfaceReport(string Id, string State, string? Reason, IReadOnlyList<AddressReport> Addresses);
 
 internal sealed record InstallStepReport(string Action, string Path, string? Reason);
 

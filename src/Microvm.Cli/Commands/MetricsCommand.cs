@@ -39,7 +39,7 @@ internal static class MetricsCommand
             return 2;
         }
         var version = typeof(MetricsCommand).Assembly.GetName().Version?.ToString(3) ?? "";
-        string Page() => MetricsPage.Of(survey.Take(), version);
+        string Page() => MetricsPage.Of(survey.Take(), survey.Leases, version);
         if (output is not null)
         {
             var page = Page();

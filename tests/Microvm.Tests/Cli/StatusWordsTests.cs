@@ -49,7 +49,7 @@ public sealed class StatusWordsTests : IDisposable
             after = Counted();
         }
         while (counted.GetRawText() != after.GetRawText());
-        string[] fields = ["vm", "id", "state", "index", "multiQueue", "owner", "group", "bridge", "type", "attachment", "reason", "mac", "hostMac", "queuePairs", "queuesInUse", "lower", "carrier", "holders", "toVm", "fromVm", "links"];
+        string[] fields = ["vm", "id", "state", "index", "multiQueue", "owner", "group", "bridge", "type", "attachment", "reason", "mac", "hostMac", "queuePairs", "queuesInUse", "lower", "carrier", "holders", "toVm", "fromVm", "links", "addresses"];
         Assert.All(rows.EnumerateArray(), r => Assert.Equal(fields, r.EnumerateObject().Select(p => p.Name)));
         Assert.Equal(["bytes", "packets", "dropped", "errors", "bytesPerSecond", "packetsPerSecond"], rows[0].GetProperty("toVm").EnumerateObject().Select(p => p.Name));
         var (row, link) = (rows[0], _host.Link("vm-a1"));

@@ -114,6 +114,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         var vm = Vm("web", $$""" "interfaces":[{{NetworkHost.Tap("vm-a1", "br0")}},{{NetworkHost.Tap("vm-a2")}},{{NetworkHost.Macvtap("vm-a3", "low0", "bridge")}},{"type":"user","id":"u","mac":"02:00:00:00:00:09"}]""");
         _host.Done("up", "--user", "nobody", "--group", "nogroup", vm);
         _host.Net.Ip("link", "del", "vm-a2");
+        _host.Net.Ip("neigh", "add", "192.0.2.9", "lladdr", NetworkHost.MacOf("vm-a1"), "dev", "br0", "nud", "permanent");
         using (var holder = new Holder(_host.Net.Name, "vm-a1"))
         {
             See(_host.Microvm("status", "--json", vm));
@@ -233,6 +234,7 @@ public sealed partial class JsonPageTests(SystemdHost systemd) : IDisposable
         systemd.Do("mkdir", "-p", "/var/lib/microvms/.host/jsonold", "/var/lib/microvms/jsonold");
         systemd.Do("ln", "-s", "/nowhere", "/var/lib/microvms/.host/jsonold/current");
         systemd.Do("ip", "link", "set", "vm-j1", "down");
+        systemd.Do("ip", "neigh", "add", "192.0.2.9", "lladdr", NetworkHost.MacOf("vm-j2"), "dev", "vm-j2", "nud", "permanent");
         See(systemd.Run("/usr/local/bin/microvm", "list", "--json"));
         systemd.Do("rm", "-r", "/var/lib/microvms/.host/jsonold", "/var/lib/microvms/jsonold");
         Gone("jsonruns");
