@@ -40,6 +40,12 @@ public sealed record FactSheet(string Program, string Ran, KernelFormats Boots, 
     /// <summary>From which version on it boots a bzImage as well, where that is not every one.</summary>
     public Version? BootsBzImageFrom { get; init; }
 
+    /// <summary>Its program on aarch64, where that has another name.</summary>
+    public string? ProgramOnArm { get; init; }
+
+    /// <summary>Its program on a host of this architecture.</summary>
+    public string ProgramOn(System.Runtime.InteropServices.Architecture host) => host == System.Runtime.InteropServices.Architecture.Arm64 ? ProgramOnArm ?? Program : Program;
+
     /// <summary>More that has to be known of its kernels.</summary>
     public string? KernelNote { get; init; }
 

@@ -11,7 +11,7 @@ public sealed partial class Qemu
         var bus = NeedsPci(vm, host) ? "pci" : "device";
         var words = new List<string>
         {
-            Program(vm.Qemu.Package, IsArm(host) ? "qemu-system-aarch64" : "qemu-system-x86_64"),
+            Program(vm.Qemu.Package, s_facts.ProgramOn(host.Architecture)),
             "-name", vm.PrettyProcessName ? $"{vm.Name},process=microvm@{vm.Name}" : vm.Name,
             "-M", MachineWords(vm, host),
             "-m", vm.HotplugMemoryMiB > 0 ? $"{vm.MemoryMiB},maxmem={vm.MemoryMiB + vm.HotplugMemoryMiB}M" : Number(vm.MemoryMiB),

@@ -13,6 +13,7 @@ public sealed partial class Qemu : IHypervisor
     private static readonly FactSheet s_facts = new(
         "qemu-system-x86_64", "7.2.22 (Debian 12), on KVM and on TCG", KernelFormats.BzImage | KernelFormats.Vmlinux, KernelFormats.BzImage, StopWay.PowerButton)
     {
+        ProgramOnArm = "qemu-system-aarch64",
         NeedsKvm = false,
         OwnUserNetwork = true,
         KernelNote = "a vmlinux only with a PVH note (CONFIG_PVH)",

@@ -19,6 +19,9 @@ public sealed class HostView(string root, IReadOnlyList<MicrovmConfig> vms, IRea
     /// <summary>The VMs of the declarations given, which may be none.</summary>
     public IReadOnlyList<MicrovmConfig> Vms => vms;
 
+    /// <summary>The processor's architecture.</summary>
+    internal System.Runtime.InteropServices.Architecture Architecture { get; init; } = System.Runtime.InteropServices.RuntimeInformation.OSArchitecture;
+
     /// <summary>Their interfaces as they are attached.</summary>
     public IReadOnlyList<Attachment> Attachments => attachments;
 

@@ -10,7 +10,8 @@ public sealed class KvmAccess : ICheck
 
     public IEnumerable<Finding> Look(HostView host)
     {
-        var flags = host.Lines("/proc/cpuinfo").Where(l => l.StartsWith("flags", StringComparison.Ordinal)).SelectMany(l => l.Split(' ')).ToHashSet();
+        var processor = host.Lines("/proc/cpuinfo");
+        var flags = Accelerator.Flags(processor);
         var virtualization = flags.Contains("vmx") || flags.Contains("svm");
         // Only QEMU can run a guest without KVM.
         var needy = host.Vms.FirstOrDefault(v => HypervisorTable.Find(v.Hypervisor)?.Facts.NeedsKvm == true);
@@ -19,7 +20,9 @@ public sealed class KvmAccess : ICheck
         var module = flags.Contains("svm") ? "kvm_amd" : "kvm_intel";
         if (host.Security(Node) is not { } node)
         {
-            yield return virtualization
+            yield return Accelerator.IsArm(processor)
+                ? new(Name, bad, $"{Node} is not there: the kernel was not started at EL2, or has no KVM", $"{cost}; the firmware, or the host above, has to start the kernel at EL2")
+                : virtualization
                 ? new(Name, bad, $"{Node} is not there, though the processor can", host.Kernel(module, "KVM") is false ? $"{cost}; the running kernel has no module {module} to load" : cost, host.Kernel(module, "KVM") is false ? null : $"sudo modprobe {module}")
                 : new(Name, bad, $"{Node} is not there, and the processor reports neither vmx nor svm", $"{cost}; switch virtualization on in the firmware, or nested virtualization in the host above");
         }

@@ -28,7 +28,7 @@ public sealed class Programs : ICheck
         }
         foreach (var (name, package) in host.Vms.Select(v => (v.Hypervisor, DeclaredPrograms.Package(v))).Distinct())
         {
-            var program = HypervisorTable.Find(name)?.Facts.Program ?? name;
+            var program = HypervisorTable.Find(name)?.Facts.ProgramOn(host.Architecture) ?? name;
             var first = host.Vms.First(v => v.Hypervisor == name && DeclaredPrograms.Package(v) == package).Name;
             if (package is not null)
             {
@@ -40,7 +40,7 @@ public sealed class Programs : ICheck
             yield return host.Program(program) is { } found
                 ? new(Name, Severity.Ok, $"{name} is {found}")
                 : new(Name, Severity.Problem, $"there is no {program} on the PATH", $"'{first}' can't start without it",
-                    name switch { "qemu" => "sudo apt install qemu-system-x86", "kvmtool" => "sudo apt install kvmtool", _ => null });
+                    name switch { "qemu" => $"sudo apt install qemu-system-{(host.Architecture == System.Runtime.InteropServices.Architecture.Arm64 ? "arm" : "x86")}", "kvmtool" => "sudo apt install kvmtool", _ => null });
         }
         foreach (var group in host.Vms.GroupBy(v => v.Hypervisor))
         {
@@ -53,7 +53,7 @@ public sealed class Programs : ICheck
             yield return new(Name, facts.CanBeAsked ? Severity.Ok : Severity.Note, $"{group.Key}, when it is stopped: {facts.StopText}");
             foreach (var vm in group)
             {
-                if (KernelImage.Fault(vm, new HostFacts(Kvm: true), host.Head) is { } fault)
+                if (KernelImage.Fault(vm, new HostFacts(Kvm: true, host.Architecture), host.Head) is { } fault)
                 {
                     yield return new(Name, Severity.Problem, fault, $"'{vm.Name}' would not boot");
                 }

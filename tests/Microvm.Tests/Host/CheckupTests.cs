@@ -84,6 +84,31 @@ public sealed class CheckupTests : IDisposable
         Assert.Contains("kvm_pvm", One(check, Host()).Found);
     }
 
+    /// <summary>Of an aarch64 server: no line of flags, and features without any for virtualization.</summary>
+    private const string ArmProcessor = "processor\t: 0\nBogoMIPS\t: 50.00\nFeatures\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp ssbs\nCPU implementer\t: 0x41\nCPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: 0xd0c\nCPU revision\t: 1\n";
+
+    [Fact]
+    public void On_aarch64_the_node_of_KVM_is_enough_and_QEMU_is_that_of_aarch64()
+    {
+        var check = new KvmAccess();
+        Put("/proc/cpuinfo", ArmProcessor);
+        var without = One(check, Host());
+        Assert.Equal("/dev/kvm is not there: the kernel was not started at EL2, or has no KVM", without.Found);
+        Assert.DoesNotContain("vmx", $"{without.Found}{without.Why}", StringComparison.Ordinal);
+        Put("/dev/kvm", "", (UnixFileMode)0x1b6);
+        Assert.Equal((Severity.Ok, "KVM can be used"), (One(check, Host()).Severity, One(check, Host()).Found));
+
+        Assert.True(Microvm.Host.Accelerator.IsBacked(ArmProcessor.Split('\n')));
+        Assert.True(Microvm.Host.Accelerator.IsBacked(["flags\t\t: fpu svm npt"]));
+        Assert.False(Microvm.Host.Accelerator.IsBacked(["vendor_id\t: GenuineIntel", "flags\t\t: fpu vmxoff"]));
+
+        HostView arm = new(_root, [Vm("qemu", s_tap)], []) { Person = new("root", 0, []), Links = [], Firewall = Firewall.None, SearchPath = ["/usr/bin"], Architecture = System.Runtime.InteropServices.Architecture.Arm64 };
+        var missing = Assert.Single(new Programs().Look(arm), f => f.Found.Contains("qemu-system", StringComparison.Ordinal));
+        Assert.Equal(("there is no qemu-system-aarch64 on the PATH", "sudo apt install qemu-system-arm"), (missing.Found, missing.Mend));
+        Put("/usr/bin/qemu-system-aarch64", "", (UnixFileMode)0x1ed);
+        Assert.Contains(new Programs().Look(arm), f => f.Found == "qemu is /usr/bin/qemu-system-aarch64");
+    }
+
     [Fact]
     public void The_bridge_helper_must_be_privileged_and_allowed_the_bridge()
     {
