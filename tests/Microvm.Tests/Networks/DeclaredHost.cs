@@ -135,6 +135,10 @@ internal sealed class DeclaredHost : IDisposable
         _folder.Dispose();
     }
 
+    /// <summary>Waits until a guest has an address and a way out by a router advertisement. Both come with it, but not at one time, and a new address can't be used at once.</summary>
+    internal static void UntilOnIPv6(Namespace guest, string prefix) => Until("an IPv6 address and a way out by a router advertisement", () =>
+        guest.Ip("-6", "addr", "show", "dev", "eth0", "-tentative") is var usable && usable.Contains(prefix, StringComparison.Ordinal) && guest.Ip("-6", "route").Contains("default", StringComparison.Ordinal));
+
     /// <summary>Waits for what comes by itself.</summary>
     internal static void Until(string what, Func<bool> isSo)
     {

@@ -61,8 +61,7 @@ public sealed class DeclaredNetworkTests
         Assert.Contains("10.20.0.20", DeclaredHost.Run(db, "busybox", "nslookup", "web.home.internal", "10.20.0.1"));
         DeclaredHost.Run(db, "ping", "-c", "1", "-W", "5", "10.20.0.20");
         // Router advertisements give an address and a way out.
-        DeclaredHost.Until("an IPv6 address out of a router advertisement", () => web.Ip("-6", "addr", "show", "dev", "eth0").Contains("fd00:20:", StringComparison.Ordinal)
-            && !web.Ip("-6", "addr", "show", "dev", "eth0").Contains("tentative", StringComparison.Ordinal));
+        DeclaredHost.UntilOnIPv6(web, "fd00:20:");
         DeclaredHost.Run(web, "ping", "-6", "-c", "1", "-W", "5", "2001:db8:1::1");
         // Nobody outside gets in, though there is a route.
         far.Ip("route", "add", "10.20.0.0/24", "via", "203.0.113.10");

@@ -93,7 +93,7 @@ public sealed class NetworkKindTests
         Assert.True(Connects(web, "203.0.113.1", 80));
         using var seen = server.AcceptSocket();
         Assert.Equal("10.22.0.20", ((IPEndPoint)seen.RemoteEndPoint!).Address.ToString());
-        DeclaredHost.Until("IPv6 from a router advertisement", () => web.Ip("-6", "addr", "show", "dev", "eth0").Contains("2001:db8:22:", StringComparison.Ordinal) && !web.Ip("-6", "addr").Contains("tentative", StringComparison.Ordinal));
+        DeclaredHost.UntilOnIPv6(web, "2001:db8:22:");
         Assert.True(Pings(web, "2001:db8:1::1"));
         web.Ip("link", "del", "eth0");
         host.Done("down", vm);
