@@ -22,7 +22,7 @@ internal static class HostSession
         DiagnosticOutput.Print(diagnostics.All.Except(warned), Terminal.Errors, Console.Error);
         if (warned.Count > 0)
         {
-            Console.Error.WriteLine($"microvm: note: {(warned.Count == 1 ? "there is a warning about the declaration; see it" : $"there are {warned.Count} warnings about the declaration; see them")} with: microvm check {string.Join(' ', (result.GetValue(files) ?? []).Select(f => Printable.Of(Host.Shell.Quote(f), int.MaxValue)))}");
+            Console.Error.WriteLine($"microvm: note: {(warned.Count == 1 ? "there is a warning about the declaration; see it" : $"there are {warned.Count} warnings about the declaration; see them")} with: microvm check {string.Join(' ', (result.GetValue(files) ?? []).Select(f => Printable.Of(Shell.Quote(f), int.MaxValue)))}");
         }
         return diagnostics.HasErrors ? null : vms;
     }
@@ -89,8 +89,9 @@ internal static class HostSession
     }
 
     /// <summary>The links of the namespace, to be changed until the user interrupts.</summary>
-    internal static HostNetwork Network(Interrupts interrupts) => new()
+    internal static HostNetwork Network(ParseResult result, Interrupts interrupts) => new()
     {
+        Netns = result.GetValue(CommonOptions.Netns),
         Interrupted = () => interrupts.Stop,
         Waiting = () => Console.Error.WriteLine($"microvm: another microvm is at work in this network namespace{(NamespaceLock.Holder() is { } holder ? $", {Printable.Of(holder)}" : "")}; waiting for it"),
     };

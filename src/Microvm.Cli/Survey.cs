@@ -24,17 +24,27 @@ internal sealed class Survey : IDisposable
         (_route, _attachments, _desired, _declared, _host) = (route, attachments, desired, declared, host);
 
     /// <summary>All that is ours, and what this host's VMs were started from.</summary>
-    internal Survey(HostDeclarations host) : this(new RouteSocket(), [], [], null, host) { }
+    private Survey(HostDeclarations host) : this(new RouteSocket(), [], [], null, host) { }
 
     /// <summary>These declarations.</summary>
-    internal Survey(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired)
+    private Survey(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<DesiredLink> desired)
         : this(new RouteSocket(), attachments, desired, [.. vms.Select(v => v.Name)], null) { }
+
+    /// <summary>The named network namespace that is looked at, for the commands that are told.</summary>
+    internal string? Netns { get; init; }
 
     /// <summary>Since the machine was started, by a clock that nobody sets.</summary>
     internal static TimeSpan Now => Stopwatch.GetElapsedTime(0);
 
     /// <summary>Rates between looks.</summary>
     internal TrafficHistory History { get; } = new();
+
+    /// <summary>Looks at what these declarations ask for.</summary>
+    internal static Survey Of(ParseResult result, IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments) =>
+        new(vms, attachments, HostSession.Desired(result, vms, attachments)) { Netns = result.GetValue(CommonOptions.Netns) };
+
+    /// <summary>Looks at all that is ours, and compares it with what this host's VMs were started from.</summary>
+    internal static Survey OfHost(ParseResult result, HostDeclarations? host = null) => new(host ?? HostDeclarations.Of(result)) { Netns = result.GetValue(CommonOptions.Netns) };
 
     /// <summary>Null after a diagnostic or refusal was printed. Takes <see cref="CommonOptions.MaybeFiles"/>, User, Group and Netns.</summary>
     internal static Survey? Open(ParseResult result)
@@ -43,13 +53,13 @@ internal sealed class Survey : IDisposable
         {
             return null;
         }
-        return result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 } ? new(vms, attachments, HostSession.Desired(result, vms, attachments)) : new(HostDeclarations.Of(result));
+        return result.GetValue(CommonOptions.MaybeFiles) is { Length: > 0 } ? Of(result, vms, attachments) : OfHost(result);
     }
 
     /// <summary>The command that makes these interfaces as they are declared; null where nothing is, or where the declaration came through a pipe.</summary>
     internal string? Mend(ParseResult result, IEnumerable<InterfaceStatus> interfaces) => _host is not null ? _host.Mend(interfaces.Select(i => (i.Vm, i.Type)))
         : result.GetValue(CommonOptions.MaybeFiles) is not { Length: > 0 } files || files.Contains("-") ? null
-        : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Host.Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Host.Shell.Quote(f), int.MaxValue))]);
+        : string.Join(' ', ["sudo microvm up", .. result.GetValue(CommonOptions.Netns) is { } netns ? ["--netns", Shell.Quote(netns)] : Array.Empty<string>(), .. files.Select(f => Printable.Of(Shell.Quote(f), int.MaxValue))]);
 
     /// <summary>All links, as they were at the last look.</summary>
     internal IReadOnlyList<Link> Links { get; private set; } = [];
@@ -70,7 +80,7 @@ internal sealed class Survey : IDisposable
             _holders = links.Any(l => l.Kind is "tun" or "macvtap") ? LinkHolder.Scan(links) : [];
             _heldAt = now;
         }
-        var interfaces = _host is null ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared! }), links, _holders) : OfHost(_host, state);
+        var interfaces = _host is null ? InterfaceStatus.OfDeclared(_attachments, Plan.ForUp(_desired, state, new() { Vms = _declared!, Netns = Netns }), links, _holders) : OfHost(_host, state);
         History.Add(interfaces, now);
         var guests = GuestAddresses.Read(_route);
         Leases = guests.Leases;
@@ -85,7 +95,7 @@ internal sealed class Survey : IDisposable
         {
             return all;
         }
-        var declared = InterfaceStatus.OfDeclared(host.Attachments, Plan.ForUp(host.Desired, state, new() { Vms = [.. host.Started.Select(v => v.Config.Name)] }), state.Links, _holders);
+        var declared = InterfaceStatus.OfDeclared(host.Attachments, Plan.ForUp(host.Desired, state, new() { Vms = [.. host.Started.Select(v => v.Config.Name)], Netns = Netns }), state.Links, _holders);
         var known = declared.Select(i => i.Vm).ToHashSet();
         return [.. declared.Concat(all.Where(i => !known.Contains(i.Vm))).OrderBy(i => i.Vm, StringComparer.Ordinal)];
     }

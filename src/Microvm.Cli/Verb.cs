@@ -76,7 +76,7 @@ internal static class Verb
         }
         catch (UnauthorizedAccessException e) when (PosixProcess.EffectiveUser != 0)
         {
-            throw new IOException($"{e.Message.TrimEnd('.')} to user {PosixProcess.EffectiveUser}; run it with sudo: sudo microvm {string.Join(' ', Environment.GetCommandLineArgs()[1..].Select(Host.Shell.Quote))}", e);
+            throw new IOException($"{e.Message.TrimEnd('.')} to user {PosixProcess.EffectiveUser}; run it with sudo: sudo microvm {string.Join(' ', Environment.GetCommandLineArgs()[1..].Select(Shell.Quote))}", e);
         }
     }
 

@@ -11,6 +11,9 @@ namespace Microvm.Linux;
 /// process that was found before, as a jailed child does with its parent, are that one's.</param>
 public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
 {
+    /// <summary>The words that it was started with (<c>/proc/PID/cmdline</c>), which it may have changed: not to be trusted. None where it does not tell.</summary>
+    internal IReadOnlyList<string> Words { get; init; } = [];
+
     /// <summary>All holders of links in this thread's network namespace, found in <c>/proc/PID/fd</c>. Processes that this one may not look into are left out
     /// (another user's need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH).</summary>
     /// <param name="links">The links of this network namespace: a macvtap is known by its index.</param>
@@ -77,7 +80,8 @@ public sealed record LinkHolder(int Pid, string Name, string Link, int Queues)
         }
         if (queues is not null && RunningProcess.Name(pid) is { } name)
         {
-            holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value)));
+            var words = RunningProcess.Words(pid);
+            holders.AddRange(queues.Select(q => new LinkHolder(pid, name, q.Key, q.Value) { Words = words }));
         }
     }
 

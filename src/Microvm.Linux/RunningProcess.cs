@@ -89,7 +89,8 @@ internal sealed unsafe class RunningProcess : IDisposable
         }
     }
 
-    private static string[] Words(int id)
+    /// <summary>The words that a process was started with; none where it does not tell.</summary>
+    internal static string[] Words(int id)
     {
         try
         {

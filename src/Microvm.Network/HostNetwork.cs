@@ -19,6 +19,9 @@ public sealed class HostNetwork : IDisposable
     /// <summary>Asked between steps; once it says true, everything is undone.</summary>
     public Func<bool>? Interrupted { get; init; }
 
+    /// <summary>The named network namespace that this thread is in, for commands that a person is to type; null for the one that they are typed in.</summary>
+    internal string? Netns { get; init; }
+
     /// <summary>What <see cref="Up"/> would do.</summary>
     /// <exception cref="LinuxException">The kernel refused to tell.</exception>
     public Plan PlanUp(IReadOnlyList<DesiredLink> wanted, PlanOptions? options = null)
@@ -50,6 +53,7 @@ public sealed class HostNetwork : IDisposable
     /// <summary>The whole plan: of the networks, and of the links as they will find these.</summary>
     private Plan ForUp(IReadOnlyList<DesiredLink> wanted, ref HostState state, PlanOptions? options)
     {
+        options = (options ?? PlanOptions.Default) with { Netns = Netns };
         if (options is not { Networks.Count: > 0 })
         {
             return Plan.ForUp(wanted, state, options);

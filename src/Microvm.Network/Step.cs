@@ -138,6 +138,9 @@ public sealed record PlanOptions
     /// <summary>The networks that the links join.</summary>
     internal IReadOnlyList<Networks.DesiredNetwork> Networks { get; init; } = [];
 
+    /// <summary>The named network namespace that is looked at, for commands that a person is to type; null for the one that they are typed in.</summary>
+    internal string? Netns { get; init; }
+
     /// <summary>All declared VMs, those without a link on the host too: what else is theirs goes. Empty: those that the wanted links name.</summary>
     public IReadOnlyCollection<string> Vms { get; init; } = [];
 }

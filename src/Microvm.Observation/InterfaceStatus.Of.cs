@@ -13,7 +13,9 @@ public sealed partial record InterfaceStatus
         var steps = plan.Steps.Where(s => s.Desired is not null && s.Kind != StepKind.Keep).ToLookup(s => s.Desired!.Alias);
         var notes = plan.Steps.Where(s => s.Note is not null).ToLookup(s => s.Desired!.Alias, s => s.Note!);
         var refused = plan.Refusals.ToLookup(r => r.Alias);
-        return [.. attachments.Select(Declared), .. Strays()];
+        var declared = attachments.Select(Declared).ToList();
+        var ofVm = declared.GroupBy(i => i.Vm).ToDictionary(g => g.Key, g => g.ToList());
+        return [.. declared.Select(i => GuestFault.Of(i, ofVm[i.Vm]) is { } fault ? i with { Guest = fault, Reason = i.Reason is null ? fault.Text : $"{i.Reason}; {fault.Text}" } : i), .. Strays()];
 
         InterfaceStatus Declared(Attachment a)
         {

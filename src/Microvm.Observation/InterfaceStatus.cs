@@ -61,6 +61,12 @@ public sealed partial record InterfaceStatus(
     string Vm, string Id, string Type, AttachmentKind? Attachment, InterfaceState State, string? Reason, Link? Link,
     string? Mac, int? QueuePairs, string? Upper, string? Lower, IReadOnlyList<LinkHolder> Holders)
 {
+    /// <summary>What the running guest has other than declared; <see cref="Reason"/> tells it too.</summary>
+    public GuestFault? Guest { get; init; }
+
+    /// <summary>Whether it is there and as declared, and so is what it is on and what the running guest has of it.</summary>
+    public bool IsRight => Reason is null && State is InterfaceState.Up or InterfaceState.Unlinked;
+
     /// <summary>The macvlan of a redirected pair; null for every other interface.</summary>
     public Link? Partner { get; init; }
 

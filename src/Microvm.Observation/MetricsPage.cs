@@ -25,7 +25,7 @@ public static class MetricsPage
             interfaces.Select(i => (Labels(i, ("type", i.Type), ("attachment", i.Attachment?.Text() ?? ""), ("mac", i.Mac ?? ""), ("bridge", i.Upper ?? ""), ("lower", i.Lower ?? "")), 1d)));
         Family("microvm_interface_state", "gauge", "1 for the state that the interface is in.", interfaces.Select(i => (Labels(i, ("state", i.State.Word())), 1d)));
         Family("microvm_interface_up", "gauge", "1 where the link is there, ours and up.", interfaces.Select(i => (Labels(i), i.Link?.Up == true && i.State != InterfaceState.Foreign ? 1d : 0)));
-        Family("microvm_interface_drift", "gauge", "1 where the host is not as declared.",
+        Family("microvm_interface_drift", "gauge", "1 where the host or the running guest is not as declared, or where the bridge or lower device is down or has no carrier.",
             interfaces.Select(i => (Labels(i), i.Reason is null ? 0d : 1)));
         Family("microvm_interface_queues", "gauge", "Declared queue pairs.", interfaces.Where(i => i.QueuePairs is not null).Select(i => (Labels(i), (double)i.QueuePairs!.Value)));
         Family("microvm_interface_queues_in_use", "gauge", "Queues that a program has open.", interfaces.Select(i => (Labels(i), (double)i.QueuesInUse)));

@@ -33,7 +33,7 @@ internal static class DoctorCommand
             vms = [.. host.All().Select(v => v.Config)];
         }
         IReadOnlyList<Attachment> attachments = [.. vms.SelectMany(v => HypervisorTable.Attach(v, out _))];
-        using var survey = host is null ? new Survey(vms, attachments, HostSession.Desired(result, vms, attachments)) : new Survey(host);
+        using var survey = host is null ? Survey.Of(result, vms, attachments) : Survey.OfHost(result, host);
         var findings = Checkup.Run(new HostView("/", vms, attachments)
         {
             Person = Caller(),

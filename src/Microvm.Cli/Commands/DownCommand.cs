@@ -30,7 +30,7 @@ internal static class DownCommand
         }
         var links = result.GetValue(s_link)!.SelectMany(l => l.Split('\n', StringSplitOptions.RemoveEmptyEntries)).ToArray();
         using var interrupts = new Interrupts();
-        using var network = HostSession.Network(interrupts);
+        using var network = HostSession.Network(result, interrupts);
         if (!named.Contains("nixos") && links.Length == 0)
         {
             HostSession.SpareTheNameless(vms, network.Route.Links(statistics: false));
@@ -46,5 +46,5 @@ internal static class DownCommand
 
     private static IReadOnlyList<MicrovmConfig> Chosen(IReadOnlyList<MicrovmConfig> vms, string[] names) =>
         names.FirstOrDefault(n => vms.All(v => v.Name != n)) is not { } unknown ? [.. vms.Where(v => names.Contains(v.Name))]
-            : throw new UsageException($"the declaration has no VM '{Printable.Of(unknown)}'; it has: {ChosenVm.Names(vms)}. For one whose declaration is gone, leave the file out: sudo microvm down --vm {Printable.Of(Host.Shell.Quote(unknown))}");
+            : throw new UsageException($"the declaration has no VM '{Printable.Of(unknown)}'; it has: {ChosenVm.Names(vms)}. For one whose declaration is gone, leave the file out: sudo microvm down --vm {Printable.Of(Shell.Quote(unknown))}");
 }

@@ -108,14 +108,14 @@ internal static class InitCommand
         {
             throw new IOException($"{output} already exists, and init never overwrites a file: choose another file with -o");
         }
-        var file = Host.Shell.Quote(output);
+        var file = Shell.Quote(output);
         if (files is not null)
         {
             var key = files.Make(result.GetValue(s_release) ?? DebianDisk.UsualRelease(), result.GetValue(s_mirror), result.GetValue(s_key), result.GetValue(s_size));
             AtomicFile.Write(output, text, replace: false);
             Console.WriteLine($"wrote {output}, {string.Join(", ", files.Names)}; next:");
             Console.WriteLine(type == "user" ? $"  microvm run {file}" : $"  sudo microvm up {file}\n  microvm run {file}");
-            Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Host.Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : network is not null ? $"root@$(microvm ip {Host.Shell.Quote(name)} | head -n 1)" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
+            Console.WriteLine($"and once it has booted, in another terminal:\n  ssh {(key is null ? "" : $"-i {Shell.Quote(key)} ")}{(type == "user" ? $"-p {result.GetValue(s_port)} root@127.0.0.1" : network is not null ? $"root@$(microvm ip {Shell.Quote(name)} | head -n 1)" : "root@ADDRESS   (the guest asks for one by DHCP, and its console tells which it got: ip addr)")}");
             return 0;
         }
         using (NamedFile.AsPerson())

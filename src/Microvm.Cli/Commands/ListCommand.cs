@@ -41,6 +41,10 @@ internal static class ListCommand
                 new Cell(r.Runner, r.Runner == "stale" ? Style.Yellow : r.Runner == "broken" ? Style.Red : Style.Plain), Sum(r.Interfaces), .. addresses, r.Autostart ? "yes" : "no", Printable.Of(r.Hypervisor ?? "-"), r.AsksGuest is { } asks ? asks ? "by asking" : "at once" : "-", Printable.Of(r.From ?? "-")]);
         }
         table.Print(Terminal.Output, Console.Out);
+        foreach (var (vm, i) in rows.SelectMany(r => r.Interfaces.Select(i => (r.Name, i))).Where(p => p.i.Reason is not null))
+        {
+            Console.WriteLine($"{vm}: {Printable.Of(i.Id)} is {i.State}: {Printable.Lines(i.Reason!)}");
+        }
         foreach (var r in rows.Where(r => r.Reason is not null))
         {
             Console.WriteLine($"{r.Name} {(r.Restarts > 1 ? $"was restarted {r.Restarts} times without success" : r.Restarts == 1 ? "ended, and is started again" : "does not run")}: {r.Reason}");
@@ -67,7 +71,7 @@ internal static class ListCommand
     {
         try
         {
-            using var survey = new Survey(HostDeclarations.Of(result));
+            using var survey = Survey.OfHost(result);
             return survey.Take().ToLookup(i => i.Vm);
         }
         catch (LinuxException e)
@@ -80,7 +84,7 @@ internal static class ListCommand
     /// <summary>How many are in which state, the bad ones first: <c>1 drifted, 2 up</c>.</summary>
     private static Cell Sum(IReadOnlyList<InterfaceReport> interfaces)
     {
-        var good = interfaces.All(i => i.State is "up" or "unlinked");
+        var good = interfaces.All(i => i.Reason is null && i.State is "up" or "unlinked");
         return interfaces.Count == 0 ? new("-", Style.Dim)
             : new(string.Join(", ", interfaces.GroupBy(i => i.State).OrderBy(g => g.Key is "up" or "unlinked").ThenBy(g => g.Key).Select(g => $"{g.Count()} {g.Key}")), good ? Style.Green : Style.Red);
     }

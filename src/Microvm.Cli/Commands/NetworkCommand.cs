@@ -41,7 +41,7 @@ internal static class NetworkCommand
             ?? (name == DeclaredNetwork.Default ? new() { Name = name } : throw new UsageException(hasFiles ? $"no network '{Printable.Of(name)}' is declared there"
                 : $"no VM of this host declares a network '{Printable.Of(name)}'; name the file that does: sudo microvm network up {Printable.Of(name)} FILE"));
         using var interrupts = new Interrupts();
-        using var network = HostSession.Network(interrupts);
+        using var network = HostSession.Network(result, interrupts);
         return Print(network.Up([], new() { Networks = [new(declared, [])] }), result);
     }
 
@@ -50,7 +50,7 @@ internal static class NetworkCommand
         var name = result.GetValue(s_name)!;
         Privilege.Read(result, networks: true, rules: true);
         using var interrupts = new Interrupts();
-        using var network = HostSession.Network(interrupts);
+        using var network = HostSession.Network(result, interrupts);
         var plan = network.Down([], LinkSelection.All, null, running: false, [name]);
         var code = Print(plan, result);
         if (plan.Networks?.Steps is [{ Kind: StepKind.Keep }, ..])

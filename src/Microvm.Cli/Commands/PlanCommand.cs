@@ -2,7 +2,9 @@ using System.CommandLine;
 using Microvm.Declaration;
 using Microvm.Host.Run;
 using Microvm.Hypervisors;
+using Microvm.Linux;
 using Microvm.Network;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
 
@@ -20,7 +22,7 @@ internal static class PlanCommand
         {
             return 2;
         }
-        using var network = new HostNetwork();
+        using var network = new HostNetwork { Netns = result.GetValue(CommonOptions.Netns) };
         var plan = HostSession.SpareTheNameless(network.PlanUp(HostSession.Desired(result, vms, attachments), UpCommand.Options(result, vms)));
         PlanOutput.Print(plan, result.GetValue(CommonOptions.Json), vms);
         var own = attachments.ToLookup(a => a.Vm);
@@ -47,10 +49,25 @@ internal static class PlanCommand
                 }
             }
         }
+        foreach (var i in Otherwise(attachments, plan, network))
+        {
+            Console.Error.WriteLine($"microvm: note: '{i.Id}' of '{i.Vm}' is declared, and {i.Guest!.Text}: {i.Guest.Why}");
+        }
         foreach (var note in WirelessCard.Notes(attachments, () => network.Route.Links(statistics: false)))
         {
             Console.Error.WriteLine($"microvm: note: {note}");
         }
         return plan.Refusals.Count > 0 ? 1 : plan.HasChanges && result.GetValue(s_exitCode) ? Verb.DriftCode : 0;
+    }
+
+    /// <summary>What running guests have other than declared, which no change of the host mends. Where no VM runs, no process is looked at.</summary>
+    private static IEnumerable<InterfaceStatus> Otherwise(IReadOnlyList<Attachment> attachments, Plan plan, HostNetwork network)
+    {
+        if (!plan.Steps.Any(s => s.Observed is { InUse: true } or { Kind: "macvtap" }))
+        {
+            return [];
+        }
+        var links = network.Route.Links(statistics: false);
+        return InterfaceStatus.OfDeclared(attachments, plan, links, LinkHolder.Scan(links)).Where(i => i.Guest is not null);
     }
 }

@@ -29,7 +29,7 @@ internal static class RenameCommand
             return code;
         }
         using var interrupts = new Interrupts();
-        using var network = HostSession.Network(interrupts);
+        using var network = HostSession.Network(result, interrupts);
         IReadOnlyList<string> links;
         try
         {

@@ -9,7 +9,7 @@ namespace Microvm.Cli.Commands;
 internal static class StatusCommand
 {
     private static readonly Option<bool> s_watch = new("--watch", "-w") { Description = "Keep refreshing and show rates, until q or Ctrl-C" };
-    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} unless every interface is up and as declared" };
+    private static readonly Option<bool> s_exitCode = new("--exit-code") { Description = $"Exit with {Verb.DriftCode} unless every interface is up and as declared, and its bridge or lower device is up and has a carrier" };
 
     internal static Command Create() => Verb.Define("status", "Show the state of declared interfaces, or of all interfaces that microvm created",
         ["microvm status", "microvm status --json vm.nix", "microvm status --watch vm.nix", "microvm status --exit-code vm.nix || sudo microvm up vm.nix"], Run,
@@ -39,7 +39,7 @@ internal static class StatusCommand
         {
             Console.WriteLine(string.Join('\n', StatusTable.Lines(interfaces, null, mend, Terminal.Output)));
         }
-        return result.GetValue(s_exitCode) && interfaces.Any(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)) ? Verb.DriftCode : 0;
+        return result.GetValue(s_exitCode) && interfaces.Any(i => !i.IsRight) ? Verb.DriftCode : 0;
     }
 
     private static Func<IReadOnlyList<InterfaceStatus>, string?> Mend(ParseResult result, Survey survey) => interfaces => survey.Mend(result, interfaces.Where(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)));

@@ -37,11 +37,11 @@ internal static class TopologyCommand
         {
             return 2;
         }
-        using var survey = declared ? new Survey(vms, attachments, HostSession.Desired(result, vms, attachments)) : new Survey(HostDeclarations.Of(result));
+        using var survey = declared ? Survey.Of(result, vms, attachments) : Survey.OfHost(result);
         var seen = survey.Take();
         // Of what is not brought up at all, the declaration alone is drawn.
         var isUp = seen.Any(i => i.Link is not null);
-        var whole = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null) : TopologyGraph.Of(seen, survey.Links);
+        var whole = declared ? TopologyGraph.Of(vms, attachments, isUp ? seen : null, isUp ? survey.Links : null) : TopologyGraph.Of(seen, survey.Links);
         var vm = result.GetValue(s_vm)!;
         // One that is asked for by name may be of a crowd.
         var graph = Part(vm.Length > 0 || result.GetValue(s_all) ? whole : whole.Folded(), vm, result.GetValue(s_bridge)!);
@@ -106,7 +106,8 @@ internal static class TopologyCommand
     {
         var vms = seen.Select(i => i.Vm).Distinct().Count();
         var wrong = asDeclared ? [] : seen.Where(i => i.State is not (InterfaceState.Up or InterfaceState.Unlinked)).GroupBy(i => i.State).OrderBy(g => g.Key).Select(g => $"{g.Count()} {g.Key.Word()}");
-        return string.Join(", ", [$"{vms} VM{(vms == 1 ? "" : "s")}", $"{seen.Count} interface{(seen.Count == 1 ? "" : "s")}", .. wrong]) + (asDeclared ? ", as declared" : "");
+        var otherwise = asDeclared ? 0 : seen.Count(i => i is { State: InterfaceState.Up, IsRight: false });
+        return string.Join(", ", [$"{vms} VM{(vms == 1 ? "" : "s")}", $"{seen.Count} interface{(seen.Count == 1 ? "" : "s")}", .. wrong, .. otherwise > 0 ? [$"{otherwise} up and not right"] : Array.Empty<string>()]) + (asDeclared ? ", as declared" : "");
     }
 
     /// <summary>A tree from the outside in; a VM with several interfaces stands at each.</summary>
@@ -127,7 +128,7 @@ internal static class TopologyCommand
             var room = Math.Max(0, width - first.Length);
             var shown = CellText.Cut(label, room);
             var detail = CellText.Cut($" ({Printable.Of(node.Detail)})", Math.Max(0, room - CellText.Width(shown)));
-            var style = node.Kind switch { NodeKind.Vm => Style.Bold, NodeKind.Bridge => Style.Magenta, NodeKind.Tap or NodeKind.Macvtap or NodeKind.User => node.State is { } s ? Look.Style(s) : Style.Green, _ => Style.Cyan };
+            var style = node.State is { } s ? Look.Style(s) : node.Kind switch { NodeKind.Vm => Style.Bold, NodeKind.Bridge => Style.Magenta, NodeKind.Tap or NodeKind.Macvtap or NodeKind.User => Style.Green, _ => Style.Cyan };
             lines.Add(first + (terminal?.Paint(style, shown) ?? shown) + (terminal?.Paint(Style.Dim, detail) ?? detail));
             var below = graph.Below(node.Key).ToList();
             foreach (var (i, child) in below.Index())

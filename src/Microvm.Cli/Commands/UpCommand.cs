@@ -33,7 +33,7 @@ internal static class UpCommand
             return 2;
         }
         using var interrupts = new Interrupts();
-        using var network = HostSession.Network(interrupts);
+        using var network = HostSession.Network(result, interrupts);
         var plan = network.Up(HostSession.Desired(result, vms, attachments), Options(result, vms), HostSession.SpareTheNameless);
         return Verb.Report(plan.HasChanges && plan.Refusals.Count == 0, () => Print(plan, result));
     }

@@ -27,6 +27,7 @@ internal static class WatchCommand
         var alive = Stopwatch.GetTimestamp();
         using var network = new HostNetwork
         {
+            Netns = result.GetValue(CommonOptions.Netns),
             // Asked while another microvm is waited for as well, which may take longer than the watchdog would.
             Interrupted = () =>
             {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microvm.Declaration;
 using Microvm.Host;
 using Microvm.Linux;
 

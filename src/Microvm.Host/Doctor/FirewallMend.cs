@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Linux;
 
 namespace Microvm.Host.Doctor;

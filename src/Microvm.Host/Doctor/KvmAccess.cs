@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Hypervisors;
 
 namespace Microvm.Host.Doctor;

@@ -25,7 +25,7 @@ public sealed class LowerDevices : ICheck
                 yield return new(Name, Severity.Problem, $"{lower} is attached to {host.Links.FirstOrDefault(l => l.Index == master)?.Name ?? "another link"} already",
                     "a bridge port can't carry macvtaps; use type tap with that bridge", host.Sudo($"ip link set {quoted} nomaster"));
             }
-            else if (new KernelRules(host.Links).LowerDevice(link) is { } unfit)
+            else if (new KernelRules(host.Links, new(host.Netns)).LowerDevice(link) is { } unfit)
             {
                 yield return new(Name, Severity.Problem, $"{lower} can carry no macvtap", $"it is a device {unfit}");
             }

@@ -1,3 +1,4 @@
+using Microvm.Declaration;
 using Microvm.Network;
 
 namespace Microvm.Host.Doctor;

@@ -13,8 +13,8 @@ public sealed class Refusals : ICheck
     public IEnumerable<Finding> Look(HostView host)
     {
         List<DesiredLink> wanted = [.. DesiredLink.Of(host.Attachments, null, null)];
-        var plan = Plan.ForUp(wanted, HostState.Of(host.Links), new() { ReplaceRunning = true });
-        var rules = new KernelRules(host.Links);
+        var plan = Plan.ForUp(wanted, HostState.Of(host.Links), new() { ReplaceRunning = true, Netns = host.Netns });
+        var rules = new KernelRules(host.Links, new(host.Netns));
         var byAlias = wanted.DistinctBy(w => w.Alias).ToDictionary(w => w.Alias);
         var found = plan.Refusals.Where(r => r.Kind switch
         {

@@ -1,3 +1,5 @@
+using Microvm.Declaration;
+
 namespace Microvm.Host.Doctor;
 
 /// <summary>Strict reverse-path filtering on the links of guests.</summary>

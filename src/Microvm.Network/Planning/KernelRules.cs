@@ -5,7 +5,7 @@ namespace Microvm.Network.Planning;
 /// <summary>What the kernel refuses of a lower device and of a bridge's port, known before it is asked. Pure.</summary>
 /// <remarks>From macvlan_port_create(), macvlan_common_newlink(), macvlan_addr_busy() in drivers/net/macvlan.c, br_add_if() and find_portno() in
 /// net/bridge/br_if.c, __netdev_upper_dev_link() in net/core/dev.c of Linux 6.18.</remarks>
-internal sealed class KernelRules(IReadOnlyList<Link> links)
+internal sealed class KernelRules(IReadOnlyList<Link> links, IpTool ip)
 {
     /// <summary>A bridge's ports: BR_MAX_PORTS, of which number 0 is given to none.</summary>
     internal const int MostPorts = 1023;
@@ -45,7 +45,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
         if (device.Master is { } master && _byIndex.GetValueOrDefault(master) is var above && !(above?.Kind is { } kind && s_freeMasters.Contains(kind)))
         {
             return above?.Kind == "bridge" ? $"which is a port of the bridge '{above.Name}'; use type \"tap\" with that bridge"
-                : $"which is attached to '{above?.Name ?? $"link {master}"}'; name that one, or take it off: ip link set {device.Name} nomaster";
+                : $"which is attached to '{above?.Name ?? $"link {master}"}'; name that one, or take it off: {ip.Command("link", "set", device.Name, "nomaster")}";
         }
         if (_on[device.Index].FirstOrDefault(l => s_takers.Contains(l.Kind)) is { } taker)
         {
@@ -76,7 +76,7 @@ internal sealed class KernelRules(IReadOnlyList<Link> links)
 
     /// <summary>Why a link that is there can be attached to no bridge; null where it can.</summary>
     internal string? Port(Link link) => _on[link.Index].FirstOrDefault(l => l.Macvlan is not null || s_takers.Contains(l.Kind)) is { } above
-        ? $"'{above.Name}', {Article(above.Kind!)}, is on top of it and takes its frames; delete that one first: ip link delete {above.Name}" : null;
+        ? $"'{above.Name}', {Article(above.Kind!)}, is on top of it and takes its frames; delete that one first: {ip.Command("link", "delete", above.Name)}" : null;
 
     private int Level(Link link, int limit)
     {

@@ -19,6 +19,7 @@ internal sealed class Planner
     private readonly ILookup<int, Link> _passthruOnLower;
     private readonly HashSet<string> _contendedLowers;
     private readonly SettingRules _settings;
+    private readonly IpTool _ip;
     private KernelRules? _rules;
     private readonly Dictionary<int, int> _newPorts = [];
     private readonly Dictionary<uint, string?> _groups = [];
@@ -54,7 +55,8 @@ internal sealed class Planner
             }
         }
         _contendedLowers = Contended();
-        _settings = new(_wanted, state, _byIndex, _going);
+        _ip = new(options.Netns);
+        _settings = new(_wanted, state, _byIndex, _going, _ip);
     }
 
     /// <summary>The link of that name or altname. The kernel keeps both in one table, so no two links share one.</summary>
@@ -174,7 +176,7 @@ internal sealed class Planner
         if (_byAltName.TryGetValue(want.Name, out var other) && !_going.Contains(other.Index))
         {
             Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' is an altname of '{other.Name}', so no link can be named so; choose another id, or take it from that one: "
-                + $"ip link property del dev {other.Name} altname {want.Name}");
+                + _ip.Command("link", "property", "del", "dev", other.Name, "altname", want.Name));
             return;
         }
         var taken = _byName.GetValueOrDefault(want.Name);
@@ -192,7 +194,7 @@ internal sealed class Planner
         }
         else if (link is not null && taken is not null && taken != link && !_going.Contains(taken.Index))
         {
-            Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: ip link delete {want.Name}");
+            Refuse(RefusalKind.NameTaken, want, $"'{want.Name}' was renamed to '{link.Name}', and another link has its name now; rename or delete that one: {_ip.Command("link", "delete", want.Name)}");
             return;
         }
         if (bridge is not null && link?.Master != bridge.Index && !TakesPort(want, bridge.Index, link is null || _going.Contains(link.Index) ? null : link))
@@ -224,16 +226,22 @@ internal sealed class Planner
             });
     }
 
-    private Step Keep(DesiredLink want, Link link, uint group, Link? bridge, int lower)
+    private Step Keep(DesiredLink want, Link link, uint group, Link? bridge, int lower) =>
+        new(StepKind.Keep, want.Vm, want.Name, Around(bridge, lower) is { } note ? $"it is right, but {note}" : "it is right", want, link, group, bridge?.Index ?? 0, lower) { Note = Around(bridge, lower) };
+
+    /// <summary>What keeps frames from a link that can be had all the same; null where nothing does.</summary>
+    private string? Around(Link? bridge, int lower) => bridge is { Up: false } ? DownBridge(bridge) : lower == 0 ? null : _byIndex[lower] switch
     {
-        var note = lower == 0 ? null : _byIndex[lower] switch
-        {
-            { Up: false } device => $"its lower device '{device.Name}' is down: ip link set {device.Name} up",
-            { Carrier: false } device => $"its lower device '{device.Name}' has no carrier",
-            _ => null,
-        };
-        return new(StepKind.Keep, want.Vm, want.Name, note is null ? "it is right" : $"it is right, but {note}", want, link, group, bridge?.Index ?? 0, lower) { Note = note };
-    }
+        { Up: false } device => $"its lower device '{device.Name}' is down: {SetUp(device)}",
+        { Carrier: false } device => $"its lower device '{device.Name}' has no carrier",
+        _ => null,
+    };
+
+    /// <summary>A declared network's bridge is brought up by what makes the network.</summary>
+    private string? DownBridge(Link bridge) => Networks.NetworkSite.NetworkOf(bridge) is null ? $"its bridge '{bridge.Name}' is down: {SetUp(bridge)}"
+        : _options.Networks.Count > 0 ? null : $"its bridge '{bridge.Name}' is down";
+
+    private string SetUp(Link link) => _ip.Command("link", "set", link.Name, "up");
 
     /// <summary>Who comes in the place of another keeps what the declaration says nothing of: whom it is attached to, MTU, port settings.</summary>
     private Step Replace(DesiredLink want, Link link, Comparison comparison, uint group, Link? bridge, int lower)
@@ -248,8 +256,8 @@ internal sealed class Planner
         };
     }
 
-    private static string Lowers(DesiredLink want, Link? bridge) => bridge is null || !(want.Mtu < bridge.Mtu) ? ""
-        : $"; '{bridge.Name}' takes on its MTU of {want.Mtu}, unless its own was set (ip link set dev {bridge.Name} mtu {bridge.Mtu})";
+    private string Lowers(DesiredLink want, Link? bridge) => bridge is null || !(want.Mtu < bridge.Mtu) ? ""
+        : $"; '{bridge.Name}' takes on its MTU of {want.Mtu}, unless its own was set ({_ip.Command("link", "set", "dev", bridge.Name, "mtu", $"{bridge.Mtu}")})";
 
     // A tap can have no more (MAX_MTU in drivers/net/tun.c, less the Ethernet header).
     private static uint? MtuOf(Link? bridge) => bridge is null ? null : Math.Min(bridge.Mtu, 65521);
@@ -294,12 +302,12 @@ internal sealed class Planner
     }
 
     // A name that is longer than a link's can only be given to a link that is there.
-    private static string MakeBridge(string name) => Encoding.UTF8.GetByteCount(name) <= InterfaceName.MaxBytes ? $"make it first: ip link add {name} type bridge"
-        : $"it is too long for a link's own name, so give it to your bridge as an altname: ip link property add dev br0 altname {name}";
+    private string MakeBridge(string name) => Encoding.UTF8.GetByteCount(name) <= InterfaceName.MaxBytes ? $"make it first: {_ip.Command("link", "add", name, "type", "bridge")}"
+        : $"it is too long for a link's own name, so give it to your bridge as an altname: {_ip.Command("link", "property", "add", "dev", "br0", "altname", name)}";
 
     /// <summary>What to type where a device is there under another name than the declared.</summary>
     private string? Renamed(DesiredLink want, int index, string name) => _byIndex.GetValueOrDefault(index) is not { } now ? null
-        : $"'{want.Name}' is on '{now.Name}' now. If that is the same device, let it have this name too: ip link property add dev {now.Name} altname {name}";
+        : $"'{want.Name}' is on '{now.Name}' now. If that is the same device, let it have this name too: {_ip.Command("link", "property", "add", "dev", now.Name, "altname", name)}";
 
     private bool Lower(DesiredLink want, out int lower)
     {
@@ -321,7 +329,7 @@ internal sealed class Planner
         lower = 0;
         if (Find(name) is not { } device)
         {
-            return $"which is not there; {(_byAlias.GetValueOrDefault(want.Alias)?.Lower is { } now ? Renamed(want, now, name) : null) ?? "ip link shows what is"}";
+            return $"which is not there; {(_byAlias.GetValueOrDefault(want.Alias)?.Lower is { } now ? Renamed(want, now, name) : null) ?? $"{_ip.Command("link")} shows what is"}";
         }
         lower = device.Index;
         if (device.Kind is "macvlan" or "macvtap")
@@ -351,7 +359,7 @@ internal sealed class Planner
             ? "which one interface in mode passthru would use exclusively, but another declared interface needs it too" : null;
     }
 
-    private KernelRules Rules => _rules ??= new(_state.Links);
+    private KernelRules Rules => _rules ??= new(_state.Links, _ip);
 
     /// <summary>Whether a bridge has a port left for a link, and the link can become one.</summary>
     private bool TakesPort(DesiredLink want, int bridge, Link? link)

@@ -6,7 +6,8 @@ namespace Microvm.Network.Planning;
 
 /// <summary>What the declared settings of a link need of what it is on, of the kernel, and of the host's routes.</summary>
 /// <param name="going">The ifindexes of links that the plan deletes.</param>
-internal sealed class SettingRules(IReadOnlyList<DesiredLink> wanted, HostState state, Dictionary<int, Link> byIndex, HashSet<int> going)
+/// <param name="ip">How commands are written that a person is to type.</param>
+internal sealed class SettingRules(IReadOnlyList<DesiredLink> wanted, HostState state, Dictionary<int, Link> byIndex, HashSet<int> going, IpTool ip)
 {
     /// <summary>Why the settings can't be had, and what to type; null where they can.</summary>
     /// <param name="link">The link that is there; null for none.</param>
@@ -25,11 +26,11 @@ internal sealed class SettingRules(IReadOnlyList<DesiredLink> wanted, HostState 
         if (bridge is not null && bridge.Mtu < mtu && !(link?.Master == bridge.Index && link.Mtu <= bridge.Mtu))
         {
             return (RefusalKind.BridgeUnfit, $"'{want.Name}' should have an MTU of {mtu}, and its bridge '{bridge.Name}' has {bridge.Mtu}, so larger packets would be lost there; "
-                + $"raise that (ip link set dev {bridge.Name} mtu {mtu}), or declare mtu = {bridge.Mtu}");
+                + $"raise that ({ip.Command("link", "set", "dev", bridge.Name, "mtu", $"{mtu}")}), or declare mtu = {bridge.Mtu}");
         }
         return byIndex.GetValueOrDefault(lower) is { } device && device.Mtu < mtu
             ? (RefusalKind.LowerUnfit, $"'{want.Name}' should have an MTU of {mtu}, and its lower device '{device.Name}' has {device.Mtu}; "
-                + $"raise that (ip link set dev {device.Name} mtu {mtu}), or declare mtu = {device.Mtu}")
+                + $"raise that ({ip.Command("link", "set", "dev", device.Name, "mtu", $"{mtu}")}), or declare mtu = {device.Mtu}")
             : null;
     }
 
@@ -61,6 +62,6 @@ internal sealed class SettingRules(IReadOnlyList<DesiredLink> wanted, HostState 
         }
         var by = byIndex.GetValueOrDefault(other.Link) is { } holder ? Printable.Of(holder.Name) : null;
         return (RefusalKind.AddressTaken, $"'{want.Name}' should have a route to {other.Destination}, and the host sends that {(by is null ? "another way" : $"to '{by}'")}; "
-            + $"delete that route (ip route del {other.Destination}{(by is null ? "" : $" dev {by}")}), or declare another metric: \"{other.Destination} metric {other.Metric + 1}\"");
+            + $"delete that route ({ip.Command(["route", "del", $"{other.Destination}", .. by is null ? Array.Empty<string>() : ["dev", by]])}), or declare another metric: \"{other.Destination} metric {other.Metric + 1}\"");
     }
 }

@@ -40,26 +40,27 @@ public sealed class TopologyGraph
 
     /// <summary>What declarations ask for. Pure.</summary>
     /// <param name="seen">How their interfaces stand on the host; null where that is not to be drawn.</param>
-    public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<InterfaceStatus>? seen = null)
+    /// <param name="links">The host's links, where it was looked at.</param>
+    public static TopologyGraph Of(IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments, IReadOnlyList<InterfaceStatus>? seen = null, IReadOnlyList<Link>? links = null)
     {
         var graph = new Builder();
-        var states = (seen ?? []).DistinctBy(i => (i.Vm, i.Id)).ToDictionary(i => (i.Vm, i.Id), i => i.State);
+        var states = (seen ?? []).DistinctBy(i => (i.Vm, i.Id)).ToDictionary(i => (i.Vm, i.Id));
         foreach (var a in attachments)
         {
             var i = a.Interface;
             var parent = i.Type switch
             {
-                InterfaceType.Macvtap => graph.Add(new($"link:{i.MacvtapLink}", NodeKind.Lower, $"{i.MacvtapLink}", "lower device")),
+                InterfaceType.Macvtap => graph.Add(Place(i.MacvtapLink!.Value.Value, NodeKind.Lower, "lower device")),
                 InterfaceType.User => graph.Add(new("outside:user", NodeKind.Outside, "this host's sockets", "user-mode networking")),
-                _ when i.Bridge is { } bridge => graph.Add(new($"link:{bridge}", NodeKind.Bridge, $"{bridge}", "bridge")),
+                _ when i.Bridge is { } bridge => graph.Add(Place(bridge.Value, NodeKind.Bridge, "bridge")),
                 _ => graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")),
             };
             var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
             var joined = a.Kind == AttachmentKind.TapRedirect ? " by a tap" : "";
             var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
-            InterfaceState? state = states.TryGetValue((a.Vm, i.Id.Value), out var now) ? now : null;
-            var wrong = state is null or InterfaceState.Up or InterfaceState.Unlinked ? "" : $", {state.Value.Word()}";
-            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}{wrong}", state));
+            var now = states.GetValueOrDefault((a.Vm, i.Id.Value));
+            var wrong = Wrong(now) is { } words ? $", {words}" : "";
+            var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}{wrong}", Drawn(now)));
             graph.Join(parent, link);
         }
         var ofVm = attachments.ToLookup(a => a.Vm);
@@ -72,7 +73,25 @@ public sealed class TopologyGraph
             }
         }
         return graph.Graph;
+
+        TopologyNode Place(string name, NodeKind kind, string what)
+        {
+            var link = links?.FirstOrDefault(l => l.IsNamed(name));
+            return links is null ? new($"link:{name}", kind, name, what)
+                : link is null ? new($"link:{name}", kind, name, $"{what}, {InterfaceState.Missing.Word()}", InterfaceState.Missing)
+                : Fault(link) is { } fault ? new($"link:{name}", kind, name, $"{what}, {fault}", InterfaceState.Down)
+                : new($"link:{name}", kind, name, what);
+        }
     }
+
+    /// <summary>What keeps frames from passing a bridge or another device; null where nothing does. A bridge has no carrier while its ports have none.</summary>
+    private static string? Fault(Link link) => !link.Up ? "down" : link is { Carrier: false, Kind: not "bridge" } ? "no carrier" : null;
+
+    /// <summary>What is not right of an interface, in a few words; null where all is.</summary>
+    private static string? Wrong(InterfaceStatus? i) => i is null or { State: InterfaceState.Unlinked } ? null
+        : i.State != InterfaceState.Up ? i.State.Word() : i.Guest?.Short;
+
+    private static InterfaceState? Drawn(InterfaceStatus? i) => i is { State: InterfaceState.Up, Guest: not null } ? InterfaceState.Drifted : i?.State;
 
     /// <summary>What is there: our interfaces, and every link that they hang on. Pure.</summary>
     public static TopologyGraph Of(IReadOnlyList<InterfaceStatus> interfaces, IReadOnlyList<Link> links)
@@ -82,7 +101,7 @@ public sealed class TopologyGraph
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
             var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
-            var link = graph.Add(new($"link:{i.Link!.Index}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.State.Word()}", i.State));
+            var link = graph.Add(new($"link:{i.Link!.Index}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {Wrong(i) ?? i.State.Word()}", Drawn(i)));
             var parent = host.OfIndex(i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower));
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
@@ -105,7 +124,7 @@ public sealed class TopologyGraph
             return key;
         }
         var isBridge = link.Kind == "bridge";
-        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {(link.Up ? "up" : "down")}"));
+        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {Fault(link) ?? "up"}", Fault(link) is null ? null : InterfaceState.Down));
         var lower = link.Kind is not (null or "veth") && !isBridge ? host.OfIndex(link.Lower) : null;
         var carriers = host.PortsOf(link).Where(l => l.Kind is not ("tun" or "macvtap" or "macvlan")).Concat(lower is null ? [] : [lower]);
         foreach (var carrier in carriers.Where(c => c.Index != link.Index))

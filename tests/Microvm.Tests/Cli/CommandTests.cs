@@ -1,5 +1,6 @@
 using System.Text.Json;
 using CsCheck;
+using Microvm.Declaration;
 using Microvm.Host;
 
 namespace Microvm.Tests;

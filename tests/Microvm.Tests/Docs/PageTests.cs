@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.RegularExpressions;
+using Microvm.Declaration;
 
 namespace Microvm.Tests;
 
@@ -55,7 +56,7 @@ public sealed partial class PageTests : IDisposable
             block.Marks.Where(m => m.Kind == "setup").ToList().ForEach(m => script.Append(m.Text).Append('\n'));
             if (block.FileName is { } name)
             {
-                script.Append($"cat > {Host.Shell.Quote(name)} <<'END-OF-FILE'\n{block.Text.Replace("microvm.kernelParams = [", s_calmClock, StringComparison.Ordinal)}END-OF-FILE\n");
+                script.Append($"cat > {Shell.Quote(name)} <<'END-OF-FILE'\n{block.Text.Replace("microvm.kernelParams = [", s_calmClock, StringComparison.Ordinal)}END-OF-FILE\n");
             }
             if (s_shells.Contains(block.Language))
             {

@@ -1,7 +1,7 @@
-namespace Microvm.Host;
+namespace Microvm.Declaration;
 
 /// <summary>Words for a person to paste into a shell.</summary>
-public static class Shell
+internal static class Shell
 {
     /// <summary>The bash for scripts with lines that people wrote for one: Debian's, NixOS's, or what there is.</summary>
     public static string Bash { get; } = ((string[])["/bin/bash", "/usr/bin/bash", "/run/current-system/sw/bin/bash"]).FirstOrDefault(File.Exists) ?? "/bin/sh";
