@@ -35,7 +35,7 @@ internal static class Privilege
         // The firewall tells its chains to CAP_NET_ADMIN only; bridge.conf may be for root and a group.
         // Besides, it tells what a running VM has open, as status does.
         ["doctor"] = CapabilitySet.Of(Capability.NetAdmin, Capability.DacReadSearch, Capability.SysPtrace),
-        ["explain"] = default,
+        ["explain"] = s_look,
         // Whose the firewall's rules are to tell, as for doctor.
         ["reach"] = CapabilitySet.Of(Capability.NetAdmin),
         ["network list"] = default,

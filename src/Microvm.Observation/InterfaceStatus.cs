@@ -67,6 +67,9 @@ public sealed partial record InterfaceStatus(
     /// <summary>Whether it is there and as declared, and so is what it is on and what the running guest has of it.</summary>
     public bool IsRight => Reason is null && State is InterfaceState.Up or InterfaceState.Unlinked;
 
+    /// <summary>What is not right of it, in a few words; null where it is up and the running guest has it.</summary>
+    public string? Fault => State is InterfaceState.Unlinked ? null : State != InterfaceState.Up ? State.Word() : Guest?.Short;
+
     /// <summary>The macvlan of a redirected pair; null for every other interface.</summary>
     public Link? Partner { get; init; }
 

@@ -2,6 +2,8 @@ using System.CommandLine;
 using Microvm.Cli.Explain;
 using Microvm.Declaration;
 using Microvm.Hypervisors;
+using Microvm.Linux;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Commands;
 
@@ -11,7 +13,7 @@ internal static class ExplainCommand
 
     internal static Command Create() => Verb.Define(new DocumentedCommand("explain", "Explain an interface type, a hypervisor, or what a declaration will do",
         ["microvm explain macvtap", "microvm explain firecracker", "microvm explain vm.nix"])
-    { Details = ["For a type: what it is, when to use it, and which hypervisors accept it. For a hypervisor: which types it accepts, and how. For a file: what will happen on the host, and which way the bytes take. Without an argument: a table of all types and hypervisors."] }, Run, s_what);
+    { Details = ["For a type: what it is, when to use it, and which hypervisors accept it. For a hypervisor: which types it accepts, and how. For a file: what will happen on the host, which way the bytes take, and what is broken on that way on this host now. Without an argument: a table of all types and hypervisors."] }, Run, s_what, CommonOptions.Netns, CommonOptions.User, CommonOptions.Group);
 
     private static Argument<string[]> What()
     {
@@ -45,7 +47,7 @@ internal static class ExplainCommand
             }
             else if (NamedVm.File(result, one) is var named && named != one)
             {
-                code = Math.Max(code, ExplainFile(named));
+                code = Math.Max(code, ExplainFile(result, named));
             }
             else if (one != "-" && !File.Exists(one) && !Directory.Exists(one))
             {
@@ -54,13 +56,13 @@ internal static class ExplainCommand
             }
             else
             {
-                code = Math.Max(code, ExplainFile(one));
+                code = Math.Max(code, ExplainFile(result, one));
             }
         }
         return code;
     }
 
-    private static int ExplainFile(string file)
+    private static int ExplainFile(ParseResult result, string file)
     {
         var diagnostics = new DiagnosticBag();
         var vms = Declarations.Read([file], Console.In, diagnostics);
@@ -69,12 +71,28 @@ internal static class ExplainCommand
         {
             return 2;
         }
-        foreach (var vm in vms)
+        var attached = vms.Select(v => (Vm: v, Attachments: HypervisorTable.Attach(v, out var refusal), Refusal: refusal)).ToList();
+        var (seen, links) = Look(result, vms, [.. attached.SelectMany(a => a.Attachments)]);
+        foreach (var (vm, attachments, refusal) in attached)
         {
-            var attachments = HypervisorTable.Attach(vm, out var refusal);
-            Print(Words.OfVm(vm, attachments, refusal));
+            Print(Words.OfVm(vm, attachments, refusal, [.. seen.Where(i => i.Vm == vm.Name)], links), marks: true);
         }
         return 0;
+    }
+
+    /// <summary>The interfaces as they are on this host; none where it can't be looked at, as on macOS.</summary>
+    private static (IReadOnlyList<InterfaceStatus> Seen, IReadOnlyList<Link> Links) Look(ParseResult result, IReadOnlyList<MicrovmConfig> vms, IReadOnlyList<Attachment> attachments)
+    {
+        try
+        {
+            using var survey = Survey.Of(result, vms, attachments);
+            return (survey.Take(), survey.Links);
+        }
+        catch (LinuxException e)
+        {
+            Console.Error.WriteLine($"microvm: the interfaces can't be looked at: {e.Message}");
+            return ([], []);
+        }
     }
 
     private static void Matrix()
@@ -87,16 +105,33 @@ internal static class ExplainCommand
         table.Print(Terminal.Output, Console.Out);
     }
 
-    private static void Print(IEnumerable<string> lines)
+    /// <param name="marks">What stands in square brackets is broken.</param>
+    private static void Print(IEnumerable<string> lines, bool marks = false)
     {
         var width = Math.Clamp(Terminal.Output.Width ?? 100, 40, 100);
         foreach (var line in lines)
         {
+            var inside = false;
             var indent = line.Length - line.TrimStart(' ').Length;
             foreach (var (n, part) in Reference.HelpScreen.Wrap(line.Trim(), width - indent - 4).Index())
             {
-                Console.WriteLine($"{new string(' ', indent + (n > 0 ? 4 : 0))}{part}");
+                Console.WriteLine($"{new string(' ', indent + (n > 0 ? 4 : 0))}{(marks ? Marked(part, ref inside) : part)}");
             }
         }
+    }
+
+    /// <summary>Paints what stands in square brackets, which may begin in one line and end in another.</summary>
+    private static string Marked(string text, ref bool inside)
+    {
+        var result = new System.Text.StringBuilder();
+        for (var at = 0; at < text.Length;)
+        {
+            var next = inside ? text.IndexOf(']', at) + 1 : text.IndexOf('[', at);
+            var end = inside ? next == 0 ? text.Length : next : next < 0 ? text.Length : next;
+            result.Append(inside ? Terminal.Output.Paint(Style.BoldRed, text[at..end]) : text[at..end]);
+            inside = inside ? next == 0 : next >= 0;
+            at = end;
+        }
+        return result.ToString();
     }
 }

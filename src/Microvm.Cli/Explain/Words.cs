@@ -1,5 +1,7 @@
 using Microvm.Declaration;
 using Microvm.Hypervisors;
+using Microvm.Linux;
+using Microvm.Observation;
 
 namespace Microvm.Cli.Explain;
 
@@ -49,16 +51,33 @@ internal static class Words
         }
     }
 
-    /// <summary>What 'up' and 'run' will do for a VM, interface by interface.</summary>
-    internal static IEnumerable<string> OfVm(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, string? refusal)
+    /// <summary>What 'up' and 'run' will do for a VM, interface by interface, and what is broken on the way of its frames now: that stands in square brackets.</summary>
+    /// <param name="seen">Its interfaces as they are on this host.</param>
+    /// <param name="links">The links of this host.</param>
+    internal static IEnumerable<string> OfVm(MicrovmConfig vm, IReadOnlyList<Attachment> attachments, string? refusal, IReadOnlyList<InterfaceStatus> seen, IReadOnlyList<Link> links)
     {
         yield return $"VM '{vm.Name}': {vm.Hypervisor} with {vm.Vcpu} vCPU{(vm.Vcpu == 1 ? "" : "s")} and {vm.MemoryMiB} MiB, {attachments.Count} interface{(attachments.Count == 1 ? "" : "s")}.";
+        // Of what is not brought up at all, the declaration alone is told, as in a picture of it.
+        var isHere = seen.Any(i => i.Link is not null);
+        if (!isHere && seen.Any(i => i.State == InterfaceState.Missing))
+        {
+            yield return "None of its links is on this host now; 'up' makes them.";
+        }
         foreach (var a in attachments)
         {
             var i = a.Interface;
             yield return $"Interface '{i.Id}', type {i.Type.Word()}, the guest's MAC {i.Mac}:";
             yield return $"  On the host: {Host(a)}";
-            yield return $"  The bytes' way: {Way(a, vm.Hypervisor)}";
+            var now = isHere ? seen.FirstOrDefault(s => s.Id == i.Id.Value) : null;
+            yield return $"  The bytes' way: {Way(a, vm.Hypervisor, now, links)}";
+            if (now is { IsRight: false })
+            {
+                yield return $"  Now: [{now.State.Word()}{(now.Reason is { } reason ? $": {Printable.Lines(reason)}" : "")}]";
+            }
+            else if (now is { State: InterfaceState.Up })
+            {
+                yield return $"  Now: up{(now.Holders is [var holder, ..] ? $", held by {Printable.Of(holder.Name)} (process {holder.Pid})" : "")}.";
+            }
             if (a.MultiQueue)
             {
                 yield return $"  {a.QueuePairs} queue pairs, one a vCPU, so that vCPUs don't wait for each other.";
@@ -101,17 +120,19 @@ internal static class Words
         };
     }
 
-    private static string Way(Attachment a, string hypervisor)
+    private static string Way(Attachment a, string hypervisor, InterfaceStatus? now, IReadOnlyList<Link> links)
     {
         var i = a.Interface;
-        var tap = i.Bridge is { } bridge ? $"tap {i.Id} -> bridge {bridge} -> its other ports" : $"tap {i.Id} -> the host's own routing";
+        var fault = now?.Fault is { } words ? $" [{words}]" : "";
+        string Place(InterfaceName? name) => name is null ? "" : Passage.Fault(links, name.Value.Value) is { } broken && now is not null ? $"{name} [{broken}]" : $"{name}";
+        var tap = i.Bridge is not null ? $"tap {i.Id}{fault} -> bridge {Place(i.Bridge)} -> its other ports" : $"tap {i.Id}{fault} -> the host's own routing";
         var mover = i.Vhost ? "the kernel's vhost-net" : hypervisor;
         return "guest's virtio-net -> " + a.Kind switch
         {
             AttachmentKind.TapByName or AttachmentKind.TapByFd when i.Type != InterfaceType.Macvtap => $"{mover} -> {tap}.",
-            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath => $"{mover} -> /dev/tapN of {i.Id} -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
-            AttachmentKind.BridgeHelper => $"{hypervisor} -> a tap named by the helper -> bridge {i.Bridge} -> its other ports.",
-            AttachmentKind.TapRedirect => $"{hypervisor} -> tap {i.Id} -> mirred redirect -> macvlan -> {i.MacvtapLink} -> the wire. The host itself is not on this way.",
+            AttachmentKind.TapByName or AttachmentKind.TapByFd or AttachmentKind.MacvtapPath => $"{mover} -> /dev/tapN of {i.Id}{fault} -> {Place(i.MacvtapLink)} -> the wire. The host itself is not on this way.",
+            AttachmentKind.BridgeHelper => $"{hypervisor} -> a tap named by the helper -> bridge {Place(i.Bridge)} -> its other ports.",
+            AttachmentKind.TapRedirect => $"{hypervisor} -> tap {i.Id}{fault} -> mirred redirect -> macvlan -> {Place(i.MacvtapLink)} -> the wire. The host itself is not on this way.",
             AttachmentKind.UserMode => $"{hypervisor}'s own TCP/IP -> ordinary sockets of the user who runs it -> wherever the host can reach.",
             _ => $"{hypervisor} -> tap in a namespace of its own -> mirred redirect -> slirp4netns's TCP/IP -> ordinary sockets -> wherever the host can reach.",
         };

@@ -59,7 +59,7 @@ public sealed class TopologyGraph
             var joined = a.Kind == AttachmentKind.TapRedirect ? " by a tap" : "";
             var queues = a.QueuePairs > 1 ? $", {a.QueuePairs} queues" : "";
             var now = states.GetValueOrDefault((a.Vm, i.Id.Value));
-            var wrong = Wrong(now) is { } words ? $", {words}" : "";
+            var wrong = now?.Fault is { } words ? $", {words}" : "";
             var link = graph.Add(new($"if:{a.Vm}/{i.Id}", kind, $"{i.Id}", $"{i.Type.Word()}{joined}{queues}, {i.Mac}{wrong}", Drawn(now)));
             graph.Join(parent, link);
         }
@@ -79,17 +79,10 @@ public sealed class TopologyGraph
             var link = links?.FirstOrDefault(l => l.IsNamed(name));
             return links is null ? new($"link:{name}", kind, name, what)
                 : link is null ? new($"link:{name}", kind, name, $"{what}, {InterfaceState.Missing.Word()}", InterfaceState.Missing)
-                : Fault(link) is { } fault ? new($"link:{name}", kind, name, $"{what}, {fault}", InterfaceState.Down)
+                : Passage.Fault(link) is { } fault ? new($"link:{name}", kind, name, $"{what}, {fault}", InterfaceState.Down)
                 : new($"link:{name}", kind, name, what);
         }
     }
-
-    /// <summary>What keeps frames from passing a bridge or another device; null where nothing does. A bridge has no carrier while its ports have none.</summary>
-    private static string? Fault(Link link) => !link.Up ? "down" : link is { Carrier: false, Kind: not "bridge" } ? "no carrier" : null;
-
-    /// <summary>What is not right of an interface, in a few words; null where all is.</summary>
-    private static string? Wrong(InterfaceStatus? i) => i is null or { State: InterfaceState.Unlinked } ? null
-        : i.State != InterfaceState.Up ? i.State.Word() : i.Guest?.Short;
 
     private static InterfaceState? Drawn(InterfaceStatus? i) => i is { State: InterfaceState.Up, Guest: not null } ? InterfaceState.Drifted : i?.State;
 
@@ -101,7 +94,7 @@ public sealed class TopologyGraph
         foreach (var i in interfaces.Where(i => i.Link is not null))
         {
             var joined = i.Partner is { } partner ? $", joined to {partner.Name}" : "";
-            var link = graph.Add(new($"link:{i.Link!.Index}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {Wrong(i) ?? i.State.Word()}", Drawn(i)));
+            var link = graph.Add(new($"link:{i.Link!.Index}", i.Type == "macvtap" || i.Link.Kind == "macvlan" ? NodeKind.Macvtap : NodeKind.Tap, i.Link.Name, $"{i.Type}{joined}, {i.Fault ?? i.State.Word()}", Drawn(i)));
             var parent = host.OfIndex(i.Link.Master ?? (i.Lower is null ? null : (i.Partner ?? i.Link).Lower));
             graph.Join(parent is null ? graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")) : Upstream(graph, parent, host), link);
             var holder = i.Holders.Count > 0 ? $"{i.Holders[0].Name}, pid {i.Holders[0].Pid}" : "not running";
@@ -124,7 +117,7 @@ public sealed class TopologyGraph
             return key;
         }
         var isBridge = link.Kind == "bridge";
-        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {Fault(link) ?? "up"}", Fault(link) is null ? null : InterfaceState.Down));
+        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {Passage.Fault(link) ?? "up"}", Passage.Fault(link) is null ? null : InterfaceState.Down));
         var lower = link.Kind is not (null or "veth") && !isBridge ? host.OfIndex(link.Lower) : null;
         var carriers = host.PortsOf(link).Where(l => l.Kind is not ("tun" or "macvtap" or "macvlan")).Concat(lower is null ? [] : [lower]);
         foreach (var carrier in carriers.Where(c => c.Index != link.Index))

@@ -39,7 +39,7 @@ public sealed class CompletionTests : IDisposable
         printf '%s\n' "${COMPREPLY[@]}"
         """).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-    private string[] Fish(string line) => [.. Shell("fish", $"microvm completions fish | source; complete -C {Shell.Quote(line)}")
+    private string[] Fish(string line) => [.. Shell("fish", $"microvm completions fish | source; complete -C {Microvm.Declaration.Shell.Quote(line)}")
         .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split('\t')[0])];
 
     /// <summary>What an interactive zsh makes of a line after Tab, then Enter: the words that microvm would get.</summary>
@@ -50,7 +50,7 @@ public sealed class CompletionTests : IDisposable
         type "PS1= PROMPT_EOL_MARK= ; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source <(command microvm completions zsh); TRAPEXIT() {}"
         type "microvm() { print -r -- \"GOT[\$*]\" }; print rea''dy"
         while zpty -r shell got; do [[ $got == *ready* && $got != *rea\'* ]] && break; done
-        zpty -w -n shell {{Shell.Quote(line)}}$'\t'$'\n'
+        zpty -w -n shell {{Microvm.Declaration.Shell.Quote(line)}}$'\t'$'\n'
         while zpty -r shell got; do [[ $got == *GOT\[* ]] && break; done
         print -r -- "${${got#*GOT\[}%\]*}"
         zpty -d shell

@@ -227,8 +227,17 @@ public sealed class DoctorTests : IDisposable
             {
                 Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20) && !qemu.HasExited, "QEMU does not open the tap");
             }
-            Assert.Equal("problem", Finding("interfaces", "the MAC of 'vm-a1' of 'web' is 02:00:00:00:00:01, and the running VM has 02:00:00:00:00:77", file).Severity);
+            Assert.Equal("problem", Finding("interfaces", "'vm-a1' of 'web' is declared, and the running VM has the MAC 02:00:00:00:00:77, not 02:00:00:00:00:01", file).Severity);
             Assert.Equal("problem", Finding("interfaces", "'vm-a2' of 'web' is declared, and the running VM does not have it", file).Severity);
+            // What the doctor sees, nothing that looks denies.
+            var status = Binary.Microvm("status", "--exit-code", "--netns", _ns.Name, file);
+            Assert.Equal(3, status.Code);
+            Assert.Contains("vm-a1 of web: the running VM has the MAC 02:00:00:00:00:77, not 02:00:00:00:00:01", status.Out.ReplaceLineEndings(" "), StringComparison.Ordinal);
+            Assert.Contains("vm-a2 of web: the running VM does not have it", status.Out, StringComparison.Ordinal);
+            Assert.Contains("'vm-a1' of 'web' is declared, and the running VM has the MAC", Binary.Microvm("plan", "--netns", _ns.Name, file).Err, StringComparison.Ordinal);
+            Assert.Contains("interface=\"vm-a2\"} 1\n", Binary.Microvm("metrics", "--netns", _ns.Name, file).Out.Split("microvm_interface_drift gauge")[1], StringComparison.Ordinal);
+            Assert.Contains("vm-a2 (tap, 02:00:00:00:00:02, not in the running VM)", Binary.Microvm("topology", "--netns", _ns.Name, file).Out, StringComparison.Ordinal);
+            Assert.Contains("tap vm-a1 [another MAC in the running VM] ->", Binary.Microvm("explain", "--netns", _ns.Name, file).Out.ReplaceLineEndings(" ").Replace("      ", "", StringComparison.Ordinal), StringComparison.Ordinal);
         }
         finally
         {

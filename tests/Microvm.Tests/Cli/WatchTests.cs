@@ -24,7 +24,7 @@ public sealed class WatchTests(ITestOutputHelper output) : IDisposable
 
     private WatchProcess Start(string file, params string[] more)
     {
-        _ns.Ip("link", "add", "br0", "type", "bridge");
+        _ns.Ip("link", "add", "br0", "up", "type", "bridge");
         var watch = new WatchProcess(["--netns", _ns.Name, file, .. more]);
         watch.WaitFor(more.Contains("--json") ? "\"watching\"" : "watching ");
         return watch;

@@ -138,7 +138,7 @@ public sealed class HostSideTests : IDisposable
         _ns.Ip("link", "set", "card", "up");
         _ns.Ip("route", "add", "10.0.9.2/32", "dev", "card");
         var up = Run("up", Tap(Routed));
-        Assert.True(up.Code == 1 && up.Err.Contains("'vm-s1' should have a route to 10.0.9.2/32, and the host sends that to 'card'; delete that route (ip route del 10.0.9.2/32 dev card), or declare another metric: \"10.0.9.2/32 metric 1\"", StringComparison.Ordinal), up.Err);
+        Assert.True(up.Code == 1 && up.Err.Contains($"'vm-s1' should have a route to 10.0.9.2/32, and the host sends that to 'card'; delete that route (ip -n {_ns.Name} route del 10.0.9.2/32 dev card), or declare another metric: \"10.0.9.2/32 metric 1\"", StringComparison.Ordinal), up.Err);
         Assert.DoesNotContain("vm-s1", _ns.Ip("link"), StringComparison.Ordinal);
         Up(Tap(""","host":{"routes":["10.0.9.2/32 metric 1"]}"""));
         Assert.Contains("card", _ns.Ip("route", "show", "10.0.9.2/32", "metric", "0"), StringComparison.Ordinal);

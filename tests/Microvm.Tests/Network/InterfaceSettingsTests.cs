@@ -68,7 +68,7 @@ public sealed class InterfaceSettingsTests : IDisposable
     public void Plan_tells_that_a_bridge_takes_on_the_smaller_MTU_of_its_port_and_one_that_was_set_stays()
     {
         var file = Tap(""","bridge":"br0","mtu":1400""");
-        Assert.Contains("not there yet; 'br0' takes on its MTU of 1400, unless its own was set (ip link set dev br0 mtu 9000)", Run("plan", file).Out, StringComparison.Ordinal);
+        Assert.Contains($"not there yet; 'br0' takes on its MTU of 1400, unless its own was set (ip -n {_ns.Name} link set dev br0 mtu 9000)", Run("plan", file).Out, StringComparison.Ordinal);
         Up(file);
         Assert.Equal(1400, Link("br0").GetProperty("mtu").GetInt32());
         Assert.Equal(0, Run("down", file).Code);
@@ -144,9 +144,9 @@ public sealed class InterfaceSettingsTests : IDisposable
         Up(Macvtap(9000));
         Assert.Equal(9000, Link("vm-m1").GetProperty("mtu").GetInt32());
         var above = Run("plan", Macvtap(9001));
-        Assert.True(above.Code != 0 && above.Err.Contains("'vm-m1' should have an MTU of 9001, and its lower device 'card' has 9000; raise that (ip link set dev card mtu 9001), or declare mtu = 9000", StringComparison.Ordinal), above.Err);
+        Assert.True(above.Code != 0 && above.Err.Contains($"'vm-m1' should have an MTU of 9001, and its lower device 'card' has 9000; raise that (ip -n {_ns.Name} link set dev card mtu 9001), or declare mtu = 9000", StringComparison.Ordinal), above.Err);
         var bridge = Run("up", Tap(""","bridge":"br0","mtu":9001"""));
-        Assert.True(bridge.Code == 1 && bridge.Err.Contains("its bridge 'br0' has 9000, so larger packets would be lost there; raise that (ip link set dev br0 mtu 9001)", StringComparison.Ordinal), bridge.Err);
+        Assert.True(bridge.Code == 1 && bridge.Err.Contains($"its bridge 'br0' has 9000, so larger packets would be lost there; raise that (ip -n {_ns.Name} link set dev br0 mtu 9001)", StringComparison.Ordinal), bridge.Err);
         Assert.DoesNotContain("vm-s1", _ns.Ip("link"), StringComparison.Ordinal);
     }
 

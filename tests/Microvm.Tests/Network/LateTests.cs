@@ -84,9 +84,9 @@ public sealed class LateTests : IDisposable
             var plan = _host.Microvm("plan", file);
             Assert.Equal(1, plan.Code);
             Assert.Contains($"'{name}', which is not there; 'vm-a{(name == "br0" ? 1 : 2)}' is on '{now}' now", plan.Err);
-            var mend = plan.Err[plan.Err.IndexOf("ip link property", StringComparison.Ordinal)..].Split('\n')[0].Trim();
-            Assert.Equal($"ip link property add dev {now} altname {name}", mend);
-            _host.Net.Ip(mend.Split(' ')[1..]);
+            var mend = plan.Err[plan.Err.IndexOf($"ip -n {_host.Net.Name} link property", StringComparison.Ordinal)..].Split('\n')[0].Trim();
+            Assert.Equal($"ip -n {_host.Net.Name} link property add dev {now} altname {name}", mend);
+            Assert.Equal(0, Binary.Run("sh", null, "-c", mend).Code);
         }
         Assert.Contains("nothing to do", _host.Done("up", file).Out);
         Assert.Equal(before, _host.Picture().Where(l => l.Contains("microvm:", StringComparison.Ordinal)));
@@ -128,8 +128,8 @@ public sealed class LateTests : IDisposable
         // Nobody can make a link of such a name, and nobody is told to.
         var missing = _host.Microvm("plan", file);
         Assert.Equal(1, missing.Code);
-        Assert.DoesNotContain("ip link add", missing.Err);
-        Assert.Contains($"ip link property add dev br0 altname {LongLan}", missing.Err);
+        Assert.DoesNotContain("link add", missing.Err);
+        Assert.Contains($"ip -n {_host.Net.Name} link property add dev br0 altname {LongLan}", missing.Err);
         Assert.Contains($"'{LongWan}', which is not there", missing.Err);
         Assert.DoesNotContain(_host.Microvm("doctor", file).Out.Split('\n'), l => l.Contains("ip link add", StringComparison.Ordinal));
         using (var watch = new WatchProcess(["--netns", _host.Net.Name, file]))
@@ -194,13 +194,48 @@ public sealed class LateTests : IDisposable
         watch.WaitFor("noted    'vm-a1' of a: its lower device 'eth0' has no carrier");
         Assert.Contains("it is right, but its lower device 'eth0' has no carrier", _host.Microvm("plan", file).Out);
         var status = _host.Microvm("status", "--exit-code", file);
-        Assert.Equal(0, status.Code);
+        Assert.Equal(3, status.Code);
         Assert.Contains("its lower device 'eth0' has no carrier", status.Out);
+        Assert.Contains("microvm_interface_drift{vm=\"a\",interface=\"vm-a1\"} 1\n", _host.Microvm("metrics", file).Out, StringComparison.Ordinal);
+        Assert.Contains("-> eth0 [no carrier] -> the wire", Words(_host.Microvm("explain", file).Out), StringComparison.Ordinal);
+        Assert.Contains("eth0 (lower device, no carrier)", _host.Microvm("topology", file).Out, StringComparison.Ordinal);
         _host.Net.Ip("link", "set", "eth0", "down");
         watch.WaitFor("its lower device 'eth0' is down");
         Assert.Equal(0, watch.End("TERM"));
         Assert.Contains("stopped after 0 repairs", watch.Printed);
     }
+
+    [Fact]
+    public void A_bridge_that_is_down_is_told_by_all_that_look_and_left_alone()
+    {
+        _host.Net.Ip("link", "add", "br0", "type", "bridge");
+        var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", "br0"));
+        var told = "its bridge 'br0' is down";
+        var mend = $"ip -n {_host.Net.Name} link set br0 up";
+        _host.Done("up", file);
+        Assert.Contains($"it is right, but {told}: {mend}", _host.Microvm("plan", file).Out, StringComparison.Ordinal);
+        var status = _host.Microvm("status", "--exit-code", file);
+        Assert.True(status.Code == 3 && Words(status.Out).Contains($"up: vm-a1 of a: {told}: {mend}", StringComparison.Ordinal), status.Out);
+        Assert.Contains("microvm_interface_drift{vm=\"a\",interface=\"vm-a1\"} 1\n", _host.Microvm("metrics", file).Out, StringComparison.Ordinal);
+        Assert.Contains("the bridge br0 is down", _host.Microvm("doctor", file).Out, StringComparison.Ordinal);
+        Assert.Contains("br0 (bridge, down)", _host.Microvm("topology", file).Out, StringComparison.Ordinal);
+        var explained = Words(_host.Microvm("explain", file).Out);
+        Assert.Contains("tap vm-a1 -> bridge br0 [down] -> its other ports", explained, StringComparison.Ordinal);
+        Assert.Contains($"Now: [up: {told}", explained, StringComparison.Ordinal);
+        Assert.Contains("\e[1;31m[down]\e[0m", _host.Microvm("explain", "--color=always", file).Out.Replace("\e[31;1m", "\e[1;31m", StringComparison.Ordinal), StringComparison.Ordinal);
+        _host.Done("up", file);
+        Assert.False(_host.Inside(route => route.Find("br0").Up));
+        Assert.Equal(0, Binary.Run("sh", null, "-c", mend).Code);
+        Assert.Equal(0, _host.Microvm("status", "--exit-code", file).Code);
+        Assert.DoesNotContain("is down", _host.Microvm("plan", file).Out, StringComparison.Ordinal);
+        explained = Words(_host.Microvm("explain", file).Out);
+        Assert.DoesNotContain("[", explained, StringComparison.Ordinal);
+        Assert.Contains("Now: up.", explained, StringComparison.Ordinal);
+        _host.Net.Ip("link", "delete", "vm-a1");
+        Assert.Contains("None of its links is on this host now", Words(_host.Microvm("explain", file).Out), StringComparison.Ordinal);
+    }
+
+    private static string Words(string text) => string.Join(' ', text.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries));
 
     [Theory]
     [InlineData(false)]
