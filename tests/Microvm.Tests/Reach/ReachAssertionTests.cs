@@ -87,6 +87,13 @@ public sealed class ReachAssertionTests
     }
 
     [Fact]
+    public void Each_port_of_a_forwarded_row_leads_in_and_the_next_does_not()
+    {
+        var web = Vm("web", Tap("vm-web", "\"network\":\"home\""), "\"networks\":{\"home\":{} },\"forwardPorts\":[{\"host\":{\"port\":8080},\"guest\":{\"port\":80},\"count\":3}],\"assertions\":{\"reach\":[\"internet -> web:80\",\"internet -> web:82\",\"internet !-> web:83\",\"internet !-> web:79\"]},");
+        Assert.Equal("", Said(web));
+    }
+
+    [Fact]
     public void An_mtu_that_loses_packets_on_the_way_is_told()
     {
         Assert.Contains("'vm-a' has an MTU of 9000 and 'vm-b', also on 'br0', one of 1400", Said(Vm("a", Tap("vm-a", "\"bridge\":\"br0\",\"mtu\":9000")), Vm("b", Tap("vm-b", "\"bridge\":\"br0\",\"mtu\":1400"))), StringComparison.Ordinal);
