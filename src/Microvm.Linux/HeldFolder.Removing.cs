@@ -23,14 +23,14 @@ internal sealed unsafe partial class HeldFolder
         return above.Remove(System.IO.Path.GetFileName(path));
     }
 
-    /// <summary>Removes a directory if nothing is in it.</summary>
+    /// <summary>Removes a directory if nothing is in it. One that is not this process's to remove stays.</summary>
     public static void RemoveIfEmpty(string path)
     {
         path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
         if (FileStatus.Of(path) is { IsDirectory: true })
         {
             using var above = Open(System.IO.Path.GetDirectoryName(path) ?? "/");
-            if (Libc.unlinkat(above._folder.Value, System.IO.Path.GetFileName(path), AT_REMOVEDIR) != 0 && Marshal.GetLastPInvokeError() is var errno and not (Errno.ENOTEMPTY or Errno.ENOENT or Errno.EEXIST))
+            if (Libc.unlinkat(above._folder.Value, System.IO.Path.GetFileName(path), AT_REMOVEDIR) != 0 && Marshal.GetLastPInvokeError() is var errno and not (Errno.ENOTEMPTY or Errno.ENOENT or Errno.EEXIST or Errno.EACCES or Errno.EPERM))
             {
                 throw new LinuxException($"remove {path}", errno);
             }

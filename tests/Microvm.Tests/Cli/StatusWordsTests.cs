@@ -15,7 +15,8 @@ public sealed class StatusWordsTests : IDisposable
     {
         _host.Net.Ip("link", "add", "br0", "type", "bridge");
         _host.Net.Ip("link", "set", "br0", "up");
-        _host.Net.Ip("link", "add", "eth0", "type", "veth", "peer", "name", "far0");
+        _host.Net.Ip("link", "add", "eth0", "up", "type", "veth", "peer", "name", "far0");
+        _host.Net.Ip("link", "set", "far0", "up");
         _vm = _host.Declare("web", 1, NetworkHost.Tap("vm-a1", "br0"), NetworkHost.Macvtap("vm-m1", "eth0", "bridge"), $$"""{"type":"user","id":"u0","mac":"{{NetworkHost.MacOf("u0")}}"}""");
         _host.Done("up", _vm);
     }

@@ -122,7 +122,7 @@ public sealed class LateTests : IDisposable
     public void An_altname_may_be_longer_than_a_links_own_name_for_bridge_and_lower_device_and_not_for_id()
     {
         Veth("wan", "far0");
-        _host.Net.Ip("link", "add", "lan", "type", "bridge");
+        _host.Net.Ip("link", "add", "lan", "up", "type", "bridge");
         var file = _host.Declare("a", 1, NetworkHost.Tap("vm-a1", LongLan), NetworkHost.Macvtap("vm-a2", LongWan, "bridge"));
         Assert.Equal(0, Binary.Microvm("check", file).Code);
         // Nobody can make a link of such a name, and nobody is told to.
@@ -144,7 +144,7 @@ public sealed class LateTests : IDisposable
             _host.Net.Ip("link", "del", "lan");
             _host.Net.Ip("link", "del", "wan");
             Veth("wan", "far0");
-            _host.Net.Ip("link", "add", "lan", "type", "bridge");
+            _host.Net.Ip("link", "add", "lan", "up", "type", "bridge");
             _host.Net.Ip("link", "property", "add", "dev", "lan", "altname", LongLan);
             _host.Net.Ip("link", "property", "add", "dev", "wan", "altname", LongWan);
             WatchProcess.Until(() => _host.Has("vm-a2") && On("vm-a1", "master") == "lan", () => watch.Printed);
