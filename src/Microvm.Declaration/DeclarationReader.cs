@@ -8,6 +8,9 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
     /// <summary>The hypervisors whose declarations are known.</summary>
     public static IReadOnlyList<string> Hypervisors => MicrovmOptions.Hypervisors;
 
+    /// <summary>What the VM's host declares for all of its VMs to join.</summary>
+    internal IReadOnlyList<DeclaredNetwork> HostNetworks { get; init; } = [];
+
     /// <summary>The declaration, or null where a rule was broken.</summary>
     public MicrovmConfig? Read(Node root)
     {
@@ -55,7 +58,7 @@ public sealed class DeclarationReader(DiagnosticBag diagnostics)
             InitrdPath = microvm.Text("initrdPath"),
             KernelParams = string.Join(' ', microvm.Texts("kernelParams")),
             Interfaces = microvm.Each("interfaces", new InterfaceReader(diagnostics).Read),
-            Networks = new NetworkReader(diagnostics).Read(microvm),
+            Networks = [.. new NetworkReader(diagnostics).Read(microvm), .. HostNetworks],
             ForwardPorts = [.. microvm.Items("forwardPorts").OfType<ObjectNode>().SelectMany(new ForwardPortReader(diagnostics).Read)],
             ReachAssertions = [.. microvm.Set("assertions").Items("reach").OfType<StringNode>().Select(n => ReachAssertion.Read(n.Value, n.At, diagnostics)).OfType<ReachAssertion>()],
             Volumes = microvm.Each("volumes", devices.Volume),

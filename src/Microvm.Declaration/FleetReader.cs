@@ -98,12 +98,11 @@ internal static class FleetReader
             {
                 diagnostics.Error(member.At, $"microvm.vms.{Printable.Of(member.Name)} must be an attribute set; this is {member.Value.Kind}");
             }
-            else if (Vm(member, given, names.Contains(member.Name), diagnostics) is { } vm)
+            else if (Vm(member, given, names.Contains(member.Name), networks, diagnostics) is { } vm)
             {
                 // What the host declares, all its VMs may name.
                 vms.Add(networks.Count == 0 || vm.Config is null ? vm : vm with
                 {
-                    Config = vm.Config with { Networks = [.. vm.Config.Networks, .. networks] },
                     Declaration = vm.Declaration is null ? null : WithNetworks(vm.Declaration, microvm.Set("networks")!),
                 });
             }
@@ -111,7 +110,7 @@ internal static class FleetReader
         return new(vms, state);
     }
 
-    private static FleetVm? Vm(Member member, ObjectNode given, bool listed, DiagnosticBag diagnostics)
+    private static FleetVm? Vm(Member member, ObjectNode given, bool listed, IReadOnlyList<DeclaredNetwork> networks, DiagnosticBag diagnostics)
     {
         var name = member.Name;
         if (name.Length is 0 or > 63 || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c is not ('-' or '_' or '.')) || name[0] is '-' or '.')
@@ -138,7 +137,7 @@ internal static class FleetReader
         }
         if (flake is not null)
         {
-            var found = given[Evaluated] is ObjectNode evaluated ? new DeclarationReader(diagnostics).Read(evaluated) : null;
+            var found = given[Evaluated] is ObjectNode evaluated ? new DeclarationReader(diagnostics) { HostNetworks = networks }.Read(evaluated) : null;
             return new(name, member.At, found is null ? null : Named(found, name), null, flake, autostart || listed) { RestartIfChanged = restart };
         }
         if (given["config"] is not ObjectNode config)
@@ -146,7 +145,7 @@ internal static class FleetReader
             diagnostics.Error(given.At, $"microvm.vms.{name} needs a config (the VM's declaration) or a flake");
             return null;
         }
-        return new DeclarationReader(diagnostics).Read(config) is not { } read ? null
+        return new DeclarationReader(diagnostics) { HostNetworks = networks }.Read(config) is not { } read ? null
             : new(name, member.At, Named(read, name), config, null, autostart || listed) { RestartIfChanged = restart };
     }
 

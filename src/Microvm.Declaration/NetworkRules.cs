@@ -44,6 +44,23 @@ internal static class NetworkRules
         }
     }
 
+    /// <summary>What the guest's kernel is told fits the network, and was known where it was told.</summary>
+    private static void Guest(MicrovmConfig vm, NetworkInterface i, DeclaredNetwork network, DiagnosticBag diagnostics)
+    {
+        if (i.Guest is not { } guest || network.Addresses.FirstOrDefault(a => a.Holds(guest.Address.Address)) is not { } own)
+        {
+            return;
+        }
+        if (own.PrefixLength != guest.Address.PrefixLength)
+        {
+            diagnostics.Error(guest.At, $"guest.addresses has {guest.Address}, and the network '{network.Name}' has {own}: guest and host would not agree on who is near; write \"{guest.Address.Address}/{own.PrefixLength}\"");
+        }
+        else if (guest.Gateway is null && network.Kind is not (NetworkKind.Isolated or NetworkKind.Internal) && vm.Networks.All(n => n.Name != network.Name))
+        {
+            diagnostics.Error(guest.At, $"the network '{network.Name}' is declared in another file, at {network.At}, and a VM's command line is made from its own file; write guest.gateway = \"{own.Address}\"");
+        }
+    }
+
     private static void Interface(MicrovmConfig vm, NetworkInterface i, string name, Dictionary<string, DeclaredNetwork> networks, Dictionary<(string, IPAddress), string> taken, DiagnosticBag diagnostics)
     {
         if (!networks.TryGetValue(name, out var network))
@@ -61,6 +78,7 @@ internal static class NetworkRules
         {
             diagnostics.Error(i.At, $"the bridge of network '{name}' has an MTU of {network.Mtu ?? Usual}, so larger packets would be lost there; declare at most that, or microvm.networks.{name}.mtu = {i.Mtu}");
         }
+        Guest(vm, i, network, diagnostics);
         foreach (var address in i.Addresses)
         {
             if (network.Kind == NetworkKind.Internal)

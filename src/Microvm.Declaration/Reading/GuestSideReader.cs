@@ -71,7 +71,8 @@ internal sealed class GuestSideReader(DiagnosticBag diagnostics)
         }
         var network = vm.Networks.FirstOrDefault(n => n.Name == it.Network);
         var hosts = (network?.Addresses ?? it.HostAddresses).Select(a => a.Address).FirstOrDefault(guest.Address.Holds);
-        var gateway = guest.Gateway ?? hosts;
+        // Behind the host of an isolated network is nothing.
+        var gateway = guest.Gateway ?? (network?.Kind is NetworkKind.Isolated or NetworkKind.Internal ? null : hosts);
         IReadOnlyList<IPAddress> dns = guest.Dns.Count > 0 || network is not { Dns: true } || hosts is null ? guest.Dns : [hosts];
         var mask = new IPAddress([.. Enumerable.Range(0, 4).Select(n => (byte)(uint.MaxValue << 32 - guest.Address.PrefixLength >> 24 - 8 * n))]);
         // Documentation/admin-guide/nfs/nfsroot.rst: client:server:gateway:netmask:hostname:device:autoconf:dns0:dns1. No device is the only one, by whatever name

@@ -49,6 +49,37 @@ public sealed class GuestSideTests : IDisposable
         Assert.Contains(error, check.Out + check.Err, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("\"addresses\":[\"10.0.9.1/24\"]", "ip=10.0.9.2::10.0.9.1:255.255.255.0:told::off:10.0.9.1")]
+    [InlineData("\"addresses\":[\"10.0.9.1/24\"],\"dns\":false", "ip=10.0.9.2::10.0.9.1:255.255.255.0:told::off")]
+    [InlineData("\"addresses\":[\"10.0.9.1/24\"],\"kind\":\"isolated\"", "ip=10.0.9.2:::255.255.255.0:told::off:10.0.9.1")]
+    public void The_network_of_a_host_tells_its_VMs_as_one_of_their_own(string network, string told)
+    {
+        const string Vm = """{"networking":{"hostName":"told"},"microvm":{"kernel":"/k","initrdPath":"/i","interfaces":[{"type":"tap","id":"vm-t","mac":"02:00:00:00:00:01","network":"n","guest":{"addresses":["10.0.9.2/24"]} }] } }""";
+        var fleet = _folder.File("fleet.json", $$"""{"microvm":{"networks":{"n":{ {{network}} } },"vms":{"told":{"config":{{Vm}} } } } }""");
+        var command = Binary.Microvm("command", fleet);
+        Assert.True(command.Code == 0, command.Err);
+        Assert.Matches($"{told.Replace(".", "\\.", StringComparison.Ordinal)}[ '\"\n]", command.Out);
+    }
+
+    [Fact]
+    public void A_network_of_another_file_is_not_told_and_that_is_said()
+    {
+        const string Other = """{"networking":{"hostName":"other"},"microvm":{"networks":{"n":{"addresses":["10.0.9.1/24"]} },"interfaces":[{"type":"tap","id":"vm-o","mac":"02:00:00:00:00:02","network":"n"}] } }""";
+        string Check(string gateway) => Binary.Microvm("check", _folder.File("other.json", Other), Vm($"\"type\":\"tap\",\"network\":\"n\",\"guest\":{{\"addresses\":[\"10.0.9.2/24\"]{gateway}}}")).Out;
+        Assert.Contains("write guest.gateway = \"10.0.9.1\"", Check(""), StringComparison.Ordinal);
+        Assert.Contains("all right", Check(",\"gateway\":\"10.0.9.1\""), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_prefix_of_the_guest_is_that_of_its_network()
+    {
+        var check = Binary.Microvm("check", Vm("\"type\":\"tap\",\"network\":\"n\",\"guest\":{\"addresses\":[\"10.0.9.200/25\"]}", "\"networks\":{\"n\":{\"addresses\":[\"10.0.9.1/24\"]}},"));
+        Assert.Equal(2, check.Code);
+        Assert.Contains("the network 'n' has 10.0.9.1/24", check.Out, StringComparison.Ordinal);
+        Assert.Contains("write \"10.0.9.200/24\"", check.Out, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_parameter_of_ones_own_is_not_said_twice()
     {
