@@ -97,7 +97,7 @@ shift
 exec "$@"
 LEASES
 for how in obeyed numbers fifo folder link device endless line empty; do
-    for words in "network leases" "network leases --json" "network list" "ip web" "list --state-dir $state" "doctor $work/good.json"; do
+    for words in "network leases" "network leases --json" "network list" "ip web" "list --state-dir $state" status "metrics" "doctor $work/good.json"; do
         code=0
         # shellcheck disable=SC2086 # The same.
         (ulimit -d 2097152; timeout -k 1 60 unshare --net --mount bash "$work/leases" "$how" "$microvm" $words) >"$work/told" 2>&1 || code=$?

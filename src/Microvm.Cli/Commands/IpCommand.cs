@@ -15,7 +15,7 @@ internal static class IpCommand
     private static int Run(ParseResult result)
     {
         var vm = result.GetValue(s_vm)!;
-        string[] addresses = [.. NetworkFolder.All().SelectMany(n => Reservation.All(new(n))).Where(r => r.Vm == vm).SelectMany(r => r.Addresses).Select(a => a.ToString())];
+        string[] addresses = [.. Reservation.Of(vm).Select(a => a.ToString())];
         if (addresses.Length == 0)
         {
             Console.Error.WriteLine($"microvm: '{Printable.Of(vm)}' is on no declared network that is up; microvm network shows the networks");

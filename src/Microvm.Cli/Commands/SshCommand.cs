@@ -16,12 +16,12 @@ internal static class SshCommand
     private static readonly Option<bool> s_tty = new("--tty", "-t") { Description = "Give COMMAND a terminal" };
     private static readonly Option<int> s_port = new("--port", "-p") { Description = "The vsock port of the guest's SSH server", HelpName = "PORT", DefaultValueFactory = _ => GuestSshWay.Port };
 
-    internal static Command Create() => Verb.Define(new DocumentedCommand("ssh", "Log in to a VM's guest, over vsock or a forwarded port",
+    internal static Command Create() => Verb.Define(new DocumentedCommand("ssh", "Log in to a VM's guest, over vsock, a forwarded port or its address",
         ["microvm ssh web", "microvm ssh admin@web uptime", "microvm ssh -i web.key web -- journalctl -f", "microvm ssh vm.nix"])
     {
         Details =
         [
-            "Neither a network nor an address is needed: with microvm.vsock.cid the connection goes through vsock, by the host's kernel (QEMU, crosvm, kvmtool, Alioth, StratoVirt) or by the hypervisor (cloud-hypervisor, Firecracker, whose socket is the VM's user's, so use sudo). Without vsock a port in microvm.forwardPorts is used that leads to the guest's port 22.",
+            "Neither a network nor an address is needed: with microvm.vsock.cid the connection goes through vsock, by the host's kernel (QEMU, crosvm, kvmtool, Alioth, StratoVirt) or by the hypervisor (cloud-hypervisor, Firecracker, whose socket is the VM's user's, so use sudo). Without vsock a port in microvm.forwardPorts is used that leads to the guest's port 22, or the address that the VM has on a declared network or by guest.addresses.",
             "With sudo, ssh runs as the person behind it: with their keys, known hosts and settings, and without root's rights. Root only reads the VM's directory and connects.",
             "In the guest an SSH server must listen on vsock port 22. systemd 256 and later does so by itself where sshd is installed; in a NixOS guest microvm.vsock.ssh.enable turns it on. Over vsock no host key is asked about: nobody is between this host and its VM.",
         ],
@@ -79,7 +79,7 @@ internal static class SshCommand
         {
             words.Add("-t");
         }
-        words.AddRange(["-l", user, .. Way(way, name, folder, holders, result.GetValue(s_port)), "--", way is GuestSshWay.Forwarded { Address: var address } ? address : name]);
+        words.AddRange(["-l", user, .. Way(way, name, folder, holders, result.GetValue(s_port)), "--", way is GuestSshWay.Tcp { Address: var address } ? address : name]);
         if (result.GetValue(s_command) is { Length: > 0 } command)
         {
             // A second -- would be the command's; a word with a dash in front would be ssh's.
@@ -94,10 +94,10 @@ internal static class SshCommand
 
     private static IEnumerable<string> Way(GuestSshWay way, string name, string folder, SocketHolders holders, int port)
     {
-        if (way is GuestSshWay.Forwarded forward)
+        if (way is GuestSshWay.Tcp tcp)
         {
-            // A port of the host is anybody's: the guest's key is kept under the VM's name, and asked for.
-            return ["-p", Number(forward.HostPort), "-o", $"HostKeyAlias={name}.microvm", "-o", "StrictHostKeyChecking=accept-new"];
+            // A port of the host is anybody's, and another guest may take an address: the guest's key is kept under the VM's name, and asked for.
+            return ["-p", Number(tcp.TcpPort), "-o", $"HostKeyAlias={name}.microvm", "-o", "StrictHostKeyChecking=accept-new"];
         }
         string[] connect = [SshConnectCommand.Name, "--", way is GuestSshWay.HypervisorSocket { Path: var path } ? Path.GetFullPath(path, folder) : Number(((GuestSshWay.Vsock)way).Cid), Number(port), holders.Words];
         if (way is GuestSshWay.HypervisorSocket && Caller.BehindSudo is { } person and not 0)
@@ -114,7 +114,7 @@ internal static class SshCommand
     {
         if (!VmName.TryParse(target, out _) || Path.Exists(target))
         {
-            return VmControlSession.Read(result, target) is var (declared, attachments) ? Known(declared.Name, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory, SocketHolders.Of(target, declared.User)) : null;
+            return VmControlSession.Read(result, target) is var (declared, attachments) ? Known(declared.Name, declared, GuestSshWay.Of(declared, attachments), Environment.CurrentDirectory, SocketHolders.Of(target, declared.User)) : null;
         }
         var vm = VmHost.Existing(VmHost.Directory(result), target);
         if (vm.Booted is null)
@@ -123,16 +123,17 @@ internal static class SshCommand
         }
         if (vm.DeclarationFile("booted") is { } file)
         {
-            return VmControlSession.Read(result, file) is var (config, links) ? Known(vm.Name.Value, GuestSshWay.Of(config, links), vm.Path, SocketHolders.Of(file, config.User)) : null;
+            return VmControlSession.Read(result, file) is var (config, links) ? Known(vm.Name.Value, config, GuestSshWay.Of(config, links), vm.Path, SocketHolders.Of(file, config.User)) : null;
         }
-        return Known(vm.Name.Value, GuestSshWay.Of(Fact(vm, "hypervisor"), Fact(vm, "vsock-cid")), vm.Path, SocketHolders.Ours);
+        return Known(vm.Name.Value, null, GuestSshWay.Of(Fact(vm, "hypervisor"), Fact(vm, "vsock-cid")), vm.Path, SocketHolders.Ours);
     }
 
-    private static (string, GuestSshWay, string, SocketHolders)? Known(string name, GuestSshWay? way, string folder, SocketHolders holders)
+    private static (string, GuestSshWay, string, SocketHolders)? Known(string name, MicrovmConfig? vm, GuestSshWay? way, string folder, SocketHolders holders)
     {
+        way ??= GuestSshWay.OfAddress(name, vm);
         if (way is null)
         {
-            Console.Error.WriteLine($"microvm: '{name}' has no vsock, and forwards no port to port {GuestSshWay.Port} of its guest: set microvm.vsock.cid, a number from 3 up (and in a NixOS guest microvm.vsock.ssh.enable = true), or with an interface of type \"user\" microvm.forwardPorts = [ {{ host.port = 2222; guest.port = 22; }} ]; a guest with an address is reached with: ssh root@ADDRESS");
+            Console.Error.WriteLine($"microvm: '{name}' has no vsock, forwards no port to port {GuestSshWay.Port} of its guest, and has no address that this host gave it: join an interface to a network (network = \"default\"), or set microvm.vsock.cid, a number from 3 up (and in a NixOS guest microvm.vsock.ssh.enable = true), or with an interface of type \"user\" microvm.forwardPorts = [ {{ host.port = 2222; guest.port = 22; }} ]; a guest with an address of somebody else is reached with: ssh root@ADDRESS");
             return null;
         }
         return (name, way, folder, holders);

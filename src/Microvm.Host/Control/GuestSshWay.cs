@@ -1,10 +1,12 @@
 using System.Globalization;
+using System.Net;
 using Microvm.Declaration;
 using Microvm.Hypervisors;
+using Microvm.Network.Networks;
 
 namespace Microvm.Host.Control;
 
-/// <summary>How the SSH server of a guest is reached from its host, by what its declaration says. Pure.</summary>
+/// <summary>How the SSH server of a guest is reached from its host, by what its declaration says, and by the addresses that were reserved for it.</summary>
 internal abstract record GuestSshWay
 {
     /// <summary>The port that sshd has by default, on vsock too (systemd-ssh-generator(8)).</summary>
@@ -16,8 +18,8 @@ internal abstract record GuestSshWay
     /// <summary>The hypervisor connects, asked over a Unix socket of its own: relative to the VM's directory, or absolute.</summary>
     internal sealed record HypervisorSocket(string Path) : GuestSshWay;
 
-    /// <summary>The VM's user network forwards this port of the host.</summary>
-    internal sealed record Forwarded(string Address, int HostPort) : GuestSshWay;
+    /// <summary>A TCP port: of the host, which the VM's user network forwards, or of the guest's own address.</summary>
+    internal sealed record Tcp(string Address, int TcpPort) : GuestSshWay;
 
     /// <summary>The way into a guest; null where its declaration knows none.</summary>
     internal static GuestSshWay? Of(MicrovmConfig vm, IReadOnlyList<Attachment> attachments)
@@ -32,8 +34,13 @@ internal abstract record GuestSshWay
             return new Vsock(cid);
         }
         return vm.ForwardPorts.FirstOrDefault(p => p is { From: "host", Proto: "tcp", GuestPort: Port }) is { } forward
-            ? new Forwarded(forward.HostAddress is null or "0.0.0.0" ? "127.0.0.1" : forward.HostAddress, forward.HostPort) : null;
+            ? new Tcp(forward.HostAddress is null or "0.0.0.0" ? "127.0.0.1" : forward.HostAddress, forward.HostPort) : null;
     }
+
+    /// <summary>The way to the guest's own address, where the host knows one: reserved for it on a network that is up, else the fixed address that its declaration gives it.</summary>
+    /// <param name="vm">Null where the declaration isn't known.</param>
+    internal static GuestSshWay? OfAddress(string name, MicrovmConfig? vm) =>
+        (Reservation.Of(name).FirstOrDefault() ?? vm?.Interfaces.Select(i => i.Guest?.Address.Address).OfType<IPAddress>().FirstOrDefault()) is { } address ? new Tcp($"{address}", Port) : null;
 
     /// <summary>The way into a guest whose runner is microvm.nix's, by the files that it shows its host.</summary>
     internal static GuestSshWay? Of(string? hypervisor, string? cid) =>

@@ -25,6 +25,9 @@ internal sealed record Reservation(string Vm, string Mac, IPAddress? V4, IPAddre
     internal static IReadOnlyDictionary<string, IReadOnlyList<IPAddress>> ByMac(IEnumerable<Reservation> reservations) =>
         reservations.DistinctBy(r => r.Mac).ToDictionary(r => r.Mac, r => (IReadOnlyList<IPAddress>)[.. r.Addresses]);
 
+    /// <summary>What is reserved for a VM on all networks that are up, IPv4 of each first.</summary>
+    internal static IEnumerable<IPAddress> Of(string vm) => NetworkFolder.All().SelectMany(n => All(new(n))).Where(r => r.Vm == vm).SelectMany(r => r.Addresses);
+
     /// <summary>All of a network, in the order of the VMs' names.</summary>
     internal static IReadOnlyList<Reservation> All(NetworkFolder folder) =>
         [.. folder.List(NetworkFolder.Reservations).SelectMany(vm => (folder.Read($"{NetworkFolder.Reservations}/{vm}") ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => Parse(vm, l))).OfType<Reservation>()];

@@ -17,7 +17,7 @@ public sealed class ObservingTests : IDisposable
     public ObservingTests()
     {
         _vm = _folder.File("vm.json", """{"networking":{"hostName":"web"},"microvm":{"interfaces":[{"type":"tap","id":"vm-a1","mac":"02:00:00:00:00:01","bridge":"br0"},{"type":"user","id":"u0","mac":"02:00:00:00:00:02"}]}}""");
-        _host.Ip("link", "add", "br0", "type", "bridge");
+        _host.Ip("link", "add", "br0", "up", "type", "bridge");
     }
 
     public void Dispose()

@@ -38,6 +38,31 @@ public sealed class GuestAddressTests
         Assert.Contains("microvm_network_leases{network=\"lan\"} 1\n", metrics);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Ssh_goes_to_the_address_that_the_host_gave_the_guest(bool reserved)
+    {
+        using var host = new DeclaredHost();
+        var fixedly = $$"""{"type":"tap","id":"vm-web","mac":"{{NetworkHost.MacOf("vm-web")}}","host":{"addresses":["10.27.0.1/24"]},"guest":{"addresses":["10.27.0.20/24"]} }""";
+        var vm = reserved ? host.Declare("web", Lan, DeclaredHost.Tap("vm-web", "lan", "10.27.0.20")) : host.Write("web.json", $$"""{"networking":{"hostName":"web"},"microvm":{"interfaces":[{{fixedly}}]} }""");
+        string Ssh() => Binary.Run("ip", null, "netns", "exec", host.Net.Name, Binary.Path, "ssh", "-o", "ConnectTimeout=10", "-o", "UserKnownHostsFile=/dev/null", vm, "true").Err;
+        if (reserved)
+        {
+            Assert.Contains("network = \"default\"", Ssh(), StringComparison.Ordinal);
+        }
+        host.Done("up", vm);
+        // Whoever has the address is asked in SSH's first words (RFC 4253, 4.2).
+        host.Net.Ip("link", "set", "lo", "up");
+        host.Net.Ip("addr", "add", "10.27.0.20/32", "dev", "lo");
+        var listener = host.Write("listen.pl", "use IO::Socket::INET; $| = 1; my $l = IO::Socket::INET->new(LocalAddr => '10.27.0.20', LocalPort => 22, Listen => 1, ReuseAddr => 1) or die; print \"ready\\n\"; alarm 30; my $c = $l->accept; print $c \"SSH-2.0-guest\\r\\n\"; print scalar <$c>;");
+        using var guest = System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("ip", ["netns", "exec", host.Net.Name, "perl", listener]) { RedirectStandardOutput = true })!;
+        Assert.Equal("ready", guest.StandardOutput.ReadLine());
+        Ssh();
+        Assert.StartsWith("SSH-2.0-OpenSSH", guest.StandardOutput.ReadToEnd(), StringComparison.Ordinal);
+        guest.WaitForExit();
+    }
+
     [Fact]
     public void Another_station_of_the_same_mac_on_another_link_is_not_taken_for_the_guest_and_a_flood_is_bounded()
     {
