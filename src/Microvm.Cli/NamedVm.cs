@@ -8,7 +8,7 @@ namespace Microvm.Cli;
 internal static class NamedVm
 {
     /// <summary>Those that look, <c>up</c>, by which they say that a link is mended, and <c>watch</c>, which mends by itself. What starts a VM or takes its links away has verbs of its own for them.</summary>
-    private static readonly string[] s_commands = ["status", "top", "metrics", "doctor", "plan", "topology", "explain", "up", "watch"];
+    private static readonly string[] s_commands = ["status", "top", "metrics", "doctor", "plan", "topology", "explain", "check", "command", "up", "watch"];
 
     private static readonly HashSet<string> s_found = [];
 

@@ -18,7 +18,7 @@ internal static class CheckCommand
     private static int Run(ParseResult result)
     {
         var diagnostics = new DiagnosticBag();
-        var survey = Declarations.Survey(result.GetValue(CommonOptions.Files)!, Console.In, diagnostics);
+        var survey = Declarations.Survey([.. result.GetValue(CommonOptions.Files)!.Select(f => NamedVm.File(result, f))], Console.In, diagnostics);
         var vms = survey.Vms;
         if (!diagnostics.HasErrors)
         {

@@ -40,10 +40,10 @@ public sealed class HostLookTests(SystemdHost host)
         Start("named", "", "vm-n1");
         host.Until("the hypervisor", () => Status("vm-n1").State == "up");
         Binary.Outcome At(string folder, params string[] words) => host.Run(["env", "-C", folder, Tool, .. words]);
-        foreach (var command in (string[])["status", "metrics", "doctor", "topology", "explain"])
+        foreach (var command in (string[])["status", "metrics", "doctor", "topology", "explain", "check", "command"])
         {
             var told = At("/", command, "named");
-            Assert.True(told.Code == 0 && (command == "doctor" || told.Out.Contains("vm-n1", StringComparison.Ordinal)), $"{command}: {told.Out}{told.Err}");
+            Assert.True(told.Code == 0 && (command is "doctor" or "check" || told.Out.Contains("vm-n1", StringComparison.Ordinal)), $"{command}: {told.Out}{told.Err}");
         }
         Assert.Equal(0, At("/", "status", "--exit-code", "named").Code);
         Assert.Contains("nothing to do", At("/", "plan", "named").Out, StringComparison.Ordinal);
