@@ -12,6 +12,9 @@ internal static class OfferedConnection
     /// <summary>What an offer's name begins with, and a number or a path does not.</summary>
     internal const char Mark = '@';
 
+    /// <summary>How often it is seen whether that ssh still lives.</summary>
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(300);
+
     /// <summary>Starts the process that waits; to be called by the process that becomes ssh.</summary>
     /// <param name="connect">The words of our own that make the connection.</param>
     /// <param name="person">Who may have it.</param>
@@ -30,14 +33,23 @@ internal static class OfferedConnection
 
     /// <summary>In that process: waits for the person, whoever else comes.</summary>
     /// <exception cref="LinuxException">The kernel refused.</exception>
+    /// <exception cref="IOException">Nobody waits for it any more.</exception>
     internal static Socket Await(string offer)
     {
         var numbers = offer.Split(':');
         using var listener = new Socket(new SafeSocketHandle(nint.Parse(numbers[0], CultureInfo.InvariantCulture), ownsHandle: true));
         PosixProcess.CloseOnExec((int)listener.Handle);
-        PosixProcess.EndWith(int.Parse(numbers[2], CultureInfo.InvariantCulture));
+        var ssh = int.Parse(numbers[2], CultureInfo.InvariantCulture);
         while (true)
         {
+            // The kernel's own way (PR_SET_PDEATHSIG) fails here: the ssh that ends is another user's, who may not signal a process of root's.
+            while (!listener.Poll(s_look, SelectMode.SelectRead))
+            {
+                if (PosixProcess.Parent != ssh)
+                {
+                    throw new IOException("the ssh that the connection was for has ended");
+                }
+            }
             var asked = listener.Accept();
             if (SocketFile.Peer(asked).User == uint.Parse(numbers[1], CultureInfo.InvariantCulture))
             {

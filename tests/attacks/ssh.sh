@@ -35,9 +35,14 @@ grep -q 'CONNECT 22' "$work/vm/asked" && grep -q '^SSH-2.0-' "$work/vm/asked" ||
 rm "$work/vm/asked"
 # The connection waits for the caller's ssh, which is busy; anybody finds its name, and asks first.
 caller ssh -o "ProxyCommand=touch $work/open/waits; exec sleep 5" "$work/vm.json" true >"$work/told" 2>&1 </dev/null &
+busy=$!
 for _ in $(seq 200); do [ ! -e "$work/open/waits" ] || break; sleep 0.02; done
 name=$(grep -o 'microvm-ssh-[0-9a-f]*' /proc/net/unix | head -n 1)
 [ -n "$name" ] || { echo "the script finds no offer" >&2; exit 2; }
 setpriv --reuid 64125 --regid 64125 --clear-groups -- perl -e '
     use Socket; socket(my $s, AF_UNIX, SOCK_STREAM, 0); connect($s, sockaddr_un("\0$ARGV[0]")) or exit; alarm 3; exit(sysread($s, my $got, 1) ? 1 : 0)' "$name" || reached "another user was given the connection"
 [ ! -e "$work/vm/asked" ] || reached "the guest was asked for another user"
+# A process of root's that waits for ever could be left as often as the caller likes.
+wait "$busy" || true
+for _ in $(seq 100); do grep -q "$name" /proc/net/unix || break; sleep 0.05; done
+! grep -q "$name" /proc/net/unix || reached "root's process waits on for an ssh that has ended"
