@@ -133,7 +133,7 @@ internal static class SshCommand
         way ??= GuestSshWay.OfAddress(name, vm);
         if (way is null)
         {
-            Console.Error.WriteLine($"microvm: '{name}' has no vsock, forwards no port to port {GuestSshWay.Port} of its guest, and has no address that this host gave it: join an interface to a network (network = \"default\"), or set microvm.vsock.cid, a number from 3 up (and in a NixOS guest microvm.vsock.ssh.enable = true), or with an interface of type \"user\" microvm.forwardPorts = [ {{ host.port = 2222; guest.port = 22; }} ]; a guest with an address of somebody else is reached with: ssh root@ADDRESS");
+            Console.Error.WriteLine($"microvm: '{name}' has no vsock, and forwards no port to port {GuestSshWay.Port} of its guest: set microvm.vsock.cid, a number from 3 up (and in a NixOS guest microvm.vsock.ssh.enable = true), or with an interface of type \"user\" microvm.forwardPorts = [ {{ host.port = 2222; guest.port = 22; }} ], or join an interface to a network (network = \"default\") and bring it up; a guest with an address of somebody else is reached with: ssh root@ADDRESS");
             return null;
         }
         return (name, way, folder, holders);
