@@ -9,8 +9,9 @@ namespace Microvm.Observation;
 public sealed record GuestFault(string Text, string Short, string Why)
 {
     /// <summary>The fault of one interface; null where there is none, or where nobody can tell. Pure.</summary>
-    /// <param name="ofVm">All interfaces of its VM.</param>
-    internal static GuestFault? Of(InterfaceStatus i, IReadOnlyList<InterfaceStatus> ofVm)
+    /// <param name="runs">Whether a program has an interface of its VM open.</param>
+    /// <param name="isSeen">Whether that program may be looked into.</param>
+    internal static GuestFault? Of(InterfaceStatus i, bool runs, bool isSeen)
     {
         if (i.State != InterfaceState.Up)
         {
@@ -19,7 +20,7 @@ public sealed record GuestFault(string Text, string Short, string Why)
         if (!IsHeld(i))
         {
             // Who has a macvtap open is told to those alone who may look into the process.
-            return ofVm.Any(o => i.Link?.Tun is null ? o.Holders.Count > 0 : IsHeld(o))
+            return (i.Link?.Tun is null ? isSeen : runs)
                 ? new("the running VM does not have it", "not in the running VM", "it was started before that was declared, or without it; it has it from its next start on") : null;
         }
         return i.Mac is { } mac && Macs(i) is { Count: > 0 } given && !given.Contains(mac)

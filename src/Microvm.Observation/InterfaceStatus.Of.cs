@@ -14,8 +14,8 @@ public sealed partial record InterfaceStatus
         var notes = plan.Steps.Where(s => s.Note is not null).ToLookup(s => s.Desired!.Alias, s => s.Note!);
         var refused = plan.Refusals.ToLookup(r => r.Alias);
         var declared = attachments.Select(Declared).ToList();
-        var ofVm = declared.GroupBy(i => i.Vm).ToDictionary(g => g.Key, g => g.ToList());
-        return [.. declared.Select(i => GuestFault.Of(i, ofVm[i.Vm]) is { } fault ? i with { Guest = fault, Reason = i.Reason is null ? fault.Text : $"{i.Reason}; {fault.Text}" } : i), .. Strays()];
+        var ofVm = declared.GroupBy(i => i.Vm).ToDictionary(g => g.Key, g => (Runs: g.Any(GuestFault.IsHeld), IsSeen: g.Any(i => i.Holders.Count > 0)));
+        return [.. declared.Select(i => GuestFault.Of(i, ofVm[i.Vm].Runs, ofVm[i.Vm].IsSeen) is { } fault ? i with { Guest = fault, Reason = i.Reason is null ? fault.Text : $"{i.Reason}; {fault.Text}" } : i), .. Strays()];
 
         InterfaceStatus Declared(Attachment a)
         {

@@ -73,9 +73,10 @@ internal static class ExplainCommand
         }
         var attached = vms.Select(v => (Vm: v, Attachments: HypervisorTable.Attach(v, out var refusal), Refusal: refusal)).ToList();
         var (seen, links) = Look(result, vms, [.. attached.SelectMany(a => a.Attachments)]);
+        var ofVm = seen.ToLookup(i => i.Vm);
         foreach (var (vm, attachments, refusal) in attached)
         {
-            Print(Words.OfVm(vm, attachments, refusal, [.. seen.Where(i => i.Vm == vm.Name)], links), marks: true);
+            Print(Words.OfVm(vm, attachments, refusal, [.. ofVm[vm.Name]], links), marks: true);
         }
         return 0;
     }
@@ -126,10 +127,10 @@ internal static class ExplainCommand
         var result = new System.Text.StringBuilder();
         for (var at = 0; at < text.Length;)
         {
-            var next = inside ? text.IndexOf(']', at) + 1 : text.IndexOf('[', at);
-            var end = inside ? next == 0 ? text.Length : next : next < 0 ? text.Length : next;
+            var bracket = text.IndexOf(inside ? ']' : '[', at);
+            var end = bracket < 0 ? text.Length : inside ? bracket + 1 : bracket;
             result.Append(inside ? Terminal.Output.Paint(Style.BoldRed, text[at..end]) : text[at..end]);
-            inside = inside ? next == 0 : next >= 0;
+            inside ^= bracket >= 0;
             at = end;
         }
         return result.ToString();

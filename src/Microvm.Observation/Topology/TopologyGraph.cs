@@ -50,9 +50,9 @@ public sealed class TopologyGraph
             var i = a.Interface;
             var parent = i.Type switch
             {
-                InterfaceType.Macvtap => graph.Add(Place(i.MacvtapLink!.Value.Value, NodeKind.Lower, "lower device")),
+                InterfaceType.Macvtap => Place(i.MacvtapLink!.Value.Value, NodeKind.Lower, "lower device"),
                 InterfaceType.User => graph.Add(new("outside:user", NodeKind.Outside, "this host's sockets", "user-mode networking")),
-                _ when i.Bridge is { } bridge => graph.Add(Place(bridge.Value, NodeKind.Bridge, "bridge")),
+                _ when i.Bridge is { } bridge => Place(bridge.Value, NodeKind.Bridge, "bridge"),
                 _ => graph.Add(new("outside:host", NodeKind.Outside, "this host", "routed, or joined by you")),
             };
             var kind = i.Type switch { InterfaceType.Macvtap => NodeKind.Macvtap, InterfaceType.User => NodeKind.User, _ => NodeKind.Tap };
@@ -74,13 +74,17 @@ public sealed class TopologyGraph
         }
         return graph.Graph;
 
-        TopologyNode Place(string name, NodeKind kind, string what)
+        // Looked for once, however many interfaces are on it.
+        string Place(string name, NodeKind kind, string what)
         {
-            var link = links?.FirstOrDefault(l => l.IsNamed(name));
-            return links is null ? new($"link:{name}", kind, name, what)
-                : link is null ? new($"link:{name}", kind, name, $"{what}, {InterfaceState.Missing.Word()}", InterfaceState.Missing)
-                : Passage.Fault(link) is { } fault ? new($"link:{name}", kind, name, $"{what}, {fault}", InterfaceState.Down)
-                : new($"link:{name}", kind, name, what);
+            var key = $"link:{name}";
+            if (links is null || graph.Has(key))
+            {
+                return graph.Add(new(key, kind, name, what));
+            }
+            var link = links.FirstOrDefault(l => l.IsNamed(name));
+            var fault = link is null ? InterfaceState.Missing.Word() : Passage.Fault(link);
+            return graph.Add(new(key, kind, name, fault is null ? what : $"{what}, {fault}", fault is null ? null : link is null ? InterfaceState.Missing : InterfaceState.Down));
         }
     }
 
@@ -117,7 +121,8 @@ public sealed class TopologyGraph
             return key;
         }
         var isBridge = link.Kind == "bridge";
-        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {Passage.Fault(link) ?? "up"}", Passage.Fault(link) is null ? null : InterfaceState.Down));
+        var fault = Passage.Fault(link);
+        graph.Add(new(key, isBridge ? NodeKind.Bridge : NodeKind.Nic, link.Name, $"{link.Kind ?? "NIC"}, {fault ?? "up"}", fault is null ? null : InterfaceState.Down));
         var lower = link.Kind is not (null or "veth") && !isBridge ? host.OfIndex(link.Lower) : null;
         var carriers = host.PortsOf(link).Where(l => l.Kind is not ("tun" or "macvtap" or "macvlan")).Concat(lower is null ? [] : [lower]);
         foreach (var carrier in carriers.Where(c => c.Index != link.Index))
